@@ -1,0 +1,1 @@
+# install: filled by etc

@@ -1,0 +1,1 @@
+# check, soak, demo: filled by regress
