@@ -22,6 +22,7 @@ extern "C" {
 #include <string>
 #include <string_view>
 
+#undef unit_test
 #define unit_test(function) cmocka_unit_test(function)
 #define run_unit_tests(tests) cmocka_run_group_tests(tests, nullptr, nullptr)
 
