@@ -1,0 +1,206 @@
+// The configuration as an immutable model of named parts: what mailkeep.conf(5) says, resolved and checked.
+//
+// conf::parse_file (parse.h) makes it; the parent owns it, sends each worker its slice, and replaces it whole at
+// a reload. mailkeepctl reads it for the control socket's path. Plain values only: no descriptor, no pointer, nothing
+// that a TLS, database or MIME library would have to know. Names of tables, pki and actions are resolved: whatever
+// a rule names exists. Trust: the file is root's own, but it is parsed as if it were not.
+//
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/clock.h"
+
+namespace mailkeep::conf {
+
+// Where something stands; lines and columns count from 1. file empty: not from a file (a default).
+struct Position {
+  std::string file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+};
+std::string to_string(const Position& position);  // "file:line:column"
+
+struct Pki {
+  std::string name;
+  std::string cert;  // paths
+  std::string key;
+  Position position;
+};
+
+// A list { a, b } has empty values; a mapping { k = v } has none empty.
+struct TableEntry {
+  std::string key;
+  std::string value;
+};
+enum class TableKind : uint8_t { inline_entries, file };
+struct Table {
+  std::string name;
+  TableKind kind = TableKind::inline_entries;
+  std::string path;                 // kind file
+  std::vector<TableEntry> entries;  // kind inline_entries
+  Position position;
+};
+
+enum class Protocol : uint8_t { smtp, submission, submissions, imap, imaps, sieve, lmtp };
+constexpr int kProtocols = 7;
+std::string_view protocol_name(Protocol protocol);
+uint16_t default_port(Protocol protocol);  // 25 587 465 143 993 4190 24
+// TLS from the first byte.
+constexpr bool is_implicit_tls(Protocol p) { return p == Protocol::submissions || p == Protocol::imaps; }
+
+enum class ListenOn : uint8_t {
+  all,        // every address, IPv4 and IPv6
+  address,    // where: one IPv4 or IPv6 address
+  interface,  // where: a name such as "wg0"; its addresses are looked up at start and at reload
+  socket,     // where: the path of a Unix socket
+};
+struct Listener {
+  ListenOn on = ListenOn::all;
+  std::string where;
+  uint16_t port = 0;  // 0 for a socket
+  Protocol protocol = Protocol::smtp;
+  std::vector<std::string> pki;  // names; the first is the default, the others are chosen by SNI
+  bool plaintext_ok = false;     // imap, sieve: login without TLS from loopback
+  std::string tag;               // for `match tag`
+  Position position;             // of the protocol's word
+};
+
+enum class AuthKind : uint8_t { none, system, table };
+struct Auth {
+  AuthKind kind = AuthKind::none;
+  std::string table;
+  Position position;
+};
+
+struct Resolver {
+  std::string address;  // numeric
+  uint16_t port = 53;
+};
+
+struct UidRange {
+  uint32_t first = 0;
+  uint32_t last = 0;  // inclusive
+};
+
+enum class ActionKind : uint8_t { deliver, relay };
+struct Action {
+  std::string name;
+  ActionKind kind = ActionKind::deliver;
+  std::string alias_table;  // empty: none. deliver only
+  Position position;
+};
+
+// One test of a rule: a literal value or a table's name, never both; neither where the kind says all.
+enum class SourceKind : uint8_t {
+  any,        // from any
+  local,      // from local: a Unix socket or a loopback address
+  auth,       // from auth [<accounts> | name]: the session has logged in [as one of these]
+  socket,     // from socket: a Unix socket
+  src,        // from src <table> | address | address/prefix
+  mail_from,  // from mail-from <table> | address | @domain
+};
+enum class TargetKind : uint8_t {
+  any,      // for any
+  local,    // for local: every `domain` of this file, hostname and localhost
+  domain,   // for domain <table> | name ; "*.name" takes subdomains
+  rcpt_to,  // for rcpt-to <table> | address | @domain
+};
+enum class TestKind : uint8_t {
+  tag,   // tag name: the listener's
+  tls,   // tls: the session is encrypted
+  helo,  // helo <table> | name
+};
+struct Source {
+  SourceKind kind = SourceKind::any;
+  bool negated = false;
+  std::string value;
+  std::string table;
+};
+struct Target {
+  TargetKind kind = TargetKind::any;
+  bool negated = false;
+  std::string value;
+  std::string table;
+};
+struct Test {
+  TestKind kind = TestKind::tag;
+  bool negated = false;
+  std::string value;
+  std::string table;
+};
+struct Match {
+  Source from;
+  Target target;
+  std::vector<Test> tests;
+  bool reject = false;
+  std::string action;       // a name, when not reject
+  std::string reject_text;  // may be empty
+  Position position;
+};
+
+// The scalar options; names, types, ranges, defaults and help are the rows of options.cc.
+struct Options {
+  std::string state;    // all that the server writes
+  std::string spool;    // "" = state/spool, and so on: use Config's functions
+  std::string mail;
+  std::string run;
+  std::string control;  // the control socket; "" = run/mailkeep.sock
+  std::string hostname; // "" = the machine's own
+  std::string log_level;
+  std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
+  std::string subaddress_separator;
+
+  uint64_t message_size = 0;  // bytes
+  uint64_t max_recipients = 0;
+  uint64_t max_sessions = 0;
+  uint64_t max_sessions_per_source = 0;
+  uint64_t max_received = 0;
+  uint64_t mailbox_size = 0;  // bytes; 0 none
+  uint64_t user_memory = 0;   // bytes for all idle `user` processes
+  uint64_t max_idle_users = 0;
+  uint64_t smtpd_workers = 0;
+  uint64_t tls_workers = 0;
+  uint64_t worker_uids = 0;  // base; 0: the named system users
+  uint64_t bounce_size = 0;  // bytes of the original that a bounce returns; 0 headers only
+
+  Seconds smtp_idle_timeout{0};
+  Seconds imap_idle_timeout{0};
+  Seconds imap_login_timeout{0};
+  Seconds user_idle{0};
+  Seconds queue_lifetime{0};
+  Seconds queue_first_retry{0};
+  Seconds queue_max_retry{0};
+  Seconds bounce_warn_after{0};  // 0 never
+};
+
+struct Config {
+  Options options;
+  std::vector<std::string> domains;  // lower case, in the file's order; the first qualifies bare names
+  std::vector<Pki> pki;
+  std::vector<Table> tables;
+  std::vector<Listener> listeners;
+  Auth auth;
+  std::vector<Resolver> resolvers;  // empty: the system's
+  std::optional<UidRange> uid_range;
+  std::vector<Action> actions;
+  std::vector<Match> matches;  // in the file's order: the first that fits decides
+
+  const Table* table(std::string_view name) const;
+  const Pki* find_pki(std::string_view name) const;
+  const Action* action(std::string_view name) const;
+  // Whether a listener, an action or a rule uses that protocol.
+  bool speaks(Protocol protocol) const;
+
+  std::string spool_path() const;
+  std::string mail_path() const;
+  std::string run_path() const;
+  std::string control_path() const;
+};
+
+}  // namespace mailkeep::conf
