@@ -1,0 +1,4 @@
+libs += log
+log_SRC := log.cc
+log_DEP := base
+log_TESTS := log_test
