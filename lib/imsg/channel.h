@@ -1,0 +1,67 @@
+// Channel: one end of a socketpair to a peer process. Frames in order, descriptors with their frame.
+//
+//   frame: u32 length (whole frame) · u16 type · u8 descriptors · u8 zero · body
+//
+// Frames of one turn leave together at its end. A frame that is malformed ends the channel: `broken` is
+// called once and the owner decides what becomes of the peer. Sending never blocks and never fails here: what
+// does not fit waits in memory; congested() tells when to stop producing.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/event/loop.h"
+#include "lib/imsg/codec.h"
+
+namespace mailkeep::imsg {
+
+struct Frame {
+  uint16_t type = 0;
+  std::string_view body;
+  std::deque<Fd> fds;  // what came with it; the rest is closed with the frame
+};
+
+class Channel {
+ public:
+  struct Callbacks {
+    // One frame; false means it was malformed or not allowed: the channel breaks.
+    std::function<bool(Frame&)> frame;
+    // The peer is gone ("end of file") or misbehaved. Called once, outside of other callbacks.
+    std::function<void(std::string_view why)> broken;
+  };
+  static constexpr size_t kHighWater = 1024 * 1024;
+
+  Channel(event::Loop& loop, Fd fd, Callbacks callbacks);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // Queues `message`; its descriptors move into the channel.
+  template <class M>
+  void send(const M& message) {
+    Encoder e;
+    M::fields(e, message);
+    push(M::kType, std::move(e.bytes()), e.fds());
+  }
+  void push(uint16_t type, std::string body, const std::vector<Fd*>& fds);
+  void flush();
+  bool congested() const;
+  bool ok() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> s_;
+};
+
+// For the time before a loop runs: blocking send and receive of one message on a bare descriptor.
+Status write_frame(int fd, uint16_t type, const std::string& body, const std::vector<Fd*>& fds);
+struct BlockingFrame {
+  uint16_t type = 0;
+  std::string body;
+  std::deque<Fd> fds;
+};
+Result<BlockingFrame> read_frame(int fd);
+
+}  // namespace mailkeep::imsg

@@ -1,0 +1,39 @@
+// Sandboxes of the workers: seccomp profiles per class of role, and Landlock.
+// A system call outside the profile ends the process with SIGSYS (the parent logs it and restarts it).
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace mailkeep::os {
+
+// What a class of role needs beyond what all need (memory, time, its descriptors, epoll, signals to itself):
+enum class Profile {
+  kNetwork,   // smtpd, lmtpd, imapd, tls: accept, read and write sockets; no files, no new connections
+  kLookup,    // files read-only, resolver sockets
+  kAuth,      // files read-only, fork (a child per check) and wait
+  kSpool,     // queue: files read and write, no sockets but those passed to it
+  kUser,      // files read and write under Landlock, fork for long work; no sockets made
+  kControl,   // accept on its socket
+};
+
+// Allows only the profile's system calls from here on, in every thread; needs no_new_privs or root.
+Status enter_seccomp(Profile profile);
+
+// A directory (or file) that Landlock leaves open. Everything else on the file system is closed.
+struct Allowed {
+  int fd = -1;  // opened with O_PATH; not taken over
+  bool write = false;
+};
+
+// The Landlock ABI of the running kernel; 0: none.
+int landlock_abi();
+
+// Confines to `allowed`; also denies TCP bind and connect (ABI 4) and signals and abstract sockets outside (ABI 6).
+// With no Landlock in the kernel this is an error unless `required` is false: the caller logs that it runs without.
+Status enter_landlock(const std::vector<Allowed>& allowed, bool required);
+
+}  // namespace mailkeep::os
