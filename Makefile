@@ -49,6 +49,7 @@ EXT_idn2     = $(call PC,libidn2)
 EXT_json     = $(call PC,json-c)
 EXT_z        = $(call PC,zlib)
 EXT_crypt    = -lcrypt
+EXT_unistring = -lunistring
 EXT_pam      = -lpam
 EXT_db       = -ldb-5.3
 
