@@ -29,3 +29,9 @@ extern "C" {
 // Both texts equal, else both are printed.
 #define assert_text(actual, expected) \
   assert_string_equal(std::string(actual).c_str(), std::string(expected).c_str())
+
+// A Result is true in a test as it is in an `if`.
+#undef assert_true
+#undef assert_false
+#define assert_true(c) _assert_true(static_cast<bool>(c) ? 1 : 0, #c, __FILE__, __LINE__)
+#define assert_false(c) _assert_true(static_cast<bool>(c) ? 0 : 1, "!(" #c ")", __FILE__, __LINE__)
