@@ -28,7 +28,7 @@ B ?= build/$(VARIANT)
 
 # --- flags -----------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wcast-qual -Wformat=2 \
-        -Wnon-virtual-dtor -Woverloaded-virtual -Wundef -Wimplicit-fallthrough -Wnull-dereference
+        -Wnon-virtual-dtor -Woverloaded-virtual -Wundef -Wimplicit-fallthrough
 HARD := -fstack-protector-strong -fPIE -D_GLIBCXX_ASSERTIONS
 HARD += $(if $(SAN)$(filter -O0,$(OPT)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 CXXFLAGS_ALL = -std=c++20 -fno-exceptions -fno-rtti -pthread -g $(OPT) $(WARN) $(HARD) -I. -D_GNU_SOURCE \

@@ -1,0 +1,352 @@
+// What the queue receives from smtpd and lmtpd (Enqueue, NeedSpoolFile), lookup (Routed), the parent (Config,
+// UserFailed; a `user` channel comes as a Wire with its account), `user` (Stored, Rejected, Durable) and control; and what it answers.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include "lib/base/limits.h"
+#include "lib/imsg/codec.h"
+#include "smtpd/lookup/messages.h"
+
+namespace mailkeep::queue {
+
+struct Config {
+  static constexpr uint16_t kType = 400;
+  uint32_t generation = 0;
+  std::string hostname;
+  uint64_t message_size = 0;
+  uint64_t lifetime = 0;  // seconds
+  uint64_t first_retry = 0;  // seconds
+  uint64_t max_retry = 0;  // seconds
+  uint64_t warn_after = 0;  // seconds; 0 never
+  uint64_t bounce_size = 0;  // bytes of the original in a bounce; 0 headers only
+  std::string postmaster;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.hostname, kMaxHostname);
+    c.num(m.message_size);
+    c.num(m.lifetime);
+    c.num(m.first_retry);
+    c.num(m.max_retry);
+    c.num(m.warn_after);
+    c.num(m.bounce_size);
+    c.text(m.postmaster, kMaxAddress);
+  }
+};
+
+// Names one delivery of one message, for ever: what makes a delivery exactly once.
+struct EnvelopeId {
+  uint64_t message = 0;
+  uint32_t number = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.message);
+    c.num(m.number);
+  }
+};
+
+enum class Protocol : uint8_t { kSmtp, kEsmtp, kEsmtps, kLmtp, kInternal };
+
+// A whole message with its Received field, CRLF lines, no dot-stuffing. Answered by Enqueued: a 250 may be said only then.
+struct Enqueue {
+  static constexpr uint16_t kType = 410;
+  uint64_t session = 0;
+  uint64_t message = 0;  // the id that the sender chose and put in Received: seconds << 32 | random; refused if taken
+  lookup::SessionFacts facts;
+  Protocol protocol = Protocol::kSmtp;
+  bool eight_bit = false;  // BODY=8BITMIME
+  std::vector<std::string> recipients;  // each accepted by CheckRcpt
+  uint64_t size = 0;  // bytes of content
+  Fd content;  // a sealed memory file, at most kSmallMessage; absent: the spool file of NeedSpoolFile
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.message);
+    c.part(m.facts);
+    c.choice(m.protocol, Protocol::kInternal);
+    c.flag(m.eight_bit);
+    c.texts(m.recipients, kMaxRecipients, kMaxAddress);
+    c.num(m.size);
+    c.fd(m.content);
+  }
+};
+
+// The message grew over kSmallMessage: make a spool file and hand it over (SpoolFile).
+struct NeedSpoolFile {
+  static constexpr uint16_t kType = 411;
+  uint64_t session = 0;
+  uint64_t message = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.message);
+  }
+};
+
+// The transaction ended without Enqueue.
+struct DropSpoolFile {
+  static constexpr uint16_t kType = 412;
+  uint64_t message = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.message);
+  }
+};
+
+// To smtpd or lmtpd.
+struct Enqueued {
+  static constexpr uint16_t kType = 420;
+  uint64_t session = 0;
+  uint64_t message = 0;
+  uint16_t code = 0;  // 250, 451, 452, 552 ...
+  std::string enhanced;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.message);
+    c.num(m.code);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+// To smtpd or lmtpd.
+struct SpoolFile {
+  static constexpr uint16_t kType = 421;
+  uint64_t session = 0;
+  uint64_t message = 0;
+  bool full = false;  // no space: answer 452 4.3.1
+  Fd file;  // read and write, empty; absent: it failed
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.message);
+    c.flag(m.full);
+    c.fd(m.file);
+  }
+};
+
+// Where one copy goes.
+struct Delivery {
+  uint32_t recipient = 0;  // index into Route's recipients
+  bool relay = false;  // to another host; else local
+  std::string account;  // local
+  std::string detail;  // subaddress; may be empty
+  std::string address;  // Delivered-To, or the relay's target
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.recipient);
+    c.flag(m.relay);
+    c.text(m.account, kMaxAccount);
+    c.text(m.detail, kMaxLocalPart);
+    c.text(m.address, kMaxAddress);
+  }
+};
+
+// A recipient that goes nowhere.
+struct RouteFailure {
+  uint32_t recipient = 0;
+  bool temporary = false;
+  std::string enhanced;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.recipient);
+    c.flag(m.temporary);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+// From lookup.
+struct Routed {
+  static constexpr uint16_t kType = 430;
+  uint64_t query = 0;
+  std::vector<Delivery> deliveries;
+  std::vector<RouteFailure> failures;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.list(m.deliveries, 10000);
+    c.list(m.failures, kMaxRecipients);
+  }
+};
+
+// From the parent: no `user` process can be had for that account.
+struct UserFailed {
+  static constexpr uint16_t kType = 440;
+  std::string account;
+  bool permanent = false;  // no such account
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.account, kMaxAccount);
+    c.flag(m.permanent);
+    c.text(m.text, 1000);
+  }
+};
+
+// From user: the message is in the mailbox.
+struct Stored {
+  static constexpr uint16_t kType = 450;
+  EnvelopeId envelope;
+  uint64_t sequence = 0;  // the journal's; durable when Durable reaches it
+  bool duplicate = false;  // it was there already
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.envelope);
+    c.num(m.sequence);
+    c.flag(m.duplicate);
+  }
+};
+
+// From user: it could not be stored.
+struct Rejected {
+  static constexpr uint16_t kType = 451;
+  EnvelopeId envelope;
+  bool temporary = false;
+  std::string enhanced;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.envelope);
+    c.flag(m.temporary);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+// From user: everything up to this journal sequence number survives a power cut.
+struct Durable {
+  static constexpr uint16_t kType = 452;
+  uint64_t sequence = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.sequence);
+  }
+};
+
+// From the queue TO THE PARENT: wire me to that account's user process.
+struct NeedUser {
+  static constexpr uint16_t kType = 460;
+  std::string account;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.account, kMaxAccount);
+  }
+};
+
+// From control.
+struct ListQueue {
+  static constexpr uint16_t kType = 470;
+  uint32_t query = 0;
+  uint32_t limit = 0;
+  std::string after;  // cursor from the last answer; empty: from the start
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.num(m.limit);
+    c.text(m.after, 64);
+  }
+};
+
+struct QueueItem {
+  EnvelopeId envelope;
+  int64_t arrived = 0;  // unix seconds
+  int64_t next_try = 0;  // unix seconds
+  uint32_t attempts = 0;
+  uint64_t size = 0;
+  std::string sender;
+  std::string recipient;
+  std::string account;
+  bool relay = false;
+  std::string state;  // waiting, delivering, stored
+  std::string last_error;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.envelope);
+    c.i64(m.arrived);
+    c.i64(m.next_try);
+    c.num(m.attempts);
+    c.num(m.size);
+    c.text(m.sender, kMaxAddress);
+    c.text(m.recipient, kMaxAddress);
+    c.text(m.account, kMaxAccount);
+    c.flag(m.relay);
+    c.text(m.state, 16);
+    c.text(m.last_error, kMaxReplyText);
+  }
+};
+
+// To control.
+struct QueueList {
+  static constexpr uint16_t kType = 471;
+  uint32_t query = 0;
+  std::vector<QueueItem> items;
+  std::string next;  // empty: the end
+  uint64_t total = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.list(m.items, 200);
+    c.text(m.next, 64);
+    c.num(m.total);
+  }
+};
+
+// From control.
+struct ShowMessage {
+  static constexpr uint16_t kType = 472;
+  uint32_t query = 0;
+  uint64_t message = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.num(m.message);
+  }
+};
+
+// To control.
+struct MessageShown {
+  static constexpr uint16_t kType = 473;
+  uint32_t query = 0;
+  bool found = false;
+  std::vector<QueueItem> items;
+  Fd content;  // read-only copy of the message
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.flag(m.found);
+    c.list(m.items, 1000);
+    c.fd(m.content);
+  }
+};
+
+// From control.
+struct RemoveMessage {
+  static constexpr uint16_t kType = 474;
+  uint32_t query = 0;
+  uint64_t message = 0;
+  uint32_t number = 0;  // UINT32_MAX: all envelopes of the message
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.num(m.message);
+    c.num(m.number);
+  }
+};
+
+// To control.
+struct MessageRemoved {
+  static constexpr uint16_t kType = 475;
+  uint32_t query = 0;
+  uint32_t removed = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.num(m.removed);
+  }
+};
+
+}  // namespace mailkeep::queue

@@ -1,0 +1,179 @@
+// What the lookup process receives: its slice of the configuration, and questions about recipients.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include "lib/base/limits.h"
+#include "lib/imsg/codec.h"
+
+namespace mailkeep::lookup {
+
+// From the parent. Its parts follow as Table, Action, Match messages of the same generation, then Prepare.
+struct Config {
+  static constexpr uint16_t kType = 300;
+  uint32_t generation = 0;
+  std::string hostname;
+  std::vector<std::string> domains;
+  std::string postmaster;
+  std::string subaddress_separator;
+  bool system_accounts = false;  // accounts are the system's users (getpwnam), not the parent's list
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.hostname, kMaxHostname);
+    c.texts(m.domains, 10000, kMaxDomain);
+    c.text(m.postmaster, kMaxAddress);
+    c.text(m.subaddress_separator, 8);
+    c.flag(m.system_accounts);
+  }
+};
+
+// A table's content.
+struct Table {
+  static constexpr uint16_t kType = 301;
+  uint32_t generation = 0;
+  std::string name;
+  std::string path;  // for error messages
+  bool inline_entries = false;
+  Fd content;  // the file, or a memory file with lines "key\tvalue" for an inline table
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.name, kMaxTag);
+    c.text(m.path, 4096);
+    c.flag(m.inline_entries);
+    c.fd(m.content);
+  }
+};
+
+// The accounts that exist, without their hashes.
+struct Accounts {
+  static constexpr uint16_t kType = 302;
+  uint32_t generation = 0;
+  Fd content;  // lines "name\tuid\tgid", no hashes
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.fd(m.content);
+  }
+};
+
+struct Action {
+  static constexpr uint16_t kType = 303;
+  uint32_t generation = 0;
+  std::string name;
+  uint16_t kind = 0;  // conf::ActionKind
+  std::string alias_table;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.name, kMaxTag);
+    c.num(m.kind);
+    c.text(m.alias_table, kMaxTag);
+  }
+};
+
+// One test of a rule.
+struct Criterion {
+  uint16_t kind = 0;  // conf::SourceKind, TargetKind or TestKind
+  bool negated = false;
+  std::string value;
+  std::string table;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.kind);
+    c.flag(m.negated);
+    c.text(m.value, kMaxAddress);
+    c.text(m.table, kMaxTag);
+  }
+};
+
+// A rule; in the file's order.
+struct Match {
+  static constexpr uint16_t kType = 304;
+  uint32_t generation = 0;
+  Criterion from;
+  Criterion target;
+  std::vector<Criterion> tests;
+  bool reject = false;
+  std::string action;
+  std::string reject_text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.part(m.from);
+    c.part(m.target);
+    c.list(m.tests, 32);
+    c.flag(m.reject);
+    c.text(m.action, kMaxTag);
+    c.text(m.reject_text, kMaxReplyText);
+  }
+};
+
+// What the rules may ask of a session.
+struct SessionFacts {
+  std::string source;  // the client's address in text, or "local" for a socket
+  std::string helo;
+  std::string tag;  // the listener's
+  bool tls = false;
+  std::string account;  // vouched for by auth; empty: not authenticated
+  std::string sender;  // without brackets; empty: <>
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.source, 64);
+    c.text(m.helo, kMaxHostname);
+    c.text(m.tag, kMaxTag);
+    c.flag(m.tls);
+    c.text(m.account, kMaxAccount);
+    c.text(m.sender, kMaxAddress);
+  }
+};
+
+// From smtpd and lmtpd at RCPT; answered with smtpd's RcptVerdict.
+struct CheckRcpt {
+  static constexpr uint16_t kType = 310;
+  uint64_t session = 0;
+  uint32_t query = 0;  // echoed in the answer
+  SessionFacts facts;
+  std::string recipient;  // without brackets
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.part(m.facts);
+    c.text(m.recipient, kMaxAddress);
+  }
+};
+
+// From the queue, before it commits a message: where does each recipient go? Answered with queue's Routed.
+struct Route {
+  static constexpr uint16_t kType = 311;
+  uint64_t query = 0;
+  SessionFacts facts;
+  std::vector<std::string> recipients;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.part(m.facts);
+    c.texts(m.recipients, kMaxRecipients, kMaxAddress);
+  }
+};
+
+// Answer to CheckRcpt, received by smtpd and lmtpd.
+struct RcptVerdict {
+  static constexpr uint16_t kType = 320;
+  uint64_t session = 0;
+  uint32_t query = 0;
+  uint16_t code = 0;  // 250, or the SMTP reply: 550, 451 ...
+  std::string enhanced;  // "5.1.1"
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.num(m.code);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+}  // namespace mailkeep::lookup
