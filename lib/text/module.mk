@@ -3,4 +3,4 @@ text_SRC := base64.cc quoted_printable.cc utf8.cc charset.cc encoded_word.cc cas
 text_DEP := base
 text_EXT := unistring
 text_TESTS := transfer_test charset_test mailbox_name_test
-#text_FUZZ := text_fuzz
+text_FUZZ := text_fuzz
