@@ -142,6 +142,12 @@ static void decoding(void**) {
   assert_text(preview(parse_structure(html), html), "a & b d");
 }
 
+static void check(const Part& part, size_t start, size_t end) {
+  assert_true(part.header_start >= start && part.header_start <= part.body_start);
+  assert_true(part.body_start <= part.body_end && part.body_end <= end);
+  for (const Part& child : part.children) check(child, part.body_start, part.body_end);
+}
+
 static void odd_messages(void**) {
   const char* table[][2] = {
       {"", "text/plain:0:0"},
@@ -161,11 +167,18 @@ static void odd_messages(void**) {
       // An outer boundary ends an inner multipart that was never closed.
       {"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--",
        "multipart/mixed(multipart/mixed(text/plain:1:0) text/plain:1:0)"},
+      // An empty innermost body that an outer boundary ends: nobody around it ends earlier.
+      {"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: message/rfc822\r\n\r\nA: b\r\n\r\n--o--",
+       "multipart/mixed(message/rfc822(text/plain:0:0))"},
       // A part of type message/rfc822 that ends within its header.
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n--b--\r\n",
        "multipart/mixed(message/rfc822(text/plain:0:0))"},
   };
-  for (const auto& row : table) assert_text(tree(parse_structure(row[0])), row[1]);
+  for (const auto& row : table) {
+    const Part root = parse_structure(row[0]);
+    assert_text(tree(root), row[1]);
+    check(root, 0, std::string_view(row[0]).size());
+  }
 }
 
 static size_t count_parts(const Part& part) {
@@ -222,12 +235,6 @@ static void linear(void**) {
     large = std::min<int64_t>(large, cost(8 << 20));
   }
   if (large > small * 40 + 20000) fail_msg("8 times the bytes took %lld us instead of %lld", static_cast<long long>(large), static_cast<long long>(small));
-}
-
-static void check(const Part& part, size_t start, size_t end) {
-  assert_true(part.header_start >= start && part.header_start <= part.body_start);
-  assert_true(part.body_start <= part.body_end && part.body_end <= end);
-  for (const Part& child : part.children) check(child, part.body_start, part.body_end);
 }
 
 // Cut at every byte, every byte changed: offsets stay nested.
