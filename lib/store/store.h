@@ -41,8 +41,8 @@ class Observer {
 };
 
 struct Options {
-  // Makes the header cache's record of a message; without one, summary() fails with ENOENT.
-  std::function<Summary(std::string_view message)> summarize;
+  // Makes the header cache's record of a message.
+  std::function<Summary(std::string_view message)> summarize = mime::summarize;
   // Told of damage and repair: one line of text, for the log.
   std::function<void(const std::string&)> report;
   // Seconds since 1970; the system's if empty.
@@ -106,10 +106,11 @@ class Store {
   virtual Seq written_seq() const = 0;  // flushed
   virtual Seq durable_seq() const = 0;  // synced
   virtual bool is_broken() const = 0;
-  // Records between these are applied all or none after a crash (a delivery into two mailboxes). They do not nest, and
-  // flush() inside does nothing.
-  virtual void begin_group() = 0;
+  // Records between these are applied all or none after a crash (a delivery into two mailboxes). They do not nest;
+  // begin_group() flushes what came before, flush() and sync() inside do nothing. abort_group() takes the group back.
+  virtual Status begin_group() = 0;
   virtual void end_group() = 0;
+  virtual Status abort_group() = 0;
   virtual void add_observer(Observer* observer) = 0;     // not owned; told of syncs from now on
   virtual void remove_observer(Observer* observer) = 0;
 

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/mime/summary.h"
+
 namespace mailkeep::store {
 
 using Seq = uint64_t;
@@ -105,19 +107,8 @@ struct Change {
 };
 
 // What is made once of every message, while it is in memory at its arrival, and kept in the header cache. FETCH ENVELOPE
-// and its like, SORT, THREAD and header SEARCH are answered from it.
-struct Summary {
-  std::string envelope;       // the IMAP text of ENVELOPE, BODY and BODYSTRUCTURE
-  std::string body;
-  std::string bodystructure;
-  std::string header;         // the whole header with its empty line, unless longer than kMaxCachedHeader: then empty
-  int64_t sent = 0;           // Date: in seconds since 1970 UTC; 0 unknown
-  std::string base_subject;   // RFC 5256, decoded, case folded
-  std::string message_id;
-  std::string references;     // message ids, separated by one space
-  std::string preview;        // RFC 8970, at most 200 characters
-  bool operator==(const Summary&) const = default;
-};
-constexpr size_t kMaxCachedHeader = 32 * 1024;
+// and its like, SORT, THREAD and header SEARCH are answered from it; the header itself is the message's first
+// Summary::header_size bytes.
+using Summary = mime::Summary;
 
 }  // namespace mailkeep::store

@@ -1,0 +1,204 @@
+// The whole state as records, and back: what compaction puts into the journal and what checkpoints are made of.
+// SPDX-License-Identifier: ISC
+#include <algorithm>
+
+#include "lib/store/bytes.h"
+#include "lib/store/state.h"
+
+namespace mailkeep::store {
+
+namespace {
+
+constexpr size_t kRowSize = 53;
+constexpr size_t kBodySize = 40;
+
+}  // namespace
+
+std::string State::encode_account() const {
+  std::string out;
+  Writer w(out);
+  w.u64(last_seq_);
+  w.u32(next_mailbox_id_);
+  w.u32(last_uidvalidity_);
+  w.varint(boxes_.size());
+  for (const auto& [id, box] : boxes_) w.u32(id);
+  w.varint(subscriptions_.size());
+  for (const std::string& name : subscriptions_) w.text(name);
+  return out;
+}
+
+bool State::apply_account(std::string_view meta) {
+  Reader r(meta);
+  const Seq last = r.u64();
+  const MailboxId next = r.u32();
+  const uint32_t uidvalidity = r.u32();
+  std::set<MailboxId> alive;
+  for (size_t n = r.count(4); n > 0; --n) alive.insert(r.u32());
+  std::set<std::string> names;
+  for (size_t n = r.count(1); n > 0 && r.ok(); --n) names.emplace(r.text());
+  if (!r.is_done()) return false;
+  rows_without_bytes_ = 0;  // a whole state follows: what was missing before it does not count
+  set_last_seq(last);
+  next_mailbox_id_ = std::max(next_mailbox_id_, next);
+  last_uidvalidity_ = std::max(last_uidvalidity_, uidvalidity);
+  subscriptions_ = std::move(names);
+  std::vector<MailboxId> dead;
+  for (const auto& [id, box] : boxes_) {
+    if (!alive.contains(id)) dead.push_back(id);
+  }
+  for (MailboxId id : dead) remove_box(id);
+  return true;
+}
+
+std::string State::encode_box(const Box& box) {
+  std::string out;
+  Writer w(out);
+  w.u32(box.id);
+  w.text(box.name);
+  w.u8(static_cast<uint8_t>(box.role));
+  w.u8(box.is_selectable ? 1 : 0);
+  w.u32(box.uidvalidity);
+  w.u32(box.uidnext);
+  w.u32(box.recent_from);
+  w.u64(box.highest_modseq);
+  w.u64(box.created);
+  w.u64(box.expunged_floor);
+  w.varint(box.keywords.size());
+  for (const std::string& keyword : box.keywords) w.text(keyword);
+  w.varint(box.expunged.size());
+  for (const Expunged& gone : box.expunged) {
+    w.u64(gone.seq);
+    w.u32(gone.uids.first);
+    w.u32(gone.uids.last);
+  }
+  out.reserve(out.size() + box.messages.size() * kRowSize + 10);
+  w.varint(box.messages.size());
+  for (const Message& m : box.messages) {
+    w.u32(m.uid);
+    w.u32(m.size);
+    w.i64(m.internal_date);
+    w.i64(m.saved);
+    w.u64(m.keywords);
+    w.u64(m.modseq);
+    w.u64(m.object);
+    w.u8(m.flags);
+    w.u32(0);
+  }
+  return out;
+}
+
+bool State::apply_box(std::string_view meta) {
+  Reader r(meta);
+  Box box;
+  box.id = r.u32();
+  box.name = r.text();
+  const uint8_t role = r.u8();
+  box.role = static_cast<Role>(role);
+  box.is_selectable = r.u8() != 0;
+  box.uidvalidity = r.u32();
+  box.uidnext = r.u32();
+  box.recent_from = r.u32();
+  box.highest_modseq = r.u64();
+  box.created = r.u64();
+  box.expunged_floor = r.u64();
+  for (size_t n = r.count(1); n > 0 && r.ok(); --n) box.keywords.emplace_back(r.text());
+  for (size_t n = r.count(16); n > 0; --n) {
+    Expunged gone;
+    gone.seq = r.u64();
+    gone.uids.first = r.u32();
+    gone.uids.last = r.u32();
+    box.expunged.push_back(gone);
+  }
+  std::vector<Message> rows(r.count(kRowSize));
+  for (Message& m : rows) {
+    m.uid = r.u32();
+    m.size = r.u32();
+    m.internal_date = r.i64();
+    m.saved = r.i64();
+    m.keywords = r.u64();
+    m.modseq = r.u64();
+    m.object = r.u64();
+    m.flags = r.u8() & kAllFlags;
+    r.u32();
+  }
+  if (!r.is_done() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords) return false;
+  next_mailbox_id_ = std::max(next_mailbox_id_, box.id + 1);
+  const MailboxId id = box.id;
+  const Uid uidnext = box.uidnext;
+  remove_box(id);
+  const auto other = names_.find(box.name);
+  if (other != names_.end()) remove_box(other->second);  // a name from before that whose end was damaged
+  names_[box.name] = id;
+  Box& made = *(boxes_[id] = std::make_unique<Box>(std::move(box)));
+  made.messages.reserve(rows.size());
+  made.uidnext = 1;  // rows come in order, so each is appended
+  for (const Message& m : rows) add_row(made, m);
+  made.uidnext = std::max(made.uidnext, uidnext);
+  return true;
+}
+
+std::string State::encode_deliveries(int64_t forget_before) const {
+  std::string out;
+  Writer w(out);
+  uint64_t n = 0;
+  for (const auto& [id, when] : deliveries_) n += when >= forget_before ? 1 : 0;
+  w.varint(n);
+  for (const auto& [id, when] : deliveries_) {
+    if (when < forget_before) continue;
+    w.u64(id.message);
+    w.u32(id.recipient);
+    w.i64(when);
+  }
+  return out;
+}
+
+bool State::apply_deliveries(std::string_view meta) {
+  Reader r(meta);
+  std::map<DeliveryId, int64_t> known;
+  for (size_t n = r.count(20); n > 0; --n) {
+    DeliveryId id;
+    id.message = r.u64();
+    id.recipient = r.u32();
+    known.emplace_hint(known.end(), id, r.i64());
+  }
+  if (!r.is_done()) return false;
+  deliveries_ = std::move(known);
+  return true;
+}
+
+std::string State::encode_bodies() const {
+  std::string out;
+  Writer w(out);
+  out.reserve(bodies_.size() * kBodySize + 10);
+  w.varint(bodies_.size());
+  for (const auto& [id, body] : bodies_) {
+    w.u64(id);
+    w.u64(body.offset);
+    w.u32(body.segment);
+    w.u32(body.size);
+    w.u32(body.crc);
+    w.u64(body.cache_at);
+    w.u32(body.cache_size);
+  }
+  return out;
+}
+
+bool State::apply_bodies(std::string_view meta) {
+  Reader r(meta);
+  const size_t n = r.count(kBodySize);
+  bodies_.reserve(n);
+  for (size_t i = 0; i < n; ++i) {
+    Body body;
+    body.object = r.u64();
+    body.offset = r.u64();
+    body.segment = r.u32();
+    body.size = r.u32();
+    body.crc = r.u32();
+    body.cache_at = r.u64();
+    body.cache_size = r.u32();
+    bodies_[body.object] = body;
+  }
+  return r.is_done();
+}
+
+}  // namespace mailkeep::store
