@@ -98,15 +98,20 @@ $(B)/regress/unit/$(1): $(call objects,regress/unit/$(1).cc $(3)) $(call archive
 	$$(Q)$(CXX) $(LDFLAGS_ALL) -o $$@ $(call objects,regress/unit/$(1).cc $(3)) -Wl,--start-group \
 	  $(call archives,$(call closure,$(2))) -Wl,--end-group $$(call extlibs,$(call closure,$(2)),cmocka $($(1)_EXT))
 endef
-# A fuzzer compiles all it needs itself, with its own compiler and sanitizers.
+# Fuzzers compile everything with their own compiler and sanitizers.
+fuzz_objects = $(patsubst %.cc,build/fuzz/obj/%.o,$(1))
+FUZZFLAGS = -std=c++20 -fno-exceptions -fno-rtti -g -O1 -I. -D_GNU_SOURCE -DMAILKEEP_VERSION='"fuzz"' \
+        -DMAILKEEP_PREFIX='"/"' -DMAILKEEP_SYSCONFDIR='"/"' -fsanitize=fuzzer,address,undefined \
+        -fno-sanitize-recover=undefined
 define fuzzer
 FUZZERS += build/fuzz/$(1)
-build/fuzz/$(1): regress/fuzz/$(1).cc $(3) $(foreach l,$(call closure,$(2)),$(addprefix lib/$(l)/,$($(l)_SRC)))
-	@mkdir -p $$(@D)
-	$$(Q)$(FUZZCXX) -std=c++20 -fno-exceptions -fno-rtti -g -O1 -I. -D_GNU_SOURCE -DMAILKEEP_VERSION='"fuzz"' \
-	  -DMAILKEEP_PREFIX='"/"' -DMAILKEEP_SYSCONFDIR='"/"' -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $$@ $$^ $$(call extlibs,$(call closure,$(2)),$($(1)_EXT))
+build/fuzz/$(1): $(call fuzz_objects,regress/fuzz/$(1).cc $(3) $(foreach l,$(call closure,$(2)),$(addprefix lib/$(l)/,$($(l)_SRC))))
+	$$(Q)$(FUZZCXX) $(FUZZFLAGS) -o $$@ $$^ $$(call extlibs,$(call closure,$(2)),$($(1)_EXT))
 endef
+build/fuzz/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(Q)$(FUZZCXX) $(FUZZFLAGS) -MMD -MP -c -o $@ $<
+.SECONDARY:
 Q := @
 $(foreach l,$(libs),$(eval $(call library,$(l))))
 $(foreach p,$(progs),$(eval $(call program,$(p))))
@@ -119,7 +124,7 @@ $(shell mkdir -p $(sort $(dir $(OBJS))) $(B)/lib; printf '%s\n' '$(subst ','\'',
 
 $(B)/%.o: %.cc $(STAMP) | $(B)/probed
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
--include $(OBJS:.o=.d)
+-include $(OBJS:.o=.d) $(shell find build/fuzz/obj -name '*.d' 2>/dev/null)
 
 $(B)/probed: $(DEPS) etc/probe
 	$(Q)sh etc/probe $(DEPS) && touch $@

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <compare>
+
 #include "lib/base/limits.h"
 #include "lib/imsg/codec.h"
 #include "smtpd/lookup/messages.h"
@@ -38,6 +40,7 @@ struct Config {
 struct EnvelopeId {
   uint64_t message = 0;
   uint32_t number = 0;
+  auto operator<=>(const EnvelopeId&) const = default;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.message);

@@ -57,7 +57,7 @@ class [[nodiscard]] Result {
  private:
   T* get() {
     T* v = std::get_if<0>(&state_);
-    if (v == nullptr) fatal("Result: value of an error: " + std::get_if<1>(&state_)->text);
+    if (v == nullptr) fatal("Result: value of an error: " + error().text);
     return v;
   }
   const T* get() const { return const_cast<Result*>(this)->get(); }

@@ -18,6 +18,7 @@
 namespace mailkeep::conf {
 
 constexpr size_t kMaxAccounts = 1'000'000;
+constexpr size_t kMaxAccountsFile = 256 * 1024 * 1024;
 
 struct Account {
   std::string name;  // lower case; may be "user@domain"
@@ -25,14 +26,15 @@ struct Account {
   std::optional<uint32_t> uid;
   std::optional<uint32_t> gid;
   std::string gecos;
-  std::string home;
+  std::string home;  // "" or an absolute path
 };
 
-// Whether `name` can be an account: 1 to kMaxAccount bytes of visible ASCII or UTF-8, no '/', ':', quotes, angle
-// brackets or spaces, not starting with '.' or '-': it becomes a directory's name.
+// Whether `name` can be an account: 1 to kMaxAccount bytes of visible ASCII or above 127, none of / : , ; " < > \ ,
+// not starting with '.' or '-': it becomes a directory's name.
 bool is_account_name(std::string_view name);
 
-// With `hashes` false, the second field is skipped and never kept.
+// With `hashes` false, the second field is skipped and never kept. No two accounts of one name, none with uid or gid 0.
+// The Error's text holds the first kMaxErrors errors, one a line.
 Result<std::vector<Account>> parse_accounts(std::string_view text, const std::string& file, bool hashes);
 
 }  // namespace mailkeep::conf

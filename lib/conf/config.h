@@ -162,7 +162,6 @@ struct Options {
   uint64_t max_sessions_per_source = 0;
   uint64_t max_received = 0;
   uint64_t mailbox_size = 0;  // bytes; 0 none
-  uint64_t user_memory = 0;   // bytes for all idle `user` processes
   uint64_t max_idle_users = 0;
   uint64_t smtpd_workers = 0;
   uint64_t tls_workers = 0;
@@ -176,7 +175,6 @@ struct Options {
   Seconds queue_lifetime{0};
   Seconds queue_first_retry{0};
   Seconds queue_max_retry{0};
-  Seconds bounce_warn_after{0};  // 0 never
 };
 
 struct Config {

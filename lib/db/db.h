@@ -87,6 +87,7 @@ class Environment {
   static void on_error(const __db_env* env, const char* prefix, const char* message);
   static void on_event(__db_env* env, uint32_t event, void* info);
   Status set_up(const EnvironmentOptions& options);
+  void fail();
 
   __db_env* env_ = nullptr;
   bool failed_ = false;

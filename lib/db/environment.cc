@@ -7,11 +7,20 @@ namespace mailkeep::db {
 
 void Environment::on_error(const DB_ENV* env, const char*, const char* message) {
   const auto* self = static_cast<const Environment*>(env->app_private);
-  if (self->on_message_) self->on_message_(message);
+  // After a failure it says the same of every page it holds.
+  if (self->on_message_ && !self->failed_) self->on_message_(message);
 }
 
 void Environment::on_event(DB_ENV* env, uint32_t event, void*) {
-  if (event == DB_EVENT_PANIC || event == DB_EVENT_WRITE_FAILED) static_cast<Environment*>(env->app_private)->failed_ = true;
+  if (event == DB_EVENT_PANIC || event == DB_EVENT_WRITE_FAILED) static_cast<Environment*>(env->app_private)->fail();
+}
+
+// Also tells the engine, which would otherwise write pages at its close whose log records never reached the disk:
+// then recovery refuses the tables ("LSN past end of log").
+void Environment::fail() {
+  if (failed_) return;
+  failed_ = true;
+  env_->set_flags(env_, DB_PANIC_ENVIRONMENT, 1);
 }
 
 Status Environment::set_up(const EnvironmentOptions& options) {
@@ -64,7 +73,7 @@ Result<Transaction> Environment::begin() {
 
 Status Environment::flush() {
   if (int e = env_->log_flush(env_, nullptr); e != 0) {
-    failed_ = true;  // what has reached the disk is known again after recovery only
+    fail();  // what has reached the disk is known again after recovery only
     return make_error("log_flush", "", e);
   }
   return {};

@@ -59,8 +59,12 @@ class StructureParser {
     } else {
       stop = skip_to_stop();
     }
-    out.body_end = std::max(stop_at_, out.body_start);
-    out.lines = std::max(stop_newlines_, lines_at_body) - lines_at_body;
+    if (stop_at_ < out.body_start) {  // an empty body: the line end before the boundary is the header's; so for all around it
+      stop_at_ = out.body_start;
+      stop_newlines_ = lines_at_body;
+    }
+    out.body_end = stop_at_;
+    out.lines = stop_newlines_ - lines_at_body;
     return stop;
   }
 

@@ -37,9 +37,9 @@ static void drop_is_complete(void**) {
 
 static void landlock_closes_the_rest(void**) {
   if (os::landlock_abi() == 0) skip();
-  assert_int_equal(in_child([] {
-                     char dir[] = "/tmp/mk-landlock-XXXXXX";
-                     if (mkdtemp(dir) == nullptr) return 1;
+  char dir[] = "/tmp/mk-landlock-XXXXXX";
+  assert_non_null(mkdtemp(dir));
+  assert_int_equal(in_child([&dir] {
                      const int fd = open(dir, O_PATH | O_DIRECTORY);
                      if (!os::harden_process()) return 2;
                      if (!os::enter_landlock({{fd, true}}, true)) return 3;
@@ -50,6 +50,7 @@ static void landlock_closes_the_rest(void**) {
                      return 0;
                    }),
                    0);
+  assert_int_equal(rmdir(dir), 0);
 }
 
 static void seccomp_kills(void**) {

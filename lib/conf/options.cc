@@ -1,0 +1,218 @@
+// The table of options, and how a value is read and written.
+// SPDX-License-Identifier: ISC
+#include "lib/conf/options.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "lib/base/limits.h"
+#include "lib/base/text.h"
+#include "lib/conf/names.h"
+#include "lib/conf/parse.h"
+
+namespace mailkeep::conf {
+namespace {
+
+constexpr uint64_t kK = 1024, kM = kK * 1024, kG = kM * 1024, kT = kG * 1024;
+constexpr uint64_t kMinute = 60, kHour = 3600, kDay = 86400, kWeek = 7 * kDay;
+constexpr uint64_t kPath = 4000;
+using O = Options;
+using T = OptionType;
+
+constexpr Option kOptions[] = {
+    // name, type, member, least, most, initial, choices, help
+    {"state", T::path, &O::state, 1, kPath, "/var/lib/mailkeep", "",
+     "Directory of all that the server writes: spool, mail and run, unless set apart."},
+    {"spool", T::path, &O::spool, 1, kPath, "", "", "Directory of the queue. Unless set: spool below state."},
+    {"mail", T::path, &O::mail, 1, kPath, "", "", "Directory of the mailboxes. Unless set: mail below state."},
+    {"run", T::path, &O::run, 1, kPath, "", "", "Directory of what lasts only while the server runs. Unless set: run below state."},
+    {"control", T::path, &O::control, 1, 107, "", "",
+     "Path of the socket that mailkeepctl talks to. Unless set: mailkeep.sock below run."},
+    {"hostname", T::host, &O::hostname, 1, kMaxHostname, "", "",
+     "The server's name in greetings, Received fields and reports. Unless set: the machine's own name."},
+    {"log-level", T::choice, &O::log_level, 0, 0, "info", "error warn info debug", "The least severe events that are logged."},
+    {"postmaster", T::text, &O::postmaster, 1, kMaxAddress, "", "",
+     "The account or address that gets mail for postmaster where no alias says otherwise. Unless set: the account "
+     "postmaster or root, else the first account."},
+    {"subaddress-separator", T::text, &O::subaddress_separator, 0, 1, "+", "",
+     "What parts an account's name from a detail in user+detail@domain; \"\" for none."},
+
+    {"message-size", T::size, &O::message_size, 64 * kK, 2 * kG - 1, "50M", "", "The largest message that is taken (RFC 1870)."},
+    {"max-recipients", T::count, &O::max_recipients, 100, kMaxRecipients, "1000", "",
+     "Recipients of one transaction; RFC 5321 asks for at least 100."},
+    {"max-sessions", T::count, &O::max_sessions, 1, 100'000, "1000", "", "Sessions at once of each protocol process."},
+    {"max-sessions-per-source", T::count, &O::max_sessions_per_source, 1, 100'000, "100", "",
+     "Sessions at once from one address; loopback is not counted."},
+    {"max-received", T::count, &O::max_received, 10, 1000, "100", "",
+     "Received fields in a message beyond which it is taken to be in a loop (RFC 5321 6.3)."},
+    {"mailbox-size", T::size, &O::mailbox_size, 0, 100 * kT, "none", "", "Bytes that one account may hold."},
+    {"max-idle-users", T::count, &O::max_idle_users, 0, 10'000, "200", "",
+     "Processes of accounts that are kept with nothing to do; the least recently used goes first."},
+    {"smtpd-workers", T::count, &O::smtpd_workers, 1, 64, "1", "", "Processes that speak SMTP."},
+    {"tls-workers", T::count, &O::tls_workers, 1, 64, "1", "", "Processes that hold the TLS keys and sessions."},
+    {"worker-uids", T::count, &O::worker_uids, 0, 4'000'000'000, "0", "",
+     "If not 0, worker processes run under this uid and those after it instead of under the named system users. For tests."},
+    {"bounce-size", T::size, &O::bounce_size, 0, 10 * kM, "64K", "",
+     "The largest message that a bounce returns whole; of larger ones it returns the header alone."},
+
+    {"smtp-idle-timeout", T::duration, &O::smtp_idle_timeout, 5, kHour, "5m", "",
+     "SMTP and LMTP sessions end after this time without a command (RFC 5321 4.5.3.2.7)."},
+    {"imap-idle-timeout", T::duration, &O::imap_idle_timeout, 30 * kMinute, kDay, "30m", "",
+     "IMAP sessions end after this time without a command (RFC 3501 5.4)."},
+    {"imap-login-timeout", T::duration, &O::imap_login_timeout, 5, kHour, "1m", "",
+     "IMAP connections end after this time without a login."},
+    {"user-idle", T::duration, &O::user_idle, 1, kDay, "5m", "",
+     "The process of an account ends after this time without a delivery or a session."},
+    {"queue-lifetime", T::duration, &O::queue_lifetime, 1, 30 * kDay, "4d", "",
+     "Mail that could not be delivered for this time goes back to its sender."},
+    {"queue-first-retry", T::duration, &O::queue_first_retry, 1, kDay, "1m", "",
+     "Time before the second attempt of a delivery; it doubles with every further one."},
+    {"queue-max-retry", T::duration, &O::queue_max_retry, 1, kDay, "1h", "", "The longest time between two attempts."},
+};
+
+struct Unit {
+  char letter;
+  uint64_t factor;
+};
+constexpr Unit kSizeUnits[] = {{'T', kT}, {'G', kG}, {'M', kM}, {'K', kK}};
+constexpr Unit kTimeUnits[] = {{'w', kWeek}, {'d', kDay}, {'h', kHour}, {'m', kMinute}, {'s', 1}};
+
+std::optional<uint64_t> multiply(std::string_view digits, uint64_t factor) {
+  const auto n = parse_u64(digits, UINT64_MAX / factor);
+  return n ? std::optional(*n * factor) : std::nullopt;
+}
+
+std::optional<uint64_t> parse_size(std::string_view text, uint64_t min) {
+  if (text == "none" && min == 0) return 0;
+  for (const Unit& unit : kSizeUnits) {
+    if (!text.empty() && to_upper(text.back()) == unit.letter) return multiply(text.substr(0, text.size() - 1), unit.factor);
+  }
+  return parse_u64(text);
+}
+
+// 1*( 1*DIGIT unit ), the units from long to short: 1d12h.
+std::optional<uint64_t> parse_duration(std::string_view text) {
+  uint64_t total = 0;
+  bool any = false;
+  for (const Unit& unit : kTimeUnits) {
+    const size_t end = text.find_first_not_of("0123456789");
+    if (end == text.npos || text[end] != unit.letter) continue;
+    const auto part = multiply(text.substr(0, end), unit.factor);
+    if (!part || *part > UINT32_MAX) return {};
+    total += *part;
+    any = true;
+    text.remove_prefix(end + 1);
+  }
+  return any && text.empty() ? std::optional(total) : std::nullopt;
+}
+
+std::string write_unit(uint64_t n, std::span<const Unit> units) {
+  for (const Unit& unit : units) {
+    if (n >= unit.factor && n % unit.factor == 0) return std::to_string(n / unit.factor) + std::string(1, unit.letter);
+  }
+  return std::to_string(n);
+}
+
+bool is_choice(std::string_view text, std::string_view choices) {
+  const auto words = split(choices, ' ');
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+bool is_text(const Option& o, std::string_view text) {
+  if (o.type == T::choice) return is_choice(text, o.choices);
+  if (text.size() < o.min || text.size() > o.max) return false;
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) return false;
+  if (o.type == T::path) return is_absolute_path(text);
+  return o.type != T::host || is_domain(text);
+}
+
+std::string range_text(const Option& o) {
+  const auto units = o.type == T::size ? std::span<const Unit>(kSizeUnits) : std::span<const Unit>(kTimeUnits);
+  const bool plain = o.type == T::count;
+  return "from " + (plain ? std::to_string(o.min) : write_unit(o.min, units)) + " to " +
+         (plain ? std::to_string(o.max) : write_unit(o.max, units));
+}
+
+// Text in mdoc: a line that starts with a dot or quote would be a request, a backslash an escape.
+std::string mdoc_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '\\' ? std::string("\\e") : std::string(1, c);
+  if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
+  return out;
+}
+
+std::string mdoc_argument(const Option& o) {
+  switch (o.type) {
+    case T::size: return ".Ar size";
+    case T::count: return ".Ar number";
+    case T::duration: return ".Ar time";
+    case T::text: return ".Ar text";
+    case T::path: return ".Ar path";
+    case T::host: return ".Ar name";
+    case T::choice: break;
+  }
+  std::string out;
+  for (const auto word : split(o.choices, ' ')) out += (out.empty() ? ".Cm " : " | ") + std::string(word);
+  return out;
+}
+
+}  // namespace
+
+std::span<const Option> all_options() { return kOptions; }
+
+const Option* find_option(std::string_view name) {
+  const auto it = std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& o) { return o.name == name; });
+  return it == std::end(kOptions) ? nullptr : it;
+}
+
+std::string expected_value(const Option& o) {
+  switch (o.type) {
+    case T::size: return "a size " + range_text(o) + (o.min == 0 ? ", or none" : "");
+    case T::count: return "a number " + range_text(o);
+    case T::duration: return "a time " + range_text(o) + ", such as 30s, 5m, 1h30m or 4d";
+    case T::text: return "a text of " + std::to_string(o.min) + " to " + std::to_string(o.max) + " bytes";
+    case T::path: return "an absolute path of at most " + std::to_string(o.max) + " bytes";
+    case T::host: return "a domain name";
+    case T::choice: break;
+  }
+  std::string out = "one of";
+  for (const auto word : split(o.choices, ' ')) out += " " + std::string(word);
+  return out;
+}
+
+bool set_option(Options& out, const Option& o, std::string_view text) {
+  if (const auto* member = std::get_if<std::string Options::*>(&o.member)) {
+    if (!is_text(o, text)) return false;
+    out.*(*member) = o.type == T::host ? lower(text) : std::string(text);
+    return true;
+  }
+  const auto n = o.type == T::size ? parse_size(text, o.min) : o.type == T::duration ? parse_duration(text) : parse_u64(text);
+  if (!n || *n < o.min || *n > o.max) return false;
+  if (const auto* number = std::get_if<uint64_t Options::*>(&o.member)) out.*(*number) = *n;
+  if (const auto* time = std::get_if<Seconds Options::*>(&o.member)) out.*(*time) = Seconds(static_cast<int64_t>(*n));
+  return true;
+}
+
+Options initial_options() {
+  Options out;
+  for (const Option& o : kOptions) {
+    if (!o.initial.empty() && !set_option(out, o, o.initial)) fatal("option " + std::string(o.name) + ": bad initial value");
+  }
+  return out;
+}
+
+std::string options_as_mdoc() {
+  std::string out = ".Bl -tag -width Ds\n";
+  for (const Option& o : kOptions) {
+    out += ".It Ic " + std::string(o.name) + " " + mdoc_argument(o).substr(1) + "\n" + mdoc_text(o.help) + "\n";
+    if (std::holds_alternative<std::string Options::*>(o.member)) {
+      if (!o.initial.empty()) out += "The default is\n.Ql " + mdoc_text(o.initial) + " .\n";
+    } else {
+      out += "The value may go " + range_text(o) + "; the default is\n.Ql " + mdoc_text(o.initial) + " .\n";
+    }
+  }
+  return out + ".El\n";
+}
+
+}  // namespace mailkeep::conf

@@ -1,0 +1,125 @@
+// The first pass over mailkeep.conf(5): statements into a Config, names not yet looked up. Internal to lib/conf.
+//
+//   file      = *( [ statement ] newline )
+//   statement = macro / include / domain / pki / table / listen / auth / resolver / uid-range / action / match / option
+//   macro     = name "=" 1*value                      ; "$name" later stands for its words
+//   include   = "include" value                       ; a relative path starts at this file's directory
+//   domain    = "domain" ( 1*value / list )
+//   pki       = "pki" name 1*( ( "cert" / "key" ) value )
+//   table     = "table" name ( "file:" path / entries )
+//   entries   = "{" [ entry *( "," entry ) ] "}"      ; newlines count for nothing inside
+//   entry     = value [ "=" value ]
+//   list      = "{" value *( "," value ) "}"
+//   listen    = "listen" "on" ( "all" / "socket" value / address / interface ) *( "port" number / protocol /
+//               "pki" ( name / list ) / "tag" name / "plaintext-ok" )     ; protocol once
+//   auth      = "auth" ( "system" / "table" tableref )
+//   resolver  = "resolver" address [ "port" number ]
+//   uid-range = "uid-range" number "-" number
+//   action    = "action" name ( "deliver" [ "alias" tableref ] / "relay" )
+//   match     = "match" *test ( "action" name / "reject" [ string ] )     ; from and for once each
+//   test      = [ "!" ] ( "from" source / "for" target / "tag" name / "tls" / "helo" operand )
+//   source    = "any" / "local" / "socket" / "auth" [ tableref / string / list ] / "src" operand / "mail-from" operand
+//   target    = "any" / "local" / "domain" operand / "rcpt-to" operand
+//   operand   = value / tableref / list
+//   option    = option-name value
+//
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lib/conf/lex.h"
+#include "lib/conf/options.h"
+#include "lib/conf/parse.h"
+
+namespace mailkeep::conf {
+
+// A name that the second pass looks up, and what a table's keys must be there.
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, pki, action };
+struct Reference {
+  RefKind kind = RefKind::table;
+  std::string name;
+  Position position;
+};
+
+// What the first pass leaves to the second.
+struct Draft {
+  Config config;
+  std::vector<Reference> references;
+  std::vector<std::string> errors;
+};
+
+// Looks every name up and checks what needs the whole file; appends to draft.errors.
+void resolve(Draft& draft);
+
+std::string complaint(const Position& at, const std::string& found, const std::string& expected);
+
+class Parser {
+ public:
+  Parser(Draft& draft, const ReadFile& read) : draft_(draft), read_(read) {}
+  void parse(std::string_view text, const std::string& name, int depth);
+
+ private:
+  using Operand = bool (*)(std::string_view);
+
+  const Token& peek();
+  Token take();
+  bool expand(const Token& macro);
+  void read_token();
+  Position position(const Token& token) const { return {file_, token.line, token.column}; }
+
+  // Notes the error; always false, for `return fail(...)`.
+  bool fail(const Token& token, const std::string& expected);
+  bool fail_here(const std::string& expected);
+  void skip_statement();
+
+  bool parse_statement();
+  bool parse_macro(const Token& name);
+  bool parse_include(const Token& keyword);
+  bool parse_domain();
+  bool parse_pki();
+  bool parse_table();
+  bool parse_listen();
+  bool parse_listen_where(Listener& out);
+  bool parse_listen_pki(Listener& out);
+  bool parse_auth(const Token& keyword);
+  bool parse_resolver();
+  bool parse_uid_range(const Token& keyword);
+  bool parse_action();
+  bool parse_match(const Token& keyword);
+  bool parse_test(Match& match);
+  bool parse_source(Source& out);
+  bool parse_target(Target& out);
+  bool parse_option(const Token& name, const Option& option);
+
+  bool expect_word(std::string_view word);
+  bool expect_value(std::string& out, const std::string& expected);
+  bool expect_name(std::string& out, const std::string& what);
+  bool expect_path(std::string& out);
+  bool expect_table(std::string& out, RefKind kind);
+  bool expect_port(uint16_t& out);
+  bool expect_operand(std::string& value, std::string& table, RefKind kind, Operand is_valid, const std::string& expected);
+  // The entries of "{ … }"; with `is_valid`, a list of such values only.
+  bool parse_entries(std::vector<TableEntry>& out, Operand is_valid, const std::string& expected);
+  void refer(RefKind kind, const std::string& name, const Token& token);
+  bool once(const std::string& what, const Token& token);
+
+  Draft& draft_;
+  const ReadFile& read_;
+  std::map<std::string, std::vector<Token>> macros_;
+  std::set<std::string> seen_;  // statements and options that may stand only once
+  size_t statements_ = 0, includes_ = 0, expanded_ = 0, entries_ = 0;
+
+  // The file in work; saved and put back around an include.
+  std::string file_;
+  Lexer* lexer_ = nullptr;
+  std::deque<Token> pending_;
+  int depth_ = 0;
+  int braces_ = 0;
+};
+
+}  // namespace mailkeep::conf

@@ -1,0 +1,121 @@
+// The second pass: names are looked up, and what needs the whole file is checked.
+// SPDX-License-Identifier: ISC
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "lib/base/text.h"
+#include "lib/conf/names.h"
+#include "lib/conf/network.h"
+#include "lib/conf/parser.h"
+
+namespace mailkeep::conf {
+namespace {
+
+// What a key in an inline table must be for its use; "" when it is fine.
+std::string expected_key(RefKind kind, const std::string& key) {
+  if (kind == RefKind::network_table && !parse_network(key)) return "an address or a network";
+  const std::string domain = key.rfind("*.", 0) == 0 ? key.substr(2) : key;
+  if (kind == RefKind::domain_table && !is_domain(domain)) return "a domain name, or *. and one";
+  if (kind == RefKind::address_table && key.find('@') == key.npos) return "an address, or @ and a domain name";
+  return "";
+}
+
+void check_table(Draft& draft, const Reference& ref) {
+  const Table* table = draft.config.table(ref.name);
+  if (table == nullptr) {
+    draft.errors.push_back(complaint(ref.position, "<" + ref.name + ">", "a table that the file declares"));
+    return;
+  }
+  for (const auto& entry : table->entries) {
+    const std::string expected = expected_key(ref.kind, entry.key);
+    if (!expected.empty()) {
+      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">", expected));
+      return;
+    }
+    if (ref.kind == RefKind::alias_table && entry.value.empty()) {
+      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">",
+                                       "name = \"members\" in a table of aliases"));
+      return;
+    }
+  }
+}
+
+void check_reference(Draft& draft, const Reference& ref) {
+  if (ref.kind == RefKind::pki) {
+    if (draft.config.find_pki(ref.name) == nullptr) {
+      draft.errors.push_back(complaint(ref.position, "'" + ref.name + "'", "a pki that the file declares"));
+    }
+  } else if (ref.kind == RefKind::action) {
+    if (draft.config.action(ref.name) == nullptr) {
+      draft.errors.push_back(complaint(ref.position, "'" + ref.name + "'", "an action that the file declares"));
+    }
+  } else {
+    check_table(draft, ref);
+  }
+}
+
+void check_pki(Draft& draft) {
+  for (const Pki& pki : draft.config.pki) {
+    if (pki.cert.empty() || pki.key.empty()) {
+      draft.errors.push_back(complaint(pki.position, "pki '" + pki.name + "' without " + (pki.cert.empty() ? "cert" : "key"),
+                                       "cert and key for it"));
+    }
+  }
+}
+
+// What a listener of that protocol lacks or must not have; "" when it is fine.
+std::string expected_of(const Listener& l, const Config& config) {
+  const bool reads_mail = l.protocol == Protocol::imap || l.protocol == Protocol::imaps || l.protocol == Protocol::sieve;
+  const bool submits = l.protocol == Protocol::submission || l.protocol == Protocol::submissions;
+  const bool may_be_plain = l.protocol == Protocol::imap || l.protocol == Protocol::sieve;
+  if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp) return "lmtp, the one protocol of a socket";
+  if (l.protocol == Protocol::lmtp && !l.pki.empty()) return "no pki: LMTP has no TLS";
+  if (l.plaintext_ok && !may_be_plain) return "imap or sieve with plaintext-ok";
+  if ((reads_mail || submits) && l.pki.empty() && !l.plaintext_ok) {
+    return std::string("pki and a name") + (may_be_plain ? ", or plaintext-ok" : "") + ", without which nobody can log in";
+  }
+  if ((reads_mail || submits) && config.auth.kind == AuthKind::none) return "auth system or auth table <name> in the file";
+  return "";
+}
+
+void check_listeners(Draft& draft) {
+  std::map<std::string, const Listener*> taken;
+  for (const Listener& l : draft.config.listeners) {
+    const std::string name = "'" + std::string(protocol_name(l.protocol)) + "'";
+    const std::string expected = expected_of(l, draft.config);
+    if (!expected.empty()) draft.errors.push_back(complaint(l.position, name, expected));
+    const std::string place = (l.on == ListenOn::all ? "all" : l.where) + " " + std::to_string(l.port);
+    const auto [it, is_new] = taken.emplace(place, &l);
+    if (!is_new) {
+      draft.errors.push_back(complaint(l.position, name + " on an address and port that are taken",
+                                       "others than those of " + to_string(it->second->position)));
+    }
+  }
+}
+
+void check_actions(Draft& draft) {
+  for (const Action& action : draft.config.actions) {
+    if (action.kind == ActionKind::deliver && draft.config.auth.kind == AuthKind::none) {
+      draft.errors.push_back(complaint(action.position, "action '" + action.name + "' that delivers, but no accounts",
+                                       "auth system or auth table <name> in the file"));
+    }
+  }
+}
+
+}  // namespace
+
+void resolve(Draft& draft) {
+  std::set<std::pair<RefKind, std::string>> done;
+  for (const Reference& ref : draft.references) {
+    if (draft.errors.size() >= kMaxErrors) return;
+    const size_t before = draft.errors.size();
+    if (!done.contains({ref.kind, ref.name})) check_reference(draft, ref);
+    if (draft.errors.size() == before) done.emplace(ref.kind, ref.name);
+  }
+  check_pki(draft);
+  check_listeners(draft);
+  check_actions(draft);
+}
+
+}  // namespace mailkeep::conf

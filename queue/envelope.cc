@@ -1,0 +1,137 @@
+// Records and keys of the spool. See envelope.h.
+// SPDX-License-Identifier: ISC
+#include "queue/envelope.h"
+
+#include "lib/base/crc32c.h"
+#include "lib/base/text.h"
+#include "lib/imsg/codec.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr size_t kHead = 8;
+
+template <class T>
+std::string big_endian(T value) {
+  std::string out(sizeof(T), '\0');
+  for (size_t i = sizeof(T); i-- > 0; value = static_cast<T>(value >> 8)) out[i] = static_cast<char>(value & 0xff);
+  return out;
+}
+
+uint64_t from_big_endian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (const char c : bytes) value = value << 8 | static_cast<uint8_t>(c);
+  return value;
+}
+
+uint32_t little_u32(std::string_view bytes) {
+  uint32_t value = 0;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+std::string frame(std::string_view version, std::string_view payload) {
+  imsg::Encoder head;
+  head.num(static_cast<uint32_t>(version.size() + payload.size()));
+  head.num(crc32c(payload, crc32c(version)));
+  std::string out;
+  out.reserve(kHead + version.size() + payload.size());
+  out.append(head.bytes()).append(version).append(payload);
+  return out;
+}
+
+Result<std::string_view> unframe(std::string_view record) {
+  if (record.size() < kHead + 1) return Error("record is cut short", EBADMSG);
+  const std::string_view payload = record.substr(kHead);
+  if (little_u32(record) != payload.size()) return Error("record has a wrong length", EBADMSG);
+  if (little_u32(record.substr(4)) != crc32c(payload)) return Error("record has a wrong checksum", EBADMSG);
+  if (static_cast<uint8_t>(payload[0]) != kVersion) return Error("record has an unknown version", EBADMSG);
+  return payload.substr(1);
+}
+
+constexpr char kVersionByte[] = {static_cast<char>(kVersion)};
+constexpr std::string_view kVersionText(kVersionByte, 1);
+
+template <class T>
+std::string encode_fields(const T& value) {
+  imsg::Encoder fields;
+  T::fields(fields, value);
+  return frame(kVersionText, fields.bytes());
+}
+
+template <class T>
+Result<T> decode_fields(std::string_view record) {
+  const Result<std::string_view> payload = unframe(record);
+  if (!payload) return payload.error();
+  T value;
+  std::deque<Fd> none;
+  if (!imsg::decode(*payload, none, value)) return Error("record has a bad field", EBADMSG);
+  return value;
+}
+
+}  // namespace
+
+std::string show(const EnvelopeId& id) { return hex64(id.message) + "." + std::to_string(id.number); }
+
+std::optional<ParsedId> parse_id(std::string_view text) {
+  const size_t dot = text.find('.');
+  const auto message = parse_hex64(text.substr(0, dot));
+  if (!message) return std::nullopt;
+  if (dot == std::string_view::npos) return ParsedId{*message, std::nullopt};
+  const auto number = parse_u64(text.substr(dot + 1), UINT32_MAX);
+  if (!number) return std::nullopt;
+  return ParsedId{*message, static_cast<uint32_t>(*number)};
+}
+
+std::string destination(const Envelope& envelope) {
+  if (envelope.kind == Kind::kLocal) return lower(envelope.account);
+  const size_t at = envelope.recipient.rfind('@');
+  return at == std::string::npos ? std::string() : lower(std::string_view(envelope.recipient).substr(at + 1));
+}
+
+std::string encode(const Message& message) { return encode_fields(message); }
+std::string encode(const Envelope& envelope) { return encode_fields(envelope); }
+Result<Message> decode_message(std::string_view record) { return decode_fields<Message>(record); }
+Result<Envelope> decode_envelope(std::string_view record) { return decode_fields<Envelope>(record); }
+std::string encode_body(std::string_view body) { return frame(kVersionText, body); }
+Result<std::string_view> decode_body(std::string_view record) { return unframe(record); }
+
+std::string message_key(uint64_t id) { return big_endian(id); }
+std::string envelope_key(const EnvelopeId& id) { return big_endian(id.message) + big_endian(id.number); }
+
+std::optional<EnvelopeId> parse_envelope_key(std::string_view key) {
+  if (key.size() != 12) return std::nullopt;
+  return EnvelopeId{from_big_endian(key.substr(0, 8)), static_cast<uint32_t>(from_big_endian(key.substr(8)))};
+}
+
+static std::string point_key(const DuePoint& point) {
+  return big_endian(static_cast<uint64_t>(point.time)) + envelope_key(point.id);
+}
+
+std::string due_key(Kind kind, const DuePoint& point) {
+  return std::string(1, static_cast<char>(kind)) + point_key(point);
+}
+
+// A destination has no zero byte: it is a domain or an account, both checked at the door.
+std::string destination_prefix(Kind kind, std::string_view destination) {
+  std::string out(1, static_cast<char>(kind));
+  out.append(destination).push_back('\0');
+  return out;
+}
+
+std::string destination_key(const Envelope& envelope) {
+  return destination_prefix(envelope.kind, destination(envelope)) + point_key({envelope.next_try, envelope.id});
+}
+
+std::optional<DuePoint> parse_point(std::string_view key) {
+  constexpr size_t kPoint = 20;
+  if (key.size() < kPoint) return std::nullopt;
+  key.remove_prefix(key.size() - kPoint);
+  const auto id = parse_envelope_key(key.substr(8));
+  if (!id) return std::nullopt;
+  return DuePoint{static_cast<int64_t>(from_big_endian(key.substr(0, 8))), *id};
+}
+
+}  // namespace mailkeep::queue

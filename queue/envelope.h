@@ -1,0 +1,126 @@
+// Messages and envelopes as the spool keeps them, and the one form of their records and keys on disk.
+//
+//   record:  u32 length of payload · u32 CRC-32C of payload · payload
+//   payload: u8 version · the fields, as lib/imsg's codec writes them
+//   message id: u64, seconds since 1970 << 32 | random, shown as 16 hexadecimal digits
+//   envelope id: message id and a number within the message, shown as ID.NUMBER
+//
+// A key's numbers are big endian, so that byte order is number order.
+// DESIGN section 4. Process: queue. Trusts nothing of a record that its checksum does not confirm.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lib/base/limits.h"
+#include "lib/base/result.h"
+#include "queue/messages.h"
+
+namespace mailkeep::queue {
+
+constexpr size_t kMaxErrorText = 1024;  // the last answer that a bounce will cite
+
+struct EnvelopeIdHash {
+  size_t operator()(const EnvelopeId& id) const { return id.message * 0x9e3779b97f4a7c15U + id.number; }
+};
+
+std::string show(const EnvelopeId& id);
+// "ID" alone has no number.
+struct ParsedId {
+  uint64_t message = 0;
+  std::optional<uint32_t> number;
+};
+std::optional<ParsedId> parse_id(std::string_view text);
+
+struct Message {
+  uint64_t id = 0;
+  std::string sender;   // without angle brackets; empty is the null path
+  std::string account;  // who submitted it, vouched for by auth; empty for mail from the world
+  std::string source;   // the client's address
+  int64_t received = 0;
+  uint64_t size = 0;    // of the body, in bytes
+  uint32_t recipients = 0;
+  bool in_file = false;  // the body is a file of the spool, not a record
+  bool is_bounce = false;
+  bool eight_bit = false;  // BODY=8BITMIME
+
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.id);
+    c.text(m.sender, kMaxAddress);
+    c.text(m.account, kMaxAccount);
+    c.text(m.source, 64);
+    c.i64(m.received);
+    c.num(m.size);
+    c.num(m.recipients);
+    c.flag(m.in_file);
+    c.flag(m.is_bounce);
+    c.flag(m.eight_bit);
+  }
+};
+
+enum class Kind : uint8_t { kLocal, kRelay };
+
+struct Envelope {
+  EnvelopeId id;
+  Kind kind = Kind::kLocal;
+  std::string recipient;  // the address as routed
+  std::string original;   // the address as given in RCPT
+  std::string account;    // whose mailbox, for kLocal
+  std::string detail;     // subaddress
+  uint32_t attempts = 0;
+  int64_t next_try = 0;  // seconds since 1970
+  int64_t expiry = 0;    // given up at the first failure after this
+  std::string last_error;
+
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.id.message);
+    c.num(m.id.number);
+    c.choice(m.kind, Kind::kRelay);
+    c.text(m.recipient, kMaxAddress);
+    c.text(m.original, kMaxAddress);
+    c.text(m.account, kMaxAccount);
+    c.text(m.detail, kMaxLocalPart);
+    c.num(m.attempts);
+    c.i64(m.next_try);
+    c.i64(m.expiry);
+    c.text(m.last_error, kMaxErrorText);
+  }
+};
+
+// Where it goes: the account for local delivery, the recipient's domain for relaying; in lower case.
+std::string destination(const Envelope& envelope);
+
+std::string encode(const Message& message);
+std::string encode(const Envelope& envelope);
+// EBADMSG: wrong length, checksum, version or field.
+Result<Message> decode_message(std::string_view record);
+Result<Envelope> decode_envelope(std::string_view record);
+
+// A body of at most kSmallMessage bytes (or any other bytes) as a record of the same frame.
+std::string encode_body(std::string_view body);
+Result<std::string_view> decode_body(std::string_view record);
+
+// Keys.
+std::string message_key(uint64_t id);
+std::string envelope_key(const EnvelopeId& id);
+std::optional<EnvelopeId> parse_envelope_key(std::string_view key);
+
+// A place in the order of next tries. Also the key of the index of what is due.
+struct DuePoint {
+  int64_t time = 0;
+  EnvelopeId id;
+  auto operator<=>(const DuePoint&) const = default;
+};
+std::string due_key(Kind kind, const DuePoint& point);
+std::string destination_prefix(Kind kind, std::string_view destination);
+std::string destination_key(const Envelope& envelope);
+// Of a due key, or of a destination key: both end with the point.
+std::optional<DuePoint> parse_point(std::string_view key);
+
+}  // namespace mailkeep::queue

@@ -1,0 +1,347 @@
+// Opening, staging and committing. See spool.h; reading is in spool_read.cc.
+// SPDX-License-Identifier: ISC
+#include "queue/spool.h"
+
+#include <bsd/stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+constexpr uint32_t kRecordPage = 8 * 1024;
+constexpr uint32_t kBodyPage = 32 * 1024;  // a 4 KiB message is an ordinary item, not an overflow chain
+constexpr uint32_t kCheckpointBytes = 32 * 1024 * 1024;
+constexpr size_t kUncertain = 10000;  // refused messages remembered while the disk is broken
+
+Result<uint64_t> free_bytes_of(const std::string& directory) {
+  struct statvfs s = {};
+  if (::statvfs(directory.c_str(), &s) != 0) return errno_error("statvfs " + directory);
+  return uint64_t{s.f_bavail} * s.f_frsize;
+}
+
+constexpr Seconds kPause(1);  // between attempts to open a spool that could not be opened
+
+}  // namespace
+
+Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options) {
+  std::unique_ptr<Spool> spool(new Spool(std::move(options)));
+  os::Io& io = spool->options_.io != nullptr ? *spool->options_.io : spool->real_io_;
+  const std::string home = spool->options_.directory + "/db";
+  if (::mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir " + home);
+  auto files = LargeFiles::open(io, spool->options_.directory);
+  if (!files) return files.error();
+  spool->files_ = std::move(files).value();
+  if (Status s = spool->start(); !s) return s.error();
+  return spool;
+}
+
+Spool::~Spool() { shut(); }
+
+Status Spool::start() {
+  db::EnvironmentOptions options;
+  options.home = options_.directory + "/db";
+  options.cache_bytes = options_.cache_bytes;
+  options.log_file_bytes = options_.log_file_bytes;
+  options.zero_log_files = options_.zero_log_files;
+  options.on_message = [](std::string_view text) { log::error("spool-engine").kv("text", text); };
+  auto environment = db::Environment::open(std::move(options));
+  if (!environment) return environment.error();
+  environment_ = std::move(environment).value();
+  Status s = open_tables();
+  if (s) s = disown();
+  if (s) s = count();
+  if (!s) shut();
+  return s;
+}
+
+Status Spool::open_tables() {
+  const auto table = [this](const char* name, uint32_t page) { return environment_->table(name, page); };
+  auto message = table("message", kRecordPage);
+  if (!message) return message.error();
+  auto body = table("body", kBodyPage);
+  if (!body) return body.error();
+  auto envelope = table("envelope", kRecordPage);
+  if (!envelope) return envelope.error();
+  auto due = table("due", kRecordPage);
+  if (!due) return due.error();
+  auto destination = table("destination", kRecordPage);
+  if (!destination) return destination.error();
+  auto aside = table("aside", kRecordPage);
+  if (!aside) return aside.error();
+  tables_.emplace(Tables{std::move(message).value(), std::move(body).value(), std::move(envelope).value(),
+                         std::move(due).value(), std::move(destination).value(), std::move(aside).value()});
+  return {};
+}
+
+// One pass over the index, which is small, then the files that no message names.
+Status Spool::count() {
+  counts_ = {};
+  {
+    auto cursor = db::Cursor::open(tables_->due);
+    if (!cursor) return cursor.error();
+    for (;;) {
+      const Result<bool> more = cursor->next();
+      if (!more) return more.error();
+      if (!*more) break;
+      ++(cursor->key()[0] == static_cast<char>(Kind::kLocal) ? counts_.local : counts_.relay);
+    }
+  }
+  const Result<std::vector<uint64_t>> ids = files_->list();
+  if (!ids) return ids.error();
+  for (const uint64_t id : *ids) {
+    const Result<bool> named = tables_->message.contains(nullptr, message_key(id));
+    if (!named) return named.error();
+    if (*named) continue;
+    log::info("spool-file-removed").kv("msg", hex64(id)).kv("why", "no message names it");
+    if (Status s = files_->remove(id); !s) return s;
+  }
+  return {};
+}
+
+void Spool::shut() {
+  tables_.reset();
+  environment_.reset();
+}
+
+// After an error that asks for it: everything is opened again, which recovers what was flushed.
+Status Spool::revive() {
+  if (environment_ && !environment_->failed()) return {};
+  if (now_monotonic() < revive_after_) return *why_down_;
+  shut();
+  if (Status s = start(); !s) {
+    log::error("spool-closed").kv("why", s.error().text);
+    revive_after_ = now_monotonic() + kPause;
+    why_down_ = s.error();
+    return s;
+  }
+  ++generation_;
+  unsettled_ = true;
+  log::warn("spool-reopened").kv("generation", generation_).kv("local", counts_.local).kv("relay", counts_.relay);
+  return {};
+}
+
+// Messages that were refused may have reached the log all the same; their senders will send them again.
+Status Spool::disown() {
+  if (disowned_.empty()) return {};
+  auto txn = environment_->begin();
+  if (!txn) return txn.error();
+  std::vector<uint64_t> files;
+  for (const uint64_t id : disowned_) {
+    if (Status s = remove_message(*txn, id, files); !s) return s;
+  }
+  if (Status s = txn->commit(); !s) return s;
+  if (Status s = environment_->flush(); !s) return s;
+  unlink_later_.insert(unlink_later_.end(), files.begin(), files.end());
+  disowned_.clear();
+  return {};
+}
+
+Result<uint64_t> Spool::new_id() {
+  if (Status s = revive(); !s) return s.error();
+  for (;;) {
+    const uint64_t id = static_cast<uint64_t>(now_unix()) << 32 | arc4random();
+    const Result<bool> taken = tables_->message.contains(nullptr, message_key(id));
+    if (!taken) return taken.error();
+    if (!*taken) return id;
+  }
+}
+
+Status Spool::room_for(uint64_t bytes) const {
+  const Result<uint64_t> free = options_.free_bytes ? options_.free_bytes() : free_bytes_of(options_.directory);
+  if (!free) return free.error();
+  if (*free < options_.reserve_bytes + bytes) return Error("spool: " + std::to_string(*free) + " bytes free", ENOSPC);
+  return {};
+}
+
+Result<Fd> Spool::create_file(uint64_t id) {
+  if (Status s = revive(); !s) return s.error();
+  if (Status s = room_for(0); !s) return s.error();
+  const Result<bool> taken = tables_->message.contains(nullptr, message_key(id));
+  if (!taken) return taken.error();
+  if (*taken) return Error("message id " + hex64(id) + " is taken", EEXIST);
+  return files_->create(id);
+}
+
+void Spool::drop_file(uint64_t id) {
+  if (Status s = files_->remove(id); !s) log::warn("spool-file-kept").kv("msg", hex64(id)).kv("why", s.error().text);
+}
+
+size_t Spool::stage(Change change) {
+  staged_.push_back(std::move(change));
+  return staged_.size() - 1;
+}
+
+std::vector<Status> Spool::commit() {
+  const std::vector<Change> changes = std::exchange(staged_, {});
+  std::vector<Status> results(changes.size());
+  if (changes.empty()) return results;
+  if (Status s = revive(); !s) return std::vector<Status>(changes.size(), s);
+
+  uint64_t bytes = 0;
+  bool has_file = false;
+  for (const Change& c : changes) bytes += c.body.size() * 2;
+  const Status room = room_for(bytes);
+  for (size_t i = 0; i < changes.size(); ++i) {
+    if (!changes[i].message) continue;
+    if (!room) results[i] = room;
+    if (!results[i] || !changes[i].message->in_file) continue;
+    results[i] = files_->sync(changes[i].message->id, changes[i].message->size);
+    has_file = true;
+  }
+  const Status names = has_file ? files_->sync_names() : Status();
+
+  bool flush_needed = false;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const bool adds = changes[i].message.has_value();
+    if (adds && changes[i].message->in_file && !names) results[i] = names;
+    if (!results[i]) continue;
+    if (environment_->failed()) {
+      results[i] = Error("spool: the database must be opened again", ENOTRECOVERABLE);
+      continue;
+    }
+    results[i] = apply(changes[i]);
+    flush_needed = flush_needed || (adds && results[i]);
+    unsettled_ = unsettled_ || !adds;
+  }
+  Status flushed = environment_->failed() ? Status(Error("spool: the database has failed", ENOTRECOVERABLE)) : Status();
+  if (flush_needed && flushed) flushed = environment_->flush();
+  if (!flushed) {
+    // No one knows what of this turn is on the disk: all of it is refused, and undone should it turn up.
+    for (size_t i = 0; i < changes.size(); ++i) {
+      if (changes[i].message && results[i] && disowned_.size() < kUncertain) disowned_.push_back(changes[i].message->id);
+      if (results[i]) results[i] = flushed;
+    }
+    return results;
+  }
+  if (flush_needed) {
+    if (Status s = after_flush(); !s) log::warn("spool-settle-failed").kv("why", s.error().text);
+  }
+  return results;
+}
+
+// Only now may the files of removed messages go; and old log files, when enough has been written.
+Status Spool::after_flush() {
+  unsettled_ = false;
+  for (const uint64_t id : std::exchange(unlink_later_, {})) drop_file(id);
+  return environment_->checkpoint(kCheckpointBytes);
+}
+
+Status Spool::settle() {
+  if (Status s = revive(); !s) return s;
+  if (!unsettled_) return environment_->checkpoint(kCheckpointBytes);
+  if (Status s = environment_->flush(); !s) return s;
+  return after_flush();
+}
+
+Status Spool::apply(const Change& change) {
+  auto txn = environment_->begin();
+  if (!txn) return txn.error();
+  Counts delta;  // wraps around below zero, and back when added
+  std::vector<uint64_t> files;
+  if (change.message) {
+    if (Status s = write_message(*txn, change); !s) return s;
+  }
+  for (const Envelope& envelope : change.put) {
+    if (Status s = put_envelope(*txn, envelope, delta); !s) return s;
+  }
+  for (const EnvelopeId& id : change.removed) {
+    if (Status s = remove_envelope(*txn, id, delta, files); !s) return s;
+  }
+  if (Status s = txn->commit(); !s) return s;
+  counts_.local += delta.local;
+  counts_.relay += delta.relay;
+  unlink_later_.insert(unlink_later_.end(), files.begin(), files.end());
+  return {};
+}
+
+Status Spool::write_message(db::Transaction& txn, const Change& change) {
+  const Message& message = *change.message;
+  if (message.in_file != change.body.empty() && message.size != 0) return Error("spool: a body in two places or none", EINVAL);
+  if (!message.in_file && message.size != change.body.size()) return Error("spool: wrong size of body", EINVAL);
+  const std::string key = message_key(message.id);
+  if (Status s = tables_->message.insert(txn, key, encode(message)); !s) return s;
+  if (message.in_file) return {};
+  return tables_->body.put(txn, key, encode_body(change.body));
+}
+
+static uint64_t& count_of(Counts& counts, Kind kind) { return kind == Kind::kLocal ? counts.local : counts.relay; }
+
+Status Spool::erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta) {
+  const Result<bool> due = tables_->due.erase(txn, due_key(envelope.kind, {envelope.next_try, envelope.id}));
+  if (!due) return due.error();
+  const Result<bool> destination = tables_->destination.erase(txn, destination_key(envelope));
+  if (!destination) return destination.error();
+  if (*due) --count_of(delta, envelope.kind);
+  return {};
+}
+
+Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta) {
+  const std::string key = envelope_key(envelope.id);
+  const auto old = tables_->envelope.get(&txn, key);
+  if (!old) return old.error();
+  if (old->has_value()) {
+    if (const Result<Envelope> before = decode_envelope(**old); before) {
+      if (Status s = erase_indexes(txn, *before, delta); !s) return s;
+    }
+  }
+  if (Status s = tables_->envelope.put(txn, key, encode(envelope)); !s) return s;
+  if (Status s = tables_->due.put(txn, due_key(envelope.kind, {envelope.next_try, envelope.id}), ""); !s) return s;
+  if (Status s = tables_->destination.put(txn, destination_key(envelope), ""); !s) return s;
+  ++count_of(delta, envelope.kind);
+  return {};
+}
+
+Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files) {
+  const std::string key = envelope_key(id);
+  const auto record = tables_->envelope.get(&txn, key);
+  if (!record) return record.error();
+  if (!record->has_value()) return {};
+  if (const Result<Envelope> envelope = decode_envelope(**record); envelope) {
+    if (Status s = erase_indexes(txn, *envelope, delta); !s) return s;
+  }
+  if (const Result<bool> gone = tables_->envelope.erase(txn, key); !gone) return gone.error();
+  {
+    auto cursor = db::Cursor::open(tables_->envelope, &txn);
+    if (!cursor) return cursor.error();
+    const Result<bool> more = cursor->seek(envelope_key({id.message, 0}));
+    if (!more) return more.error();
+    const auto next = *more ? parse_envelope_key(cursor->key()) : std::nullopt;
+    if (next && next->message == id.message) return {};
+  }
+  const std::string message = message_key(id.message);
+  if (const Result<bool> gone = tables_->message.erase(txn, message); !gone) return gone.error();
+  const Result<bool> in_table = tables_->body.erase(txn, message);
+  if (!in_table) return in_table.error();
+  if (!*in_table) files.push_back(id.message);
+  return {};
+}
+
+Status Spool::remove_message(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files) {
+  std::vector<EnvelopeId> found;
+  {
+    auto cursor = db::Cursor::open(tables_->envelope, &txn);
+    if (!cursor) return cursor.error();
+    Result<bool> more = cursor->seek(envelope_key({id, 0}));
+    for (; more && *more; more = cursor->next()) {
+      const auto envelope = parse_envelope_key(cursor->key());
+      if (!envelope || envelope->message != id) break;
+      found.push_back(*envelope);
+    }
+    if (!more) return more.error();
+  }
+  Counts ignored;  // counted anew by the caller
+  for (const EnvelopeId& envelope : found) {
+    if (Status s = remove_envelope(txn, envelope, ignored, files); !s) return s;
+  }
+  return {};
+}
+
+}  // namespace mailkeep::queue

@@ -1,0 +1,149 @@
+// The spool: every message that was acknowledged and is not yet delivered.
+//
+//   DIR/db/      a database environment (lib/db) with the tables
+//     message      message id                           → Message
+//     body         message id                           → the bytes, when they are at most 64 KiB
+//     envelope     message id, number                   → Envelope
+//     due          kind, next try, envelope id          → nothing: what to try next
+//     destination  kind, account or domain, next try, envelope id → nothing
+//     aside        table ":" key                        → a record that could not be read, as it was found
+//   DIR/large/   one file per larger body, named by the message id in 16 hexadecimal digits
+//
+// The indexes are tables written in the same transaction as the envelope; a row whose envelope is gone or unreadable
+// is dropped when it is met. (The engine's own secondary indexes would make such a row an error of every read.)
+//
+// stage() collects Changes, commit() makes each one transaction and all of them durable with one sync; a Change without
+// a new message asks for no sync: it is durable with the next one. Losing it means that an envelope is delivered
+// again, which its receiver recognises. The file of a message is removed only after the removal is durable.
+//
+// An error of the disk fails the Changes it hit and no others; the spool opens itself anew when the engine asks for it.
+// DESIGN section 4. Process: queue. No event loop here; every call is synchronous.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/fd.h"
+#include "lib/db/db.h"
+#include "lib/os/io.h"
+#include "queue/envelope.h"
+#include "queue/files.h"
+
+namespace mailkeep::queue {
+
+struct SpoolOptions {
+  std::string directory;
+  uint32_t log_file_bytes = 16 * 1024 * 1024;
+  uint32_t cache_bytes = 16 * 1024 * 1024;
+  bool zero_log_files = true;
+  // No new message is taken when less than this would stay free: log, recovery and removals need it.
+  uint64_t reserve_bytes = 64 * 1024 * 1024;
+  std::function<Result<uint64_t>()> free_bytes = {};  // of the file system; for tests. Default: statvfs(3)
+  os::Io* io = nullptr;                               // for the large files; default: the kernel's
+};
+
+// One transaction. A message whose id is taken is refused with EEXIST. An envelope in `put` that is there already is written over (its indexes follow); the last
+// envelope of a message that is removed takes the message with it.
+struct Change {
+  std::optional<Message> message;  // a new one; its body below or, with in_file, in the file of that id
+  std::string body;
+  std::vector<Envelope> put;
+  std::vector<EnvelopeId> removed;
+};
+
+struct Counts {
+  uint64_t local = 0;
+  uint64_t relay = 0;
+};
+
+class Spool {
+ public:
+  // Makes what is missing, recovers, counts the envelopes, removes files that no message names.
+  static Result<std::unique_ptr<Spool>> open(SpoolOptions options);
+  ~Spool();
+
+  // An id for a message made here: the seconds since 1970 << 32 | random, taken by no message of the spool.
+  Result<uint64_t> new_id();
+
+  // A file for the body of the message `id`, open for reading and writing. drop_file() when it comes to nothing.
+  Result<Fd> create_file(uint64_t id);
+  void drop_file(uint64_t id);
+
+  // Collects; the returned number is the Change's place in the result of the next commit().
+  size_t stage(Change change);
+  size_t staged() const { return staged_.size(); }
+  // What became of each Change, in the order of stage(). ENOSPC: no room now.
+  std::vector<Status> commit();
+  // Makes removals durable too and lets their files go; writes a checkpoint when enough has been logged. For idle time.
+  Status settle();
+  bool unsettled() const { return unsettled_; }
+
+  // The bodies and records. Nothing (not an error) when the id is not there, or was unreadable and has been set aside.
+  Result<std::optional<Message>> message(uint64_t id);
+  Result<std::optional<Envelope>> envelope(const EnvelopeId& id);
+  Result<std::vector<Envelope>> envelopes(uint64_t id);
+  Result<std::optional<std::string>> body(uint64_t id);
+  Result<Fd> open_file(uint64_t id);  // for reading only
+
+  // At most `max` envelopes after `after` whose next try is not after `until`, in order of their next try.
+  Result<std::vector<Envelope>> due(Kind kind, const DuePoint& after, int64_t until, size_t max);
+  // The same for one account or domain.
+  Result<std::vector<Envelope>> due_at(Kind kind, const std::string& destination, const DuePoint& after, int64_t until, size_t max);
+  // When the first envelope after `after` is due.
+  Result<std::optional<int64_t>> next_due(Kind kind, const DuePoint& after);
+  // At most `max` envelopes in order of their ids, after `after`. For lists.
+  Result<std::vector<Envelope>> list(const EnvelopeId& after, size_t max);
+
+  const Counts& counts() const { return counts_; }
+  // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
+  uint32_t generation() const { return generation_; }
+  uint64_t set_aside() const { return set_aside_; }
+
+ private:
+  struct Tables {
+    db::Database message, body, envelope, due, destination, aside;
+  };
+  explicit Spool(SpoolOptions options) : options_(std::move(options)) {}
+
+  Status start();
+  Status open_tables();
+  Status count();
+  void shut();
+  Status revive();
+  Status room_for(uint64_t bytes) const;
+  Status apply(const Change& change);
+  Status write_message(db::Transaction& txn, const Change& change);
+  Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
+  Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files);
+  Status remove_message(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files);
+  Status erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta);
+  Status disown();
+  Status after_flush();
+  Result<std::vector<Envelope>> collect(const db::Database& index, const std::string& start, const std::string& prefix,
+                                        int64_t until, size_t max);
+  Status drop_row(db::Database& index, const std::string& key);
+  Status put_aside(db::Database& table, const std::string& key, std::string_view why);
+
+  SpoolOptions options_;
+  os::RealIo real_io_;
+  std::unique_ptr<db::Environment> environment_;
+  std::optional<Tables> tables_;  // after environment_: gone before it
+  std::unique_ptr<LargeFiles> files_;
+  std::vector<Change> staged_;
+  std::vector<uint64_t> disowned_;  // messages that were refused, but may be found by recovery
+  std::vector<uint64_t> unlink_later_;
+  Counts counts_;
+  uint64_t set_aside_ = 0;
+  uint32_t generation_ = 0;
+  Micros revive_after_{0};
+  std::optional<Error> why_down_;
+  bool unsettled_ = false;
+};
+
+}  // namespace mailkeep::queue

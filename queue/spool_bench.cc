@@ -1,0 +1,77 @@
+// Measures the spool alone: messages a second at so many messages a commit, each removed again when it is 1000 old.
+//   spool_bench DIR MESSAGES PER-COMMIT [SIZE [zero]]
+// SPDX-License-Identifier: ISC
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+
+#include "lib/base/clock.h"
+#include "queue/spool.h"
+
+using namespace mailkeep;
+
+namespace {
+
+uint64_t number_at(int argc, char** argv, int index, uint64_t otherwise) {
+  return argc > index ? std::strtoull(argv[index], nullptr, 10) : otherwise;
+}
+
+queue::Change make_change(queue::Spool& spool, const std::string& body) {
+  const auto id = spool.new_id();
+  if (!id) fatal(id.error().text);
+  queue::Change change;
+  change.message.emplace();
+  change.message->id = *id;
+  change.message->sender = "someone@example.net";
+  change.message->size = body.size();
+  change.message->received = now_unix();
+  change.body = body;
+  queue::Envelope& envelope = change.put.emplace_back();
+  envelope.id = {*id, 0};
+  envelope.recipient = envelope.original = "alice@mk.test";
+  envelope.account = "alice";
+  envelope.next_try = now_unix();
+  return change;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::fputs("usage: spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO]]\n", stderr);
+    return 2;
+  }
+  queue::SpoolOptions options;
+  options.directory = argv[1];
+  options.zero_log_files = number_at(argc, argv, 5, 1) != 0;
+  auto spool = queue::Spool::open(options);
+  if (!spool) fatal(spool.error().text);
+  const uint64_t messages = number_at(argc, argv, 2, 0);
+  const uint64_t group = number_at(argc, argv, 3, 1);
+  const std::string body(number_at(argc, argv, 4, 4096), 'x');
+  std::deque<queue::EnvelopeId> old;
+  Micros worst{0};
+  const Micros start = now_monotonic();
+  for (uint64_t done = 0; done < messages; done += group) {
+    const Micros before = now_monotonic();
+    for (uint64_t i = 0; i < group; ++i) {
+      queue::Change change = make_change(**spool, body);
+      old.push_back(change.put[0].id);
+      (*spool)->stage(std::move(change));
+    }
+    for (; old.size() > 1000; old.pop_front()) {
+      queue::Change removal;
+      removal.removed.push_back(old.front());
+      (*spool)->stage(std::move(removal));
+    }
+    for (const Status& s : (*spool)->commit()) {
+      if (!s) fatal(s.error().text);
+    }
+    worst = std::max(worst, now_monotonic() - before);
+  }
+  const auto taken = static_cast<double>((now_monotonic() - start).count()) / 1e6;
+  std::printf("%llu messages, %llu a commit: %.0f messages/s, longest commit %.1f ms\n", static_cast<unsigned long long>(messages),
+              static_cast<unsigned long long>(group), static_cast<double>(messages) / taken,
+              static_cast<double>(worst.count()) / 1e3);
+  return 0;
+}

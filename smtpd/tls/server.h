@@ -1,0 +1,62 @@
+// The tls process: key pairs of each configuration, and the connections that smtpd and imapd hand over.
+//
+//   parent ─Keypair…, Prepare, Commit─▶ tls ◀─Serve (client's descriptor, plain end)─ smtpd, imapd
+//                                        └──Established | Failed──▶
+//
+// A new generation serves new connections; those that run keep their own context.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "lib/worker/worker.h"
+#include "smtpd/tls/connection.h"
+#include "smtpd/tls/keys.h"
+#include "smtpd/tls/messages.h"
+
+namespace mailkeep::tls {
+
+constexpr size_t kMaxConnections = 20000;
+
+class Server : public worker::Hooks {
+ public:
+  explicit Server(event::Loop& loop);
+
+  Status on_prepare(uint32_t generation) override;
+  void on_commit(uint32_t generation) override;
+  void on_abort(uint32_t generation) override;
+  std::vector<worker::Stat> stats() override;
+
+  void on_keypair(imsg::PeerId from, Keypair&& m);
+  void on_serve(imsg::PeerId from, Serve&& m);
+  static imsg::Routes<Server> routes();
+
+ private:
+  struct Next {  // a configuration on its way in
+    Keys keys;
+    std::string error;
+  };
+  struct Client {
+    imsg::PeerId peer;
+    uint64_t session = 0;
+    std::string source;
+    std::unique_ptr<Connection> connection;
+  };
+
+  void established(uint64_t id, const Connection::Handshake& h);
+  void failed(uint64_t id, const std::string& why);
+  void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why);
+
+  event::Loop& loop_;
+  Keys keys_;
+  std::map<uint32_t, Next> next_;  // by generation
+  std::map<uint64_t, Client> clients_;
+  uint64_t last_id_ = 0;
+  uint64_t handshakes_ok_ = 0;
+  uint64_t handshakes_failed_ = 0;
+  worker::Worker<Server> worker_;
+};
+
+}  // namespace mailkeep::tls
