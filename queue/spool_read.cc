@@ -8,13 +8,13 @@ namespace mailkeep::queue {
 
 // The record moves, as it is, to the table of such records: nothing is thrown away, nothing else waits for it.
 Status Spool::put_aside(db::Database& table, const std::string& key, std::string_view why) {
-  log::error("spool-record-set-aside").kv("table", table.name()).kv("key", hex(key)).kv("why", why);
-  ++set_aside_;
   auto txn = environment_->begin();
   if (!txn) return txn.error();
   const auto record = table.get(&*txn, key);
   if (!record) return record.error();
   if (!record->has_value()) return {};
+  log::error("spool-record-set-aside").kv("table", table.name()).kv("key", hex(key)).kv("why", why);
+  ++set_aside_;
   if (Status s = tables_->aside.put(*txn, table.name() + ":" + key, **record); !s) return s;
   if (const Result<bool> gone = table.erase(*txn, key); !gone) return gone.error();
   unsettled_ = true;
@@ -39,7 +39,10 @@ Result<std::optional<Message>> Spool::message(uint64_t id) {
   if (!record->has_value()) return std::optional<Message>();
   Result<Message> message = decode_message(**record);
   if (message) return std::optional<Message>(std::move(message).value());
+  // Its body goes with it, so that nothing removes that later.
   if (Status s = put_aside(tables_->message, key, message.error().text); !s) return s.error();
+  if (Status s = put_aside(tables_->body, key, "its message could not be read"); !s) return s.error();
+  if (Status s = files_->set_aside(id); !s) return s.error();
   return std::optional<Message>();
 }
 

@@ -1,0 +1,41 @@
+// Delivery status notifications: multipart/report (RFC 6522) with a text for people, a part for machines (RFC 3464), and
+// the original or its header. Pure: who gets it and how it is queued is not decided here. Process: queue.
+// Trusts nothing of the original: it is quoted in its own part, under a boundary that it does not contain.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "queue/envelope.h"
+
+namespace mailkeep::queue {
+
+struct Failure {
+  std::string recipient;  // as routed
+  std::string original;   // as given in RCPT
+  std::string status;     // enhanced code, "5.1.1"
+  std::string text;       // what was said
+  bool relay = false;     // said by another host
+  uint32_t attempts = 0;
+};
+
+struct BounceFacts {
+  uint64_t id = 0;         // of the bounce
+  std::string hostname;    // ours
+  std::string postmaster;  // whom to ask
+  int64_t now = 0;
+  uint64_t max_original = 0;  // originals up to this size are returned whole, of larger ones the header
+};
+
+// Whether a failure of this message may be told to anyone: never of a bounce, or of mail with a null sender
+// (RFC 5321 6.1).
+bool may_bounce(const Message& message);
+
+// The whole message, CRLF lines, to message.sender, to be sent with a null sender.
+// `original` is the body as far as the caller has it: at least the header (or its first kMaxBounceHeader bytes).
+constexpr size_t kMaxBounceHeader = 64 * 1024;
+std::string make_bounce(const BounceFacts& facts, const Message& message, const std::vector<Failure>& failures,
+                        std::string_view original);
+
+}  // namespace mailkeep::queue
