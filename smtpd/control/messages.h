@@ -44,7 +44,7 @@ struct ProcessInfo {
   }
 };
 
-// Answer to parent::Status.
+// Answer to parent::StatusQuery.
 struct StatusReport {
   static constexpr uint16_t kType = 1010;
   uint32_t query = 0;

@@ -60,7 +60,7 @@ struct Reload {
 };
 
 // From control.
-struct Status {
+struct StatusQuery {
   static constexpr uint16_t kType = 911;
   uint32_t query = 0;
   template <class C, class M>

@@ -1,0 +1,6 @@
+progs += mailkeepd
+mailkeepd_OUT := sbin
+mailkeepd_SRC := $(addprefix smtpd/parent/,main.cc parent.cc users.cc slices.cc load.cc process.cc listeners.cc accounts.cc \
+        state_dir.cc identities.cc files.cc notify.cc demo.cc)
+mailkeepd_DEP := base log event imsg os worker conf
+mailkeepd_EXT := bsd

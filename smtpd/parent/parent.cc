@@ -1,0 +1,479 @@
+// The parent's life with its workers: see parent.h.
+// SPDX-License-Identifier: ISC
+#include "smtpd/parent/parent.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "smtpd/parent/notify.h"
+
+namespace mailkeep::parent {
+
+using imsg::PeerId;
+using imsg::Role;
+
+namespace {
+constexpr Micros kFirstBackoff = Millis(50);
+constexpr Micros kMaxBackoff = Seconds(10);
+constexpr Micros kGoodLife = Seconds(10);     // a worker that lived this long starts again at once
+constexpr Micros kPrepareLimit = Seconds(20);
+constexpr Micros kQuitLimit = Seconds(4);     // CONTRACT: SIGTERM ends all in 5 seconds
+}  // namespace
+
+struct Parent::Slot {
+  Slot(event::Loop& loop, std::function<void()> again) : restart(loop, std::move(again)) {}
+  PeerId id;
+  pid_t pid = -1;
+  std::unique_ptr<imsg::Channel> channel;
+  bool ready = false;
+  bool retiring = false;  // no longer configured
+  Micros started{0};
+  int64_t started_unix = 0;
+  Micros backoff{0};
+  uint32_t restarts = 0;
+  event::Timer restart;
+};
+
+struct Parent::Reloading {
+  Reloading(event::Loop& loop, std::function<void()> late) : limit(loop, std::move(late)) {}
+  std::unique_ptr<Generation> next;
+  std::map<Key, bool> answered;
+  std::optional<uint32_t> query;
+  event::Timer limit;
+};
+
+Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids, StatePaths paths,
+               std::string libexec)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      ids_(ids),
+      paths_(std::move(paths)),
+      libexec_(std::move(libexec)),
+      current_(std::move(first)),
+      on_hup_(loop, SIGHUP, [this] { reload(std::nullopt); }),
+      on_term_(loop, SIGTERM, [this] { quit(); }),
+      on_int_(loop, SIGINT, [this] { quit(); }),
+      on_chld_(loop, SIGCHLD, [this] { on_child(); }),
+      quit_limit_(loop, [this] {
+        log::error("quit-late");
+        users_->kill_all();
+        for (auto& [key, slot] : slots_) {
+          if (slot->pid > 0) kill(slot->pid, SIGKILL);
+        }
+      }) {
+  for (size_t i = 1; i < imsg::kRoles; i++) {
+    const auto role = static_cast<Role>(i);
+    routes_.add(role, &Parent::on_prepared);
+    routes_.add(role, &Parent::on_misbehaved);
+    routes_.add(role, &Parent::on_log_line);
+  }
+  routes_.add(Role::kQueue, &Parent::on_need_user);
+  routes_.add(Role::kAuth, &Parent::on_vouch);
+  routes_.add(Role::kImapd, &Parent::on_present);
+  routes_.add(Role::kControl, &Parent::on_reload);
+  routes_.add(Role::kControl, &Parent::on_status);
+  routes_.add(Role::kControl, &Parent::on_follow);
+  users_ = std::make_unique<Users>(loop_, environment());
+  started_ = now_unix();
+}
+
+Parent::~Parent() = default;
+
+Users::Environment Parent::environment() {
+  Users::Environment env;
+  env.generation = [this]() -> const Generation& { return *current_; };
+  env.listeners = [this]() -> const Listeners& { return sockets_; };
+  env.libexec = libexec_;
+  env.boot = [this] {
+    worker::Boot boot;
+    boot.log_level = log_level_number(current_->config.options.log_level);
+    boot.log_stderr = settings_.foreground;
+    boot.directory.reset(fcntl(mail_directory_.get(), F_DUPFD_CLOEXEC, 3));
+    boot.extra_gid = ids_.mail_group;
+    return boot;
+  };
+  env.wire_queue = [this](Fd channel, uint32_t instance, const std::string& account) {
+    worker::Wire w;
+    w.role = Role::kUser;
+    w.instance = instance;
+    w.account = account;
+    w.channel = std::move(channel);
+    return tell({Role::kQueue, 0}, w);
+  };
+  env.tell_queue = [this](const queue::UserFailed& m) { tell({Role::kQueue, 0}, m); };
+  env.tell_imapd = [this](PeerId imapd, const imapd::Presented& m) { tell(imapd, m); };
+  env.log_line = [this](const worker::LogLine& m) { tell({Role::kControl, 0}, m); };
+  return env;
+}
+
+Parent::Slot* Parent::find(PeerId peer) {
+  const auto it = slots_.find({peer.role, peer.instance});
+  return it == slots_.end() ? nullptr : it->second.get();
+}
+
+template <class M>
+bool Parent::tell(PeerId peer, const M& m) {
+  Slot* slot = find(peer);
+  if (slot == nullptr || !slot->ready || !slot->channel) return false;
+  slot->channel->send(m);
+  return true;
+}
+
+mailkeep::Status Parent::start() {
+  mail_directory_.reset(::open(paths_.mail.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!mail_directory_) return errno_error("open " + paths_.mail);
+  auto bound = sockets_.bind(current_->config);
+  if (!bound) return bound.error();
+  current_->listeners = std::move(*bound);
+  auto control = listen_unix(current_->config.control_path(), 0660, 0, ids_[Role::kControl].gid);
+  if (!control) return Error("control socket: " + control.error().text);
+  control_socket_ = std::move(*control);
+  start_missing();
+  return {};
+}
+
+void Parent::start_missing() {
+  for (size_t i = 1; i < imsg::kRoles; i++) {
+    const auto role = static_cast<Role>(i);
+    for (uint32_t n = 0; n < workers_of(role, current_->config); n++) {
+      auto& slot = slots_[{role, n}];
+      if (slot) continue;
+      const Key key{role, n};
+      slot = std::make_unique<Slot>(loop_, [this, key] {
+        const auto it = slots_.find(key);
+        if (it != slots_.end() && !quitting_) start_slot(*it->second);
+      });
+      slot->id = {role, n};
+      start_slot(*slot);
+    }
+  }
+}
+
+mailkeep::Status Parent::send_config(Slot& slot, const Generation& g) {
+  if (slot.id.role == Role::kControl && !slot.ready) {
+    control::Config m;
+    m.generation = g.number;
+    m.path = g.config.control_path();
+    m.socket.reset(fcntl(control_socket_.get(), F_DUPFD_CLOEXEC, 3));
+    m.uid = ids_[Role::kControl].uid;
+    slot.channel->send(m);
+  }
+  if (auto done = send_slice(*slot.channel, slot.id.role, g, sockets_); !done) return done;
+  worker::Prepare prepare;
+  prepare.generation = g.number;
+  slot.channel->send(prepare);
+  return {};
+}
+
+void Parent::start_slot(Slot& slot) {
+  worker::Boot boot;
+  boot.role = slot.id.role;
+  boot.instance = slot.id.instance;
+  const Identity& who = ids_[slot.id.role];
+  boot.uid = who.uid;
+  boot.gid = who.gid;
+  boot.log_level = log_level_number(current_->config.options.log_level);
+  boot.log_stderr = settings_.foreground;
+  if (slot.id.role == Role::kQueue) {
+    boot.root = paths_.spool;
+  } else if (slot.id.role != Role::kPam && slot.id.role != Role::kAuth) {
+    boot.root = paths_.empty;
+  }
+  slot.started = now_monotonic();
+  slot.started_unix = now_unix();
+  const auto again = [&slot](const std::string& why) {
+    log::error("worker-start").kv("role", imsg::role_name(slot.id.role)).kv("text", why);
+    slot.backoff = std::clamp(slot.backoff * 2, kFirstBackoff, kMaxBackoff);
+    slot.restart.set(slot.backoff);
+  };
+  auto started = start_worker(libexec_, boot);
+  if (!started) return again(started.error().text);
+  slot.pid = started->pid;
+  by_pid_[slot.pid] = {slot.id.role, slot.id.instance};
+  const PeerId id = slot.id;
+  slot.channel = std::make_unique<imsg::Channel>(
+      loop_, std::move(started->channel),
+      imsg::Channel::Callbacks{.frame = [this, id](imsg::Frame& f) { return on_frame(id, f); },
+                               .broken = [this, id](std::string_view why) { on_broken(id, why); }});
+  log::info("worker-start").kv("role", imsg::role_name(id.role)).kv("instance", id.instance).kv("pid", slot.pid).kv("uid", boot.uid);
+  if (auto sent = send_config(slot, *current_); !sent) {
+    log::error("worker-config").kv("role", imsg::role_name(id.role)).kv("text", sent.error().text);
+    kill(slot.pid, SIGKILL);
+  }
+}
+
+bool Parent::on_frame(PeerId peer, imsg::Frame& frame) { return routes_.dispatch(*this, peer, frame); }
+
+void Parent::on_broken(PeerId peer, std::string_view why) {
+  Slot* slot = find(peer);
+  if (slot == nullptr) return;
+  slot->ready = false;
+  slot->channel.reset();
+  if (slot->pid <= 0) return;
+  if (why != "end of file") log::error("worker-misbehaved").kv("role", imsg::role_name(peer.role)).kv("text", why);
+  kill(slot->pid, SIGKILL);
+}
+
+void Parent::on_child() {
+  for (;;) {
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) break;
+    reaped(pid, status);
+  }
+  if (quitting_ && all_gone()) loop_.stop();
+}
+
+void Parent::reaped(pid_t pid, int status) {
+  if (users_->reaped(pid, status)) return;
+  const auto it = by_pid_.find(pid);
+  if (it == by_pid_.end()) return;
+  const Key key = it->second;
+  by_pid_.erase(it);
+  Slot& slot = *slots_[key];
+  slot.pid = -1;
+  slot.ready = false;
+  slot.channel.reset();
+  const std::string_view role = imsg::role_name(slot.id.role);
+  if (quitting_ || slot.retiring) {
+    log::info("worker-end").kv("role", role).kv("pid", pid);
+    if (slot.retiring) slots_.erase(key);
+    return;
+  }
+  auto line = log::error("worker-died");
+  line.kv("role", role).kv("instance", std::to_string(slot.id.instance)).kv("pid", std::to_string(pid));
+  line.kv(WIFSIGNALED(status) ? "signal" : "status", std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  if (reloading_) finish_reload("a " + std::string(role) + " process died while it checked the new configuration");
+  slot.restarts++;
+  const bool good = now_monotonic() - slot.started >= kGoodLife;
+  slot.backoff = good ? Micros(0) : std::clamp(slot.backoff * 2, kFirstBackoff, kMaxBackoff);
+  slot.restart.set(slot.backoff);
+}
+
+void Parent::wire(Slot& a, Slot& b) {
+  auto pair = make_pair();
+  if (!pair) {
+    log::error("wire").kv("text", pair.error().text);
+    return;
+  }
+  worker::Wire to_a, to_b;
+  to_a.role = b.id.role;
+  to_a.instance = b.id.instance;
+  to_a.channel = std::move(pair->first);
+  to_b.role = a.id.role;
+  to_b.instance = a.id.instance;
+  to_b.channel = std::move(pair->second);
+  a.channel->send(to_a);
+  b.channel->send(to_b);
+}
+
+void Parent::on_ready(Slot& slot) {
+  worker::Commit commit;
+  commit.generation = current_->number;
+  slot.channel->send(commit);
+  if (following_ && slot.id.role != Role::kControl) {
+    worker::Follow f;
+    f.on = true;
+    slot.channel->send(f);
+  }
+  slot.ready = true;
+  for (auto& [key, other] : slots_) {
+    if (other.get() != &slot && other->ready && are_peers(slot.id.role, key.first)) wire(slot, *other);
+  }
+  maybe_announce();
+}
+
+void Parent::maybe_announce() {
+  if (announced_) return;
+  for (auto& [key, slot] : slots_) {
+    if (!slot->ready) return;
+  }
+  announced_ = true;
+  log::info("ready").kv("version", MAILKEEP_VERSION).kv("listeners", current_->listeners.size()).kv("pid", getpid());
+  notify_systemd("READY=1");
+}
+
+void Parent::on_prepared(PeerId peer, worker::Prepared&& m) {
+  Slot* slot = find(peer);
+  if (slot == nullptr) return;
+  if (reloading_ && m.generation == reloading_->next->number) {
+    if (!m.ok) return finish_reload(m.text);
+    reloading_->answered[{peer.role, peer.instance}] = true;
+    for (const auto& [key, done] : reloading_->answered) {
+      if (!done) return;
+    }
+    return commit_reload();
+  }
+  if (m.generation != current_->number) return;
+  if (m.ok) {
+    if (!slot->ready) on_ready(*slot);
+    return;
+  }
+  log::error("worker-config").kv("role", imsg::role_name(peer.role)).kv("text", m.text);
+  if (!announced_) {  // a configuration that never worked: say so and stop, rather than try for ever
+    log::error("start-failed").kv("text", m.text);
+    return quit();
+  }
+  kill(slot->pid, SIGKILL);
+}
+
+void Parent::on_misbehaved(PeerId peer, worker::Misbehaved&& m) {
+  log::error("worker-misbehaved").kv("role", imsg::role_name(m.role)).kv("instance", m.instance)
+      .kv("told-by", imsg::role_name(peer.role)).kv("text", m.text);
+  if (m.role == Role::kUser) {
+    if (peer.role == Role::kQueue) users_->misbehaved(m.instance);
+    return;
+  }
+  Slot* slot = find({m.role, m.instance});
+  if (slot != nullptr && slot->pid > 0 && are_peers(peer.role, m.role)) kill(slot->pid, SIGKILL);
+}
+
+void Parent::on_log_line(PeerId, worker::LogLine&& m) { tell({Role::kControl, 0}, m); }
+void Parent::on_need_user(PeerId, queue::NeedUser&& m) { users_->need(m.account); }
+void Parent::on_vouch(PeerId, Vouch&& m) { users_->vouch(std::move(m)); }
+void Parent::on_present(PeerId peer, Present&& m) { users_->present(peer, std::move(m)); }
+void Parent::on_reload(PeerId, Reload&& m) { reload(m.query); }
+
+void Parent::on_status(PeerId peer, StatusQuery&& m) {
+  control::StatusReport report;
+  report.query = m.query;
+  report.version = MAILKEEP_VERSION;
+  report.generation = current_->number;
+  report.started = started_;
+  control::ProcessInfo self;
+  self.role = "parent";
+  self.pid = static_cast<uint32_t>(getpid());
+  self.started = started_;
+  report.processes.push_back(self);
+  for (const auto& [key, slot] : slots_) {
+    control::ProcessInfo p;
+    p.role = imsg::role_name(slot->id.role);
+    p.instance = slot->id.instance;
+    p.pid = slot->pid > 0 ? static_cast<uint32_t>(slot->pid) : 0;
+    p.uid = ids_[slot->id.role].uid;
+    p.started = slot->started_unix;
+    p.restarts = slot->restarts;
+    report.processes.push_back(std::move(p));
+  }
+  users_->report(report);
+  tell(peer, report);
+}
+
+void Parent::on_follow(PeerId, Follow&& m) {
+  following_ = m.on;
+  worker::Follow f;
+  f.on = m.on;
+  for (auto& [key, slot] : slots_) {
+    if (slot->ready && key.first != Role::kControl) slot->channel->send(f);
+  }
+  users_->follow(m.on);
+  if (!m.on) return log::set_tap({});
+  log::set_tap([this](std::string_view line) {
+    worker::LogLine out;
+    out.text = line.substr(0, worker::kMaxLogLine);
+    tell({Role::kControl, 0}, out);
+  });
+}
+
+void Parent::answer_reload(std::optional<uint32_t> query, const std::string& error) {
+  if (error.empty()) {
+    log::info("reload").kv("generation", current_->number);
+  } else {
+    log::error("reload-failed").kv("text", error);
+  }
+  if (!query) return;
+  control::Reloaded m;
+  m.query = *query;
+  m.ok = error.empty();
+  m.text = error.substr(0, 8000);
+  tell({Role::kControl, 0}, m);
+}
+
+void Parent::reload(std::optional<uint32_t> query) {
+  if (quitting_) return answer_reload(query, "the server is stopping");
+  if (reloading_) return answer_reload(query, "another reload is under way");
+  for (const auto& [key, slot] : slots_) {
+    if (!slot->ready) {
+      return answer_reload(query, "a " + std::string(imsg::role_name(key.first)) + " process is being restarted; try again");
+    }
+  }
+  auto next = load_generation(settings_, current_->number + 1);
+  if (!next) return answer_reload(query, next.error().text);
+  const auto& was = current_->config;
+  const auto& will = (*next)->config;
+  if (will.options.state != was.options.state || will.control_path() != was.control_path() ||
+      will.spool_path() != was.spool_path() || will.mail_path() != was.mail_path() ||
+      will.options.worker_uids != was.options.worker_uids) {
+    return answer_reload(query, "state, spool, mail, control and worker-uids change only with a restart");
+  }
+  auto bound = sockets_.bind(will);
+  if (!bound) return answer_reload(query, bound.error().text);
+  (*next)->listeners = std::move(*bound);
+  reloading_ = std::make_unique<Reloading>(loop_, [this] { finish_reload("a process did not answer in time"); });
+  reloading_->next = std::move(*next);
+  reloading_->query = query;
+  reloading_->limit.set(kPrepareLimit);
+  for (auto& [key, slot] : slots_) {
+    if (key.second >= workers_of(key.first, will)) continue;  // it will be retired
+    reloading_->answered[key] = false;
+    if (auto sent = send_config(*slot, *reloading_->next); !sent) return finish_reload(sent.error().text);
+  }
+}
+
+void Parent::finish_reload(const std::string& error) {
+  auto done = std::move(reloading_);
+  worker::Abort abort;
+  abort.generation = done->next->number;
+  for (const auto& [key, answered] : done->answered) tell({key.first, key.second}, abort);
+  sockets_.settle(current_->listeners);
+  current_->number = done->next->number;  // numbers are never used twice; workers keep what they have
+  answer_reload(done->query, error);
+}
+
+void Parent::commit_reload() {
+  auto done = std::move(reloading_);
+  current_ = std::move(done->next);
+  worker::Commit commit;
+  commit.generation = current_->number;
+  for (const auto& [key, answered] : done->answered) tell({key.first, key.second}, commit);
+  sockets_.settle(current_->listeners);
+  for (auto& [key, slot] : slots_) {
+    if (key.second < workers_of(key.first, current_->config)) continue;
+    slot->retiring = true;
+    slot->channel->send(worker::Quit{});
+  }
+  start_missing();
+  users_->reconfigure();
+  answer_reload(done->query, "");
+}
+
+void Parent::quit() {
+  if (quitting_) return;
+  quitting_ = true;
+  log::info("stopping").kv("pid", getpid());
+  notify_systemd("STOPPING=1");
+  if (reloading_) finish_reload("the server is stopping");
+  users_->quit();
+  for (auto& [key, slot] : slots_) {
+    slot->restart.cancel();
+    if (slot->channel) {
+      slot->channel->send(worker::Quit{});
+    } else if (slot->pid > 0) {
+      kill(slot->pid, SIGKILL);
+    }
+  }
+  quit_limit_.set(kQuitLimit);
+  if (all_gone()) loop_.stop();
+}
+
+bool Parent::all_gone() const {
+  return users_->empty() && std::all_of(slots_.begin(), slots_.end(), [](const auto& s) { return s.second->pid <= 0; });
+}
+
+}  // namespace mailkeep::parent

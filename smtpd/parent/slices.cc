@@ -1,0 +1,287 @@
+// Configuration slices: see slices.h.
+// SPDX-License-Identifier: ISC
+#include "smtpd/parent/slices.h"
+
+#include <algorithm>
+
+#include "imapd/login/messages.h"
+#include "lmtpd/user/messages.h"
+#include "queue/messages.h"
+#include "smtpd/auth/messages.h"
+#include "smtpd/listen/messages.h"
+#include "smtpd/lookup/messages.h"
+#include "smtpd/parent/files.h"
+#include "smtpd/tls/messages.h"
+
+namespace mailkeep::parent {
+
+using imsg::Role;
+
+namespace {
+
+bool is_smtp(conf::Protocol p) {
+  return p == conf::Protocol::smtp || p == conf::Protocol::submission || p == conf::Protocol::submissions;
+}
+bool is_imap(conf::Protocol p) {
+  return p == conf::Protocol::imap || p == conf::Protocol::imaps || p == conf::Protocol::sieve;
+}
+bool is_lmtp(conf::Protocol p) { return p == conf::Protocol::lmtp; }
+
+bool any_listener(const conf::Config& c, bool (*is)(conf::Protocol)) {
+  return std::any_of(c.listeners.begin(), c.listeners.end(), [is](const auto& l) { return is(l.protocol); });
+}
+
+uint32_t seconds(Seconds s) { return static_cast<uint32_t>(std::clamp<int64_t>(s.count(), 0, UINT32_MAX)); }
+uint32_t count(uint64_t n) { return static_cast<uint32_t>(std::min<uint64_t>(n, UINT32_MAX)); }
+
+Status send_tls(imsg::Channel& to, const Generation& g) {
+  for (const auto& p : g.config.pki) {
+    tls::Keypair m;
+    m.generation = g.number;
+    m.name = p.name;
+    auto cert = open_for_worker(p.cert);
+    if (!cert) return Error(conf::to_string(p.position) + ": " + cert.error().text);
+    auto key = open_for_worker(p.key);
+    if (!key) return Error(conf::to_string(p.position) + ": " + key.error().text);
+    m.cert = std::move(*cert);
+    m.key = std::move(*key);
+    to.send(m);
+  }
+  return {};
+}
+
+smtpd::Protocol smtp_protocol(conf::Protocol p) {
+  switch (p) {
+    case conf::Protocol::submission: return smtpd::Protocol::kSubmission;
+    case conf::Protocol::submissions: return smtpd::Protocol::kSubmissions;
+    case conf::Protocol::lmtp: return smtpd::Protocol::kLmtp;
+    default: return smtpd::Protocol::kSmtp;
+  }
+}
+
+Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& sockets, bool (*mine)(conf::Protocol)) {
+  const auto& o = g.config.options;
+  smtpd::Config m;
+  m.generation = g.number;
+  m.hostname = g.hostname;
+  m.message_size = o.message_size;
+  m.max_recipients = count(std::min<uint64_t>(o.max_recipients, kMaxRecipients));
+  m.max_sessions = count(o.max_sessions);
+  m.max_sessions_per_source = count(o.max_sessions_per_source);
+  m.max_received = count(o.max_received);
+  m.idle_timeout = seconds(o.smtp_idle_timeout);
+  to.send(m);
+  for (const auto& l : g.listeners) {
+    if (!mine(l.config.protocol)) continue;
+    smtpd::Listener out;
+    out.generation = g.number;
+    out.id = l.id;
+    out.protocol = smtp_protocol(l.config.protocol);
+    out.tag = l.config.tag;
+    out.name = l.name;
+    out.pki = l.config.pki;
+    auto fd = sockets.socket_of(l);
+    if (!fd) return fd.error();
+    out.socket = std::move(*fd);
+    to.send(out);
+  }
+  return {};
+}
+
+Status send_imap(imsg::Channel& to, const Generation& g, const Listeners& sockets) {
+  const auto& o = g.config.options;
+  imapd::Config m;
+  m.generation = g.number;
+  m.hostname = g.hostname;
+  m.max_sessions = count(o.max_sessions);
+  m.max_sessions_per_source = count(o.max_sessions_per_source);
+  m.login_timeout = seconds(o.imap_login_timeout);
+  to.send(m);
+  for (const auto& l : g.listeners) {
+    if (!is_imap(l.config.protocol)) continue;
+    imapd::Listener out;
+    out.generation = g.number;
+    out.id = l.id;
+    out.protocol = l.config.protocol == conf::Protocol::imaps   ? imapd::Protocol::kImaps
+                   : l.config.protocol == conf::Protocol::sieve ? imapd::Protocol::kSieve
+                                                                : imapd::Protocol::kImap;
+    out.plaintext_ok = l.config.plaintext_ok;
+    out.name = l.name;
+    out.pki = l.config.pki;
+    auto fd = sockets.socket_of(l);
+    if (!fd) return fd.error();
+    out.socket = std::move(*fd);
+    to.send(out);
+  }
+  return {};
+}
+
+template <class C>
+lookup::Criterion criterion(const C& c) {
+  lookup::Criterion out;
+  out.kind = static_cast<uint16_t>(c.kind);
+  out.negated = c.negated;
+  out.value = c.value;
+  out.table = c.table;
+  return out;
+}
+
+// The accounts table is not among them: its hashes are auth's alone.
+Status send_tables(imsg::Channel& to, const Generation& g) {
+  for (const auto& t : g.config.tables) {
+    if (g.config.auth.kind == conf::AuthKind::table && t.name == g.config.auth.table) continue;
+    lookup::Table out;
+    out.generation = g.number;
+    out.name = t.name;
+    out.path = t.path;
+    out.inline_entries = t.kind == conf::TableKind::inline_entries;
+    if (out.inline_entries) {
+      std::string text;
+      for (const auto& e : t.entries) text += e.key + "\t" + e.value + "\n";
+      auto fd = memory_file("table", text);
+      if (!fd) return fd.error();
+      out.content = std::move(*fd);
+    } else {
+      auto fd = open_for_worker(t.path);
+      if (!fd) return Error(conf::to_string(t.position) + ": " + fd.error().text);
+      out.content = std::move(*fd);
+    }
+    to.send(out);
+  }
+  return {};
+}
+
+Status send_lookup(imsg::Channel& to, const Generation& g) {
+  lookup::Config m;
+  m.generation = g.number;
+  m.hostname = g.hostname;
+  m.domains = g.config.domains;
+  m.postmaster = g.config.options.postmaster;
+  m.subaddress_separator = g.config.options.subaddress_separator;
+  m.system_accounts = g.accounts.is_system();
+  to.send(m);
+  if (auto done = send_tables(to, g); !done) return done;
+  if (!m.system_accounts) {
+    lookup::Accounts a;
+    a.generation = g.number;
+    auto fd = g.accounts.as_memory_file();
+    if (!fd) return fd.error();
+    a.content = std::move(*fd);
+    to.send(a);
+  }
+  for (const auto& action : g.config.actions) {
+    lookup::Action out;
+    out.generation = g.number;
+    out.name = action.name;
+    out.kind = static_cast<uint16_t>(action.kind);
+    out.alias_table = action.alias_table;
+    to.send(out);
+  }
+  for (const auto& match : g.config.matches) {
+    lookup::Match out;
+    out.generation = g.number;
+    out.from = criterion(match.from);
+    out.target = criterion(match.target);
+    for (const auto& t : match.tests) out.tests.push_back(criterion(t));
+    out.reject = match.reject;
+    out.action = match.action;
+    out.reject_text = match.reject_text;
+    to.send(out);
+  }
+  return {};
+}
+
+Status send_auth(imsg::Channel& to, const Generation& g) {
+  auth::Config m;
+  m.generation = g.number;
+  m.system = g.config.auth.kind == conf::AuthKind::system;
+  m.domains = g.config.domains;
+  if (!m.system) {
+    const conf::Table* t = g.config.table(g.config.auth.table);
+    if (t == nullptr) fatal("auth table vanished");
+    m.path = t->path;
+    auto fd = open_for_worker(t->path);
+    if (!fd) return Error(conf::to_string(t->position) + ": " + fd.error().text);
+    m.table = std::move(*fd);
+  }
+  to.send(m);
+  return {};
+}
+
+void send_queue(imsg::Channel& to, const Generation& g) {
+  const auto& o = g.config.options;
+  queue::Config m;
+  m.generation = g.number;
+  m.hostname = g.hostname;
+  m.message_size = o.message_size;
+  m.lifetime = static_cast<uint64_t>(o.queue_lifetime.count());
+  m.first_retry = static_cast<uint64_t>(o.queue_first_retry.count());
+  m.max_retry = static_cast<uint64_t>(o.queue_max_retry.count());
+  m.warn_after = static_cast<uint64_t>(o.bounce_warn_after.count());
+  m.bounce_size = o.bounce_size;
+  m.postmaster = o.postmaster.find('@') != std::string::npos ? o.postmaster
+                 : g.config.domains.empty()                  ? "postmaster@" + g.hostname
+                                                             : "postmaster@" + g.config.domains.front();
+  to.send(m);
+}
+
+void send_user(imsg::Channel& to, const Generation& g) {
+  user::Config m;
+  m.generation = g.number;
+  m.message_size = g.config.options.message_size;
+  m.idle = static_cast<uint64_t>(g.config.options.user_idle.count());
+  m.imap_idle = static_cast<uint64_t>(g.config.options.imap_idle_timeout.count());
+  m.hostname = g.hostname;
+  to.send(m);
+}
+
+}  // namespace
+
+uint32_t workers_of(Role role, const conf::Config& c) {
+  switch (role) {
+    case Role::kTls: return c.pki.empty() ? 0 : std::max(1U, count(c.options.tls_workers));
+    case Role::kSmtpd: return any_listener(c, is_smtp) ? std::max(1U, count(c.options.smtpd_workers)) : 0;
+    case Role::kLmtpd: return any_listener(c, is_lmtp) ? 1 : 0;
+    case Role::kImapd: return any_listener(c, is_imap) ? 1 : 0;
+    case Role::kAuth: return c.auth.kind != conf::AuthKind::none ? 1 : 0;
+    case Role::kPam: return c.auth.kind == conf::AuthKind::system ? 1 : 0;
+    case Role::kLookup:
+    case Role::kQueue:
+    case Role::kControl: return 1;
+    case Role::kParent:
+    case Role::kUser: return 0;
+  }
+  return 0;
+}
+
+bool are_peers(Role a, Role b) {
+  const auto is = [a, b](Role x, Role y) { return (a == x && b == y) || (a == y && b == x); };
+  if (is(Role::kTls, Role::kSmtpd) || is(Role::kTls, Role::kImapd)) return true;
+  if (is(Role::kLookup, Role::kSmtpd) || is(Role::kLookup, Role::kLmtpd) || is(Role::kLookup, Role::kQueue)) return true;
+  if (is(Role::kQueue, Role::kSmtpd) || is(Role::kQueue, Role::kLmtpd)) return true;
+  if (is(Role::kAuth, Role::kImapd) || is(Role::kAuth, Role::kPam)) return true;
+  if (a == Role::kControl || b == Role::kControl) {
+    const Role other = a == Role::kControl ? b : a;
+    return other != Role::kControl && other != Role::kUser && other != Role::kPam && other != Role::kParent;
+  }
+  return false;
+}
+
+Status send_slice(imsg::Channel& to, Role role, const Generation& g, const Listeners& sockets) {
+  switch (role) {
+    case Role::kTls: return send_tls(to, g);
+    case Role::kSmtpd: return send_smtp(to, g, sockets, is_smtp);
+    case Role::kLmtpd: return send_smtp(to, g, sockets, is_lmtp);
+    case Role::kImapd: return send_imap(to, g, sockets);
+    case Role::kLookup: return send_lookup(to, g);
+    case Role::kAuth: return send_auth(to, g);
+    case Role::kQueue: send_queue(to, g); return {};
+    case Role::kUser: send_user(to, g); return {};
+    case Role::kControl:  // gets its socket once, from the parent itself
+    case Role::kPam:
+    case Role::kParent: return {};
+  }
+  return {};
+}
+
+}  // namespace mailkeep::parent

@@ -1,0 +1,33 @@
+// From the configuration to the messages of each role: who is told what. Everything a worker knows comes from here.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <memory>
+
+#include "lib/conf/config.h"
+#include "lib/imsg/channel.h"
+#include "lib/imsg/routes.h"
+#include "smtpd/parent/accounts.h"
+#include "smtpd/parent/listeners.h"
+
+namespace mailkeep::parent {
+
+// One generation of the configuration, with what was made from it. Immutable.
+struct Generation {
+  uint32_t number = 0;
+  conf::Config config;
+  std::string hostname;
+  Accounts accounts;
+  std::vector<BoundListener> listeners;
+};
+
+// How many workers of `role` the configuration asks for; 0: none. `user` is not counted here.
+uint32_t workers_of(imsg::Role role, const conf::Config& config);
+
+// Whether the two roles talk to each other at all (DESIGN section 2's table).
+bool are_peers(imsg::Role a, imsg::Role b);
+
+// Sends `role` its slice, without Prepare. Error: a file that cannot be opened.
+Status send_slice(imsg::Channel& to, imsg::Role role, const Generation& g, const Listeners& sockets);
+
+}  // namespace mailkeep::parent
