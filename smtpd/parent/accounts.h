@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "lib/base/fd.h"
+#include "lib/base/result.h"
 #include "lib/conf/config.h"
 
 namespace mailkeep::parent {

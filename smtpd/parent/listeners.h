@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/fd.h"
+#include "lib/base/result.h"
 #include "lib/conf/config.h"
 
 namespace mailkeep::parent {

@@ -217,7 +217,6 @@ void send_queue(imsg::Channel& to, const Generation& g) {
   m.lifetime = static_cast<uint64_t>(o.queue_lifetime.count());
   m.first_retry = static_cast<uint64_t>(o.queue_first_retry.count());
   m.max_retry = static_cast<uint64_t>(o.queue_max_retry.count());
-  m.warn_after = static_cast<uint64_t>(o.bounce_warn_after.count());
   m.bounce_size = o.bounce_size;
   m.postmaster = o.postmaster.find('@') != std::string::npos ? o.postmaster
                  : g.config.domains.empty()                  ? "postmaster@" + g.hostname

@@ -54,6 +54,8 @@ Users::Users(event::Loop& loop, Environment environment)
   sweep_.set(kSweepEvery);
 }
 
+Users::~Users() = default;
+
 Users::Slot* Users::find(const std::string& account) {
   const auto it = slots_.find(account);
   return it == slots_.end() ? nullptr : it->second.get();

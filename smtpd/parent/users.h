@@ -39,6 +39,7 @@ class Users {
   };
 
   Users(event::Loop& loop, Environment environment);
+  ~Users();
 
   void need(const std::string& account);                 // the queue wants a channel
   void vouch(Vouch&& ticket);                            // from auth
