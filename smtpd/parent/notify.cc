@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 
@@ -23,7 +24,7 @@ void notify_systemd(std::string_view state) {
   std::memcpy(sun.sun_path, path, length);
   if (path[0] == '@') sun.sun_path[0] = '\0';
   const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const auto size = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + length);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   if (!fd || ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const struct sockaddr*>(&sun), size) < 0) {
     log::warn("notify").kv("text", std::strerror(errno));
   }

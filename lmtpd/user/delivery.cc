@@ -1,0 +1,72 @@
+// Deliveries into the store: see delivery.h.
+// SPDX-License-Identifier: ISC
+#include "lmtpd/user/delivery.h"
+
+#include <unistd.h>
+
+namespace mailkeep::user {
+
+namespace {
+
+// The whole content from offset 0; the descriptor is shared with others, so pread.
+Result<std::string> read_content(const Deliver& m, std::string head) {
+  std::string text = std::move(head);
+  const size_t start = text.size();
+  text.resize(start + m.size);
+  size_t have = 0;
+  while (have < m.size) {
+    const ssize_t n = pread(m.content.get(), text.data() + start + have, m.size - have, static_cast<off_t>(have));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("read of the queued message");
+    if (n == 0) return Error("the queued message is shorter than its envelope says", EIO);
+    have += static_cast<size_t>(n);
+  }
+  return text;
+}
+
+}  // namespace
+
+queue::Rejected rejection(const queue::EnvelopeId& envelope, const Error& error) {
+  queue::Rejected r;
+  r.envelope = envelope;
+  r.temporary = true;
+  switch (error.code) {
+    case ENOSPC:
+    case EDQUOT:
+      r.enhanced = "4.3.1";
+      r.text = "No space left for the mailbox; will be tried again";
+      break;
+    case EFBIG:
+      r.temporary = false;
+      r.enhanced = "5.2.3";
+      r.text = "Message is larger than the mailbox takes";
+      break;
+    default:
+      r.enhanced = "4.3.0";
+      r.text = ("Mailbox could not be written: " + error.text).substr(0, kMaxReplyText);
+  }
+  return r;
+}
+
+Outcome deliver(store::Store& store, const Deliver& m, uint64_t max_size) {
+  const store::DeliveryId id{m.envelope.message, m.envelope.number};
+  // Room for the two fields and what a hop may add: the limit is for what people send.
+  constexpr uint64_t kHeadRoom = 16 * 1024;
+  if (m.size > max_size + kHeadRoom) return rejection(m.envelope, Error("too large", EFBIG));
+  auto text = read_content(m, "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n");
+  if (!text) return rejection(m.envelope, text.error());
+  const store::Mailbox* inbox = store.find_mailbox("INBOX");
+  if (inbox == nullptr) fatal("store without INBOX");
+  store::Append what;
+  what.message = *text;
+  what.delivery = id;
+  auto appended = store.append(inbox->id, what);
+  if (!appended) return rejection(m.envelope, appended.error());
+  queue::Stored s;
+  s.envelope = m.envelope;
+  s.sequence = appended->seq;
+  s.duplicate = appended->is_known;
+  return s;
+}
+
+}  // namespace mailkeep::user

@@ -1,0 +1,266 @@
+// The `user` process: see mailbox_process.h.
+// SPDX-License-Identifier: ISC
+#include "lmtpd/user/mailbox_process.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+
+namespace mailkeep::user {
+
+namespace {
+constexpr Micros kSyncDelay = Millis(500);      // DESIGN section 4: durable within a second
+constexpr Micros kIdleAfter = Seconds(1);       // without work: tell the parent, which decides
+constexpr Micros kTick = Seconds(20);
+constexpr Micros kUpkeepPause = Millis(50);
+constexpr size_t kMaxInput = 64 * 1024;
+constexpr size_t kMaxClients = 200;             // of one account
+constexpr int kSlicesPerTurn = 8;
+
+imsg::Routes<MailboxProcess> routes() {
+  imsg::Routes<MailboxProcess> r;
+  r.add(imsg::Role::kParent, &MailboxProcess::on_config);
+  r.add(imsg::Role::kParent, &MailboxProcess::on_attach);
+  r.add(imsg::Role::kParent, &MailboxProcess::on_may_end);
+  r.add(imsg::Role::kQueue, &MailboxProcess::on_deliver);
+  return r;
+}
+}  // namespace
+
+// One IMAP connection.
+struct MailboxProcess::Client {
+  uint64_t id = 0;
+  std::string session_name;  // imapd's session, for the log
+  std::string source;
+  bool gone = false;         // the connection has ended
+  std::unique_ptr<event::Stream> stream;
+  std::unique_ptr<imapd::Session> session;
+};
+
+MailboxProcess::MailboxProcess(event::Loop& loop, std::unique_ptr<store::Store> store, std::string account)
+    : loop_(loop),
+      store_(std::move(store)),
+      account_(std::move(account)),
+      peers_(loop, *this, routes()),
+      sync_timer_(loop, [this] { sync_now(); }),
+      idle_timer_(loop, [this] { upkeep(); }),
+      tick_timer_(loop, [this] {
+        for (auto& [id, c] : clients_) c->session->tick(now_monotonic());
+        tick_timer_.set(kTick);
+      }) {
+  told_durable_ = store_->durable_seq();
+  loop_.at_turn_end(event::Loop::Stage::kCommit, [this] { commit_turn(); });
+  idle_timer_.set(kIdleAfter);
+  tick_timer_.set(kTick);
+}
+
+MailboxProcess::~MailboxProcess() = default;
+
+void MailboxProcess::on_config(imsg::PeerId, Config&& m) { config_ = std::move(m); }
+
+void MailboxProcess::on_peer_up(imsg::PeerId peer, const std::string&) {
+  if (peer.role == imsg::Role::kQueue) queue_ = peer;
+}
+
+// The queue delivers again what was not durable when it or we went away.
+void MailboxProcess::on_peer_down(imsg::PeerId peer) {
+  if (queue_ == peer) queue_.reset();
+}
+
+bool MailboxProcess::is_busy() const { return !clients_.empty() || promised_ > told_durable_ || !delivered_.empty(); }
+
+void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
+  note_work();
+  auto outcome = deliver(*store_, m, config_.message_size);
+  auto line = log::info("deliver");
+  line.kv("msg", hex64(m.envelope.message)).kv("envelope", std::to_string(m.envelope.number)).kv("account", account_);
+  line.kv("size", std::to_string(m.size));
+  if (const auto* rejected = std::get_if<queue::Rejected>(&outcome)) {
+    line.kv("result", rejected->temporary ? "deferred" : "rejected").kv("reason", rejected->text);
+    peers_.send(from, *rejected);
+    return;
+  }
+  const auto& stored = std::get<queue::Stored>(outcome);
+  line.kv("result", stored.duplicate ? "known" : "stored").kv("seq", std::to_string(stored.sequence));
+  delivered_.push_back(stored);
+}
+
+void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
+  attached_++;
+  note_work();
+  auto client = std::make_unique<Client>();
+  Client& c = *client;
+  c.id = next_client_++;
+  c.session_name = hex64(m.session);
+  c.source = m.source;
+  if (clients_.size() >= kMaxClients) {
+    static constexpr std::string_view kText = " NO [LIMIT] Too many sessions of this account\r\n";
+    const std::string answer = m.tag + std::string(kText);
+    if (write(m.connection.get(), answer.data(), answer.size()) < 0) log::info("session-refused").kv("account", account_);
+    return report_sessions();
+  }
+  imapd::SessionOptions options;
+  options.login_tag = m.tag;
+  options.max_message = config_.message_size;
+  options.report = [name = c.session_name, this](const std::string& text) {
+    log::error("store").kv("session", name).kv("account", account_).kv("text", text);
+  };
+  c.session = std::make_unique<imapd::Session>(*store_, std::move(options), now_monotonic());
+  const uint64_t id = c.id;
+  const auto of = [this, id](auto act) {
+    const auto it = clients_.find(id);
+    if (it != clients_.end()) act(*it->second);
+  };
+  c.stream = std::make_unique<event::Stream>(
+      loop_, std::move(m.connection), kMaxInput,
+      event::Stream::Callbacks{
+          .readable = [this, of] { of([this](Client& found) { run_client(found); }); },
+          .drained = [this, of] { of([this](Client& found) { run_client(found); }); },
+          .closed = [of](int) { of([](Client& found) { found.gone = true; }); }});
+  log::info("session").kv("session", c.session_name).kv("account", account_).kv("src", c.source).kv("tls", m.tls ? 1 : 0);
+  clients_[id] = std::move(client);
+  c.session->feed(m.pending, now_monotonic());
+  run_client(c);
+  report_sessions();
+}
+
+void MailboxProcess::run_client(Client& c) {
+  if (c.gone) return;
+  for (int slice = 0; slice < kSlicesPerTurn; slice++) {
+    if (c.session->wants_input() && !c.stream->input().empty()) {
+      const auto in = c.stream->input().substr(0, 16 * 1024);
+      c.session->feed(in, now_monotonic());
+      c.stream->consume(in.size());
+    }
+    c.session->run();
+    send_output(c);
+    if (!c.session->wants_run() || c.stream->congested()) break;
+  }
+  c.stream->pause(!c.session->wants_input());
+}
+
+void MailboxProcess::send_output(Client& c) {
+  if (!c.gone && c.session->has_output() && !c.stream->congested()) c.stream->write(c.session->take_output());
+}
+
+// At the end of a turn: what was delivered is written and answered; what somebody waits for is synced.
+void MailboxProcess::commit_turn() {
+  if (!delivered_.empty()) {
+    const auto flushed = store_->flush();
+    for (const auto& stored : delivered_) {
+      if (!queue_) break;
+      if (flushed) {
+        peers_.send(*queue_, stored);
+      } else {
+        peers_.send(*queue_, rejection(stored.envelope, flushed.error()));
+      }
+    }
+    if (flushed) promised_ = std::max(promised_, delivered_.back().sequence);
+    if (!flushed) log::error("store-write").kv("account", account_).kv("text", flushed.error().text);
+    delivered_.clear();
+  }
+  for (int round = 0; round < 4; round++) {
+    const bool watched = !clients_.empty() && store_->last_seq() > store_->durable_seq();
+    const bool wanted = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
+    if (!watched && !wanted) break;
+    sync_now();
+  }
+  if (promised_ > told_durable_ && !sync_timer_.pending()) sync_timer_.set(kSyncDelay);
+  finish_clients();
+}
+
+void MailboxProcess::sync_now() {
+  const auto synced = store_->sync();
+  if (!synced) {
+    log::error("store-sync").kv("account", account_).kv("text", synced.error().text);
+    for (auto& [id, c] : clients_) c->session->on_sync_failed(synced.error());
+    if (store_->is_broken()) end(1);  // the next process replays what the disk really has
+  } else {
+    for (auto& [id, c] : clients_) c->session->on_durable();
+  }
+  if (promised_ > told_durable_ && store_->durable_seq() > told_durable_) {
+    told_durable_ = store_->durable_seq();
+    queue::Durable d;
+    d.sequence = told_durable_;
+    if (queue_) peers_.send(*queue_, d);
+  }
+  for (auto& [id, c] : clients_) run_client(*c);
+}
+
+void MailboxProcess::finish_clients() {
+  for (auto it = clients_.begin(); it != clients_.end();) {
+    Client& c = *it->second;
+    send_output(c);
+    if (c.session->is_finished() && !c.session->has_output() && c.stream->unsent() > 0) c.stream->flush();
+    const bool said_all = c.session->is_finished() && !c.session->has_output() && c.stream->unsent() == 0;
+    if (!c.gone && !said_all) {
+      if (c.session->wants_run() && !c.stream->congested()) {
+        loop_.defer([this, id = c.id] {
+          const auto found = clients_.find(id);
+          if (found != clients_.end()) run_client(*found->second);
+        });
+      }
+      ++it;
+      continue;
+    }
+    log::info("session-end").kv("session", c.session_name).kv("account", account_);
+    it = clients_.erase(it);
+  }
+  report_sessions();
+}
+
+void MailboxProcess::report_sessions() {
+  const auto now = static_cast<uint32_t>(clients_.size());
+  if (now == told_sessions_) return;
+  told_sessions_ = now;
+  Sessions s;
+  s.count = now;
+  peers_.send_parent(s);
+  note_work();
+}
+
+// In quiet moments: checkpoint and compaction, one bounded step at a time; then the parent hears that we idle.
+void MailboxProcess::upkeep() {
+  if (is_busy()) return idle_timer_.set(kIdleAfter);
+  const auto more = store_->idle_step();
+  if (!more) log::error("store-upkeep").kv("account", account_).kv("text", more.error().text);
+  if (more && *more) return idle_timer_.set(kUpkeepPause);
+  Idle idle;
+  idle.received = attached_;
+  peers_.send_parent(idle);
+}
+
+void MailboxProcess::note_work() {
+  if (!idle_timer_.pending()) idle_timer_.set(kIdleAfter);
+}
+
+void MailboxProcess::on_may_end(imsg::PeerId, MayEnd&& m) {
+  if (m.received == attached_ && !is_busy()) end(0);
+  Sessions s;  // any word from us says that we stay
+  s.count = told_sessions_;
+  peers_.send_parent(s);
+  note_work();
+}
+
+void MailboxProcess::on_quit() {
+  for (auto& [id, c] : clients_) {
+    c->session->bye("Server is shutting down");
+    send_output(*c);
+    c->stream->flush();
+  }
+  end(0);
+}
+
+void MailboxProcess::end(int status) {
+  if (auto synced = store_->sync(); !synced) log::error("store-sync").kv("account", account_).kv("text", synced.error().text);
+  if (status == 0) {
+    if (auto done = store_->checkpoint(); !done) log::error("checkpoint").kv("account", account_).kv("text", done.error().text);
+  }
+  log::flush();
+  _exit(status);
+}
+
+}  // namespace mailkeep::user

@@ -1,0 +1,67 @@
+// user: one recipient's process. Runs as the recipient's own uid, confined by Landlock to the mail directory.
+// SPDX-License-Identifier: ISC
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "imapd/session/summarize.h"
+#include "lib/os/privilege.h"
+#include "lmtpd/user/mailbox_process.h"
+
+using namespace mailkeep;
+
+namespace {
+
+[[noreturn]] void fail(const std::string& account, const std::string& text) {
+  log::error("user-start").kv("account", account).kv("text", text);
+  log::flush();
+  _exit(1);
+}
+
+// Makes and opens the account's directory as the account itself: only in between has this process the group that
+// may write the sticky directory of mail directories.
+Fd open_directory(const worker::Boot& boot) {
+  const gid_t group = boot.extra_gid;
+  if (setgroups(1, &group) != 0 || setegid(boot.gid) != 0 || seteuid(boot.uid) != 0) {
+    fail(boot.account, errno_error("become the account").text);
+  }
+  umask(077);
+  if (mkdirat(boot.directory.get(), boot.account.c_str(), 0700) != 0 && errno != EEXIST) {
+    fail(boot.account, errno_error("mkdir of the mail directory").text);
+  }
+  Fd dir(openat(boot.directory.get(), boot.account.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir) fail(boot.account, errno_error("open of the mail directory").text);
+  struct stat st {};
+  if (fstat(dir.get(), &st) != 0) fail(boot.account, errno_error("fstat of the mail directory").text);
+  if (st.st_uid != boot.uid || (st.st_mode & 077) != 0) {
+    fail(boot.account, "the mail directory belongs to uid " + std::to_string(st.st_uid) + " with mode " +
+                           std::to_string(st.st_mode & 07777) + " (decimal), expected uid " + std::to_string(boot.uid) +
+                           " and mode 0700");
+  }
+  if (seteuid(0) != 0 || setegid(0) != 0) fail(boot.account, errno_error("go on").text);
+  return dir;
+}
+
+}  // namespace
+
+int main(int argc, char** argv, char** envp) {
+  auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
+  const Fd dir = open_directory(boot);
+  boot.directory.reset();
+  if (fchdir(dir.get()) != 0) fail(boot.account, errno_error("fchdir").text);
+  worker::confine_ids(boot);
+  if (auto done = os::enter_landlock({{dir.get(), true}}, false); !done) fail(boot.account, done.error().text);
+  if (auto done = os::enter_seccomp(os::Profile::kUser); !done) fail(boot.account, done.error().text);
+
+  os::RealIo io;
+  store::Options options;
+  options.summarize = imapd::summarize;
+  options.report = [account = boot.account](const std::string& text) { log::warn("store").kv("account", account).kv("text", text); };
+  auto store = store::Store::open(io, dir.get(), std::move(options));
+  if (!store) fail(boot.account, store.error().text);
+  event::Loop loop;
+  user::MailboxProcess process(loop, std::move(*store), boot.account);
+  loop.run();
+}
