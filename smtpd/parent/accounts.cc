@@ -17,6 +17,7 @@ namespace mailkeep::parent {
 
 namespace {
 
+constexpr size_t kMaxAccountsFile = 256 * 1024 * 1024;
 constexpr size_t kMaxUidsFile = 64 * 1024 * 1024;
 
 // What state/uids says: uids that were given once belong to their names for ever.
@@ -56,7 +57,7 @@ Result<Accounts> Accounts::load(const conf::Config& config, const std::string& u
     return Error(conf::to_string(config.auth.position) + ": found no file table \"" + config.auth.table + "\", expected table " +
                  config.auth.table + " file:PATH");
   }
-  auto text = read_file(table->path, conf::kMaxAccountsFile);
+  auto text = read_file(table->path, kMaxAccountsFile);
   if (!text) return text.error();
   auto accounts = conf::parse_accounts(*text, table->path, false);
   if (!accounts) return accounts.error();
