@@ -58,8 +58,10 @@ EXT_db       = -ldb-5.3
 # X_EXT (names above), X_TESTS (regress/unit/NAME.cc), X_FUZZ (regress/fuzz/NAME.cc).
 # A program folder sets: progs += P, P_OUT (sbin or libexec/mailkeep), P_SRC (whole paths), P_DEP, P_EXT,
 # and P_TESTS, P_FUZZ with P_TESTSRC (the files of P that they link). P_MAN lists its manual pages.
+# A folder whose objects belong to another folder's program sets, for tests of its own: units += T, T_UNITSRC, T_DEP.
 libs  :=
 progs :=
+units :=
 include $(sort $(wildcard lib/*/module.mk smtpd/*/module.mk queue/module.mk lmtpd/*/module.mk imapd/*/module.mk \
         regress/*/module.mk))
 
@@ -115,6 +117,7 @@ build/fuzz/obj/%.o: %.cc
 Q := @
 $(foreach l,$(libs),$(eval $(call library,$(l))))
 $(foreach p,$(progs),$(eval $(call program,$(p))))
+$(foreach t,$(units),$(eval $(call unit,$(t),$($(t)_DEP),$($(t)_UNITSRC))))
 OBJS := $(sort $(OBJS))
 
 # --- build -----------------------------------------------------------------------------------------
