@@ -78,7 +78,8 @@ std::string percent_encode(std::string_view text) {
     if (c > 32 && c < 127 && c != '%' && c != '\'' && c != '*') {
       out += c;
     } else {
-      out += "%" + upper(hex(std::string_view(&c, 1)));
+      out += '%';
+      out += upper(hex(std::string_view(&c, 1)));
     }
   }
   return out;

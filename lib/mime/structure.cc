@@ -222,7 +222,8 @@ void StructureParser::describe(Part& out, const rfc5322::Header& header) {
       out.disposition = std::move(parsed.value);
       out.disposition_params = std::move(parsed.params);
     } else if (is(field, "content-language") && out.languages.empty()) {
-      for (const std::string_view tag : split(unfold(field.value), ',')) {
+      const std::string list = unfold(field.value);
+      for (const std::string_view tag : split(list, ',')) {
         if (out.languages.size() < kMaxLanguages && !trim(tag).empty()) out.languages.emplace_back(trim(tag));
       }
     }

@@ -158,7 +158,8 @@ class ListParser {
     while (lexer_.peek() == '@') {
       lexer_.skip();
       if (!out.empty()) out += ',';
-      out += "@" + domain();
+      out += '@';
+      out += domain();
       do {
         lexer_.skip_cfws();
       } while (lexer_.take(','));

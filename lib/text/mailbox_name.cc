@@ -54,7 +54,7 @@ std::string encode_shifted(const std::string& utf16) {
   for (char& c : out) {
     if (c == '/') c = ',';
   }
-  return "&" + out + "-";
+  return std::string("&").append(out).append("-");
 }
 
 }  // namespace
