@@ -1,0 +1,338 @@
+// smtpd/lookup: rules, tables and the expansion of recipients.
+// SPDX-License-Identifier: ISC
+#include <sys/mman.h>
+
+#include "lib/conf/parse.h"
+#include "smtpd/lookup/build.h"
+#include "smtpd/lookup/expand.h"
+
+#include "regress/unit/unit.h"
+
+using namespace mailkeep;
+using namespace mailkeep::lookup;
+
+namespace {
+
+Result<std::string> no_file(const std::string&) { return Error("no such file"); }
+
+// The rules of a configuration's text, with these accounts and the aliases of "aliases".
+Ruleset make_rules(const std::string& text, const std::string& aliases, const std::vector<std::string>& accounts) {
+  const auto config = conf::parse_text("auth system\ntable aliases file:/a\n" + text, "c", no_file);
+  if (!config) fail_msg("%s", config.error().text.c_str());
+  const auto parsed = conf::parse_aliases(aliases, "a", no_file);
+  if (!parsed) fail_msg("%s", parsed.error().text.c_str());
+  Ruleset out;
+  out.hostname = "mx.mk.test";
+  out.domains = config->domains;
+  out.postmaster = config->options.postmaster;
+  for (const auto& action : config->actions) out.actions.emplace(action.name, action);
+  out.matches = config->matches;
+  for (const auto& table : config->tables) out.tables.emplace(table.name, TableIndex(table.entries));
+  out.aliases.emplace("aliases", *parsed);
+  out.accounts = AccountSet(accounts);
+  return out;
+}
+
+const std::string kRules =
+    "domain mk.test\ndomain other.test\naction in deliver alias <aliases>\naction out relay\n"
+    "match from any for domain mk.test action in\nmatch from any for domain other.test action in\n"
+    "match from auth for any action out\n";
+
+Facts from_world() {
+  Facts f;
+  f.source = conf::parse_address("192.0.2.1");
+  f.sender = smtp::Mailbox{"joe", "far.test"};
+  return f;
+}
+
+smtp::Mailbox mailbox(const std::string& text) {
+  const size_t at = text.rfind('@');
+  if (at == text.npos) return {text, ""};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+// "250 ann+detail<address> >relay@x" or "550 5.1.1"
+std::string show(const Verdict& v) {
+  std::string out = std::to_string(v.code);
+  if (!v.accepted()) return out + " " + v.enhanced;
+  for (const auto& d : v.destinations) {
+    out += " " + (d.is_relay() ? ">" + d.address : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
+  }
+  return out;
+}
+std::string route(const Ruleset& rules, const std::string& to, const Facts& facts = from_world()) {
+  return show(decide(rules, facts, mailbox(to)));
+}
+
+}  // namespace
+
+static void accounts_and_details(void**) {
+  const auto rules = make_rules(kRules, "", {"ann", "ben@other.test", "c+d"});
+  const struct {
+    const char *to, *expected;
+  } cases[] = {
+      {"ann@mk.test", "250 ann<ann@mk.test>"},
+      {"ANN@MK.Test", "250 ann<ANN@MK.Test>"},
+      {"ann+Lists@mk.test", "250 ann+Lists<ann+Lists@mk.test>"},
+      {"ann+a+b@mk.test", "250 ann+a+b<ann+a+b@mk.test>"},
+      {"+ann@mk.test", "550 5.1.1"},
+      {"ann@other.test", "250 ann<ann@other.test>"},
+      {"ben@other.test", "250 ben@other.test<ben@other.test>"},
+      {"ben+x@other.test", "250 ben@other.test+x<ben+x@other.test>"},
+      {"ben@mk.test", "550 5.1.1"},
+      {"c+d@mk.test", "250 c+d<c+d@mk.test>"},
+      {"nobody@mk.test", "550 5.1.1"},
+      {"../x@mk.test", "550 5.1.1"},
+      {"ann@far.test", "550 5.7.1"},
+      {"ann@sub.mk.test", "550 5.7.1"},
+  };
+  for (const auto& c : cases) assert_text(route(rules, c.to), c.expected);
+}
+
+static void aliases(void**) {
+  const auto rules = make_rules(kRules,
+                                "root: ann\n"
+                                "both: ann, Ben, ann\n"
+                                "nested: both, carl@other.test, x@far.test\n"
+                                "one@other.test: ben\n"
+                                "one: ann\n"
+                                "ann: ann, x@far.test\n"
+                                "ben: \\ben\n"
+                                "list+x: carl\n"
+                                "list: ben\n"
+                                "dead: nobody\n"
+                                "half: nobody, ben\n"
+                                "filed: ben+filed\n"
+                                "diamond: d1, d2\nd1: carl\nd2: carl\ncarl: ben\n",
+                                {"ann", "ben", "carl"});
+  const struct {
+    const char *to, *expected;
+  } cases[] = {
+      {"root@mk.test", "250 ann<ann@mk.test> >x@far.test"},
+      {"both@mk.test", "250 ann<ann@mk.test> >x@far.test ben<ben@mk.test>"},
+      {"nested@mk.test", "250 ann<ann@mk.test> >x@far.test ben<ben@mk.test>"},
+      {"one@other.test", "250 ben<ben@other.test>"},
+      {"one@mk.test", "250 ann<ann@mk.test> >x@far.test"},
+      {"ann+d@mk.test", "250 ann+d<ann@mk.test> >x@far.test"},
+      {"list+x@mk.test", "250 ben<ben@mk.test>"},
+      {"list+y@mk.test", "250 ben+y<ben@mk.test>"},
+      {"dead@mk.test", "550 5.1.1"},
+      {"half@mk.test", "250 ben<ben@mk.test>"},
+      {"filed@mk.test", "250 ben+filed<ben@mk.test>"},
+      {"diamond@mk.test", "250 ben<ben@mk.test>"},
+  };
+  for (const auto& c : cases) assert_text(route(rules, c.to), c.expected);
+}
+
+static void catch_all(void**) {
+  const auto rules = make_rules(kRules, "@mk.test: ann\n@: ben\nben: ben\n", {"ann", "ben"});
+  assert_text(route(rules, "who+x@mk.test"), "250 ann<ann@mk.test>");
+  assert_text(route(rules, "who@other.test"), "250 ben<ben@other.test>");
+  assert_text(route(rules, "ben@mk.test"), "250 ben<ben@mk.test>");
+  assert_text(route(rules, "postmaster@mk.test"), "250 ann<ann@mk.test>");  // by way of root
+  assert_text(route(rules, "who@far.test"), "550 5.7.1");
+}
+
+static void loops_and_limits(void**) {
+  std::string deep, wide = "wide:";
+  for (int i = 0; i < 20; i++) deep += "d" + std::to_string(i) + ": d" + std::to_string(i + 1) + "\n";
+  deep += "d20: ann\n";
+  for (int i = 0; i < 9999; i++) wide += (i == 0 ? " u" : ", u") + std::to_string(i) + "@far.test";
+  wide += "\nmore: wide, v1@far.test, v2@far.test\n";
+  const auto rules = make_rules(kRules, "a: b\nb: c\nc: a\nself: self\n" + deep + wide, {"ann"});
+  assert_text(route(rules, "a@mk.test"), "451 4.3.5");
+  assert_text(route(rules, "self@mk.test"), "451 4.3.5");
+  assert_text(route(rules, "d11@mk.test"), "250 ann<ann@mk.test>");
+  assert_text(route(rules, "d10@mk.test"), "451 4.3.5");
+  assert_int_equal(decide(rules, from_world(), mailbox("wide@mk.test")).destinations.size(), 9999);
+  assert_text(route(rules, "more@mk.test"), "451 4.3.5");
+}
+
+static void postmaster(void**) {
+  const auto to = [](const std::string& options, const std::string& aliases, const std::vector<std::string>& accounts,
+                     const std::string& recipient) { return route(make_rules(options + kRules, aliases, accounts), recipient); };
+  assert_text(to("", "", {"zoe", "ann"}, "postmaster"), "250 zoe<postmaster@mk.test>");
+  assert_text(to("", "", {"zoe", "root"}, "PostMaster@other.test"), "250 root<root@other.test>");
+  assert_text(to("", "root: zoe\n", {"ann", "zoe"}, "postmaster"), "250 zoe<zoe@mk.test>");
+  assert_text(to("postmaster ann\n", "root: zoe\n", {"zoe", "ann"}, "postmaster"), "250 ann<ann@mk.test>");
+  assert_text(to("postmaster \"x@far.test\"\n", "", {"zoe"}, "postmaster"), "250 >x@far.test");
+  assert_text(to("postmaster postmaster\n", "", {"zoe"}, "postmaster"), "250 zoe<postmaster@mk.test>");
+  assert_text(to("", "postmaster: ann\n", {"zoe", "ann"}, "postmaster+x@mk.test"), "250 ann+x<ann@mk.test>");
+  assert_text(to("", "", {}, "postmaster"), "451 4.3.5");
+  // The host's own name is local though no rule says so; other domains stay denied.
+  assert_text(to("", "", {"zoe"}, "postmaster@mx.mk.test"), "250 zoe<postmaster@mx.mk.test>");
+  assert_text(to("", "", {"zoe"}, "postmaster@far.test"), "550 5.7.1");
+  assert_text(to("", "", {"zoe"}, "zoe@mx.mk.test"), "550 5.7.1");
+}
+
+static void who_may(void**) {
+  const auto rules = make_rules(
+      "domain mk.test\naction in deliver\naction out relay\n"
+      "table nets { 10.0.0.0/8, 2001:db8::/32 }\ntable bad { \"@spam.test\", \"eve@far.test\", \"@*.ads.test\" }\n"
+      "match from mail-from <bad> for any reject \"go away\"\n"
+      "match from any for rcpt-to \"staff@mk.test\" !tls reject\n"
+      "match from any for rcpt-to \"staff@mk.test\" tag lan action in\n"
+      "match from src <nets> for any action out\n"
+      "match from auth \"ann\" for any action out\n"
+      "match from socket for domain { sock.test, *.sock.test } action out\n"
+      "match from local for domain loop.test action out\n"
+      "match !from src 192.0.2.0/24 for domain away.test helo \"mx.away.test\" action out\n"
+      "match from any for local action in\n",
+      "", {"ann", "staff"});
+  Facts f = from_world();
+  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
+  assert_text(route(rules, "ann@mx.mk.test", f), "250 ann<ann@mx.mk.test>");
+  assert_text(route(rules, "x@far.test", f), "550 5.7.1");
+  assert_text(route(rules, "staff@mk.test", f), "550 5.7.1");
+  f.tls = true;
+  f.tag = "lan";
+  assert_text(route(rules, "staff@mk.test", f), "250 staff<staff@mk.test>");
+  f.account = "ben";
+  assert_text(route(rules, "x@far.test", f), "550 5.7.1");
+  f.account = "ann";
+  assert_text(route(rules, "x@far.test", f), "250 >x@far.test");
+  f.account = "";
+  for (const char* inside : {"10.1.2.3", "2001:db8::5"}) {
+    f.source = conf::parse_address(inside);
+    assert_text(route(rules, "x@far.test", f), "250 >x@far.test");
+  }
+  f.source = conf::parse_address("198.51.100.1");
+  f.helo = "MX.away.test";
+  assert_text(route(rules, "x@away.test", f), "250 >x@away.test");
+  f.source = conf::parse_address("192.0.2.7");
+  assert_text(route(rules, "x@away.test", f), "550 5.7.1");
+  assert_text(route(rules, "x@loop.test", f), "550 5.7.1");
+  f.source = conf::parse_address("127.0.0.9");
+  assert_text(route(rules, "x@loop.test", f), "250 >x@loop.test");
+  assert_text(route(rules, "x@a.sock.test", f), "550 5.7.1");
+  f.source.reset();
+  assert_text(route(rules, "x@a.sock.test", f), "250 >x@a.sock.test");
+  for (const auto& [local, domain] : {std::pair("x", "spam.test"), std::pair("Eve", "far.test"), std::pair("x", "a.b.ads.test")}) {
+    f.sender = smtp::Mailbox{local, domain};
+    const auto verdict = decide(rules, f, mailbox("ann@mk.test"));
+    assert_int_equal(verdict.code, 550);
+    assert_text(verdict.text, "go away");
+  }
+  f.sender.reset();
+  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
+}
+
+// postmaster is taken even where no rule takes it, but a rule that refuses is obeyed.
+static void postmaster_refused(void**) {
+  const auto rules = make_rules("domain mk.test\naction in deliver\nmatch from src 192.0.2.0/24 for any reject\n", "", {"ann"});
+  assert_text(route(rules, "postmaster@mk.test"), "550 5.7.1");
+  Facts f = from_world();
+  f.source = conf::parse_address("203.0.113.1");
+  assert_text(route(rules, "postmaster@mk.test", f), "250 ann<postmaster@mk.test>");
+}
+
+static void system_accounts(void**) {
+  auto rules = make_rules(kRules, "", {});
+  rules.accounts = AccountSet([](const std::string& name) { return name == "ann"; });
+  assert_text(route(rules, "Ann+x@mk.test"), "250 ann+x<Ann+x@mk.test>");
+  assert_text(route(rules, "ben@mk.test"), "550 5.1.1");
+}
+
+static void list_files(void**) {
+  const auto list = parse_list("# c\n a.test\tvalue of a\r\n\n*.b.test\n10.0.0.0/9\n@v.test\n", "l");
+  assert_true(list.has_value());
+  const TableIndex t(*list);
+  assert_int_equal(t.size(), 4);
+  assert_text(*t.value("A.test"), "value of a");
+  assert_true(t.has_domain("x.y.b.test") && t.has_domain("A.TEST"));
+  assert_false(t.has_domain("b.test") || t.has_domain("x.a.test"));
+  assert_true(t.has_address(*conf::parse_address("10.127.0.1")));
+  assert_false(t.has_address(*conf::parse_address("10.128.0.1")));
+  assert_true(t.has_mailbox("any", "v.test"));
+  assert_text(parse_list("a\nb\x01\n", "l").error().text, "l:2:1: found 'b\\x01', expected printable text");
+  assert_true(parse_inline("a b\tc\nd\t\n").has_value());
+  assert_false(parse_inline("no tab\n").has_value());
+}
+
+static Fd memory(const std::string& text) {
+  Fd fd(memfd_create("test", MFD_CLOEXEC));
+  assert_true(fd && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  return fd;
+}
+
+// What the parent sends: two tables, the accounts, an action, and rules that use them.
+static Draft make_draft(const std::string& aliases) {
+  Draft d;
+  d.config.hostname = "MX.mk.test";
+  d.config.domains = {"mk.test"};
+  d.config.subaddress_separator = "-";
+  d.tables.emplace_back();
+  d.tables[0].name = "aliases";
+  d.tables[0].path = "/etc/aliases";
+  d.tables[0].content = memory(aliases);
+  d.tables.emplace_back();
+  d.tables[1].name = "nets";
+  d.tables[1].inline_entries = true;
+  d.tables[1].content = memory("192.0.2.0/24\t\n");
+  d.accounts.emplace();
+  d.accounts->content = memory("ann\t1001\t1001\nben\t0\t0\n");
+  d.actions.emplace_back();
+  d.actions[0].name = "in";
+  d.actions[0].alias_table = "aliases";
+  d.actions.emplace_back();
+  d.actions[1].name = "out";
+  d.actions[1].kind = static_cast<uint16_t>(conf::ActionKind::relay);
+  d.matches.resize(2);
+  d.matches[0].from.kind = static_cast<uint16_t>(conf::SourceKind::auth);
+  d.matches[0].from.table = "accounts";  // never sent: its hashes are auth's
+  d.matches[0].action = "out";
+  d.matches[1].from.kind = static_cast<uint16_t>(conf::SourceKind::src);
+  d.matches[1].from.table = "nets";
+  d.matches[1].target.kind = static_cast<uint16_t>(conf::TargetKind::domain);
+  d.matches[1].target.value = "mk.test";
+  d.matches[1].action = "in";
+  return d;
+}
+
+static void built_from_messages(void**) {
+  const AccountSet::Find none = [](const std::string&) { return false; };
+  const auto rules = build_rules(make_draft("list: ann, ben\n"), none);
+  assert_true(rules.has_value());
+  SessionFacts facts;
+  facts.source = "192.0.2.9";
+  facts.sender = "joe@far.test";
+  assert_text(route(*rules, "list@mk.test", to_facts(facts)), "250 ann<ann@mk.test> ben<ben@mk.test>");
+  assert_text(route(*rules, "ann-x@mk.test", to_facts(facts)), "250 ann+x<ann-x@mk.test>");
+  assert_text(route(*rules, "x@far.test", to_facts(facts)), "550 5.7.1");
+  facts.account = "ann";
+  assert_text(route(*rules, "x@far.test", to_facts(facts)), "250 >x@far.test");
+  facts.account = "stranger";
+  assert_text(route(*rules, "x@far.test", to_facts(facts)), "550 5.7.1");
+  for (const char* elsewhere : {"local", "not an address", "198.51.100.1", "fe80::1%eth0"}) {
+    facts.source = elsewhere;
+    assert_text(route(*rules, "ann@mk.test", to_facts(facts)), "550 5.7.1");
+  }
+  assert_true(to_facts(facts).sender.has_value());
+}
+
+static void bad_messages(void**) {
+  const AccountSet::Find none = [](const std::string&) { return false; };
+  assert_text(build_rules(make_draft("a: |x\n"), none).error().text,
+              "/etc/aliases:1:4: found a command, expected a name or address: mail is never given to commands");
+  Draft d = make_draft("");
+  d.matches[1].action = "other";
+  assert_false(build_rules(d, none).has_value());
+  d.matches[1].action = "in";
+  d.matches[1].from.kind = 99;
+  assert_false(build_rules(d, none).has_value());
+  d.matches[1].from.kind = 0;
+  d.matches[1].target.table = "unsent";
+  assert_false(build_rules(d, none).has_value());
+  d.matches[1].target.table = "";
+  d.actions[1].kind = 2;
+  assert_false(build_rules(d, none).has_value());
+  d.actions[1].kind = 1;
+  assert_true(build_rules(d, none).has_value());
+}
+
+int main() {
+  const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
+                              unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
+                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages)};
+  return run_unit_tests(tests);
+}

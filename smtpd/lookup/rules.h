@@ -1,0 +1,75 @@
+// The rules: which `match` of the configuration decides about a recipient. First match wins; no match, no mail.
+// Pure: a Ruleset and facts in, a rule out. Process: lookup. RFC 5321 3.6 (relaying).
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/conf/aliases.h"
+#include "lib/conf/config.h"
+#include "lib/conf/network.h"
+#include "lib/smtp/address.h"
+#include "smtpd/lookup/tables.h"
+
+namespace mailkeep::lookup {
+
+// Which accounts exist: a list from the parent, or the system's users through a callback.
+class AccountSet {
+ public:
+  using Find = std::function<bool(const std::string& name)>;
+  AccountSet() = default;
+  // In the table's order, names in lower case.
+  explicit AccountSet(const std::vector<std::string>& names);
+  explicit AccountSet(Find find) : find_(std::move(find)) {}
+
+  // `name` in lower case. Names that no account can have are never looked up.
+  bool has(const std::string& name) const;
+  // The first of the list; "" when it is empty or not a list.
+  const std::string& first() const { return first_; }
+
+ private:
+  std::unordered_map<std::string, bool> names_;
+  std::string first_;
+  Find find_;
+};
+
+// All that routing depends on, of one generation of the configuration; immutable once made.
+struct Ruleset {
+  std::string hostname;              // lower case
+  std::vector<std::string> domains;  // lower case
+  std::string postmaster;
+  char subaddress_separator = '+';  // 0: none
+  std::map<std::string, conf::Action> actions;
+  std::vector<conf::Match> matches;
+  std::unordered_map<std::string, TableIndex> tables;           // those that rules ask
+  std::unordered_map<std::string, conf::Aliases> aliases;  // those that actions name
+  AccountSet accounts;
+
+  // A `domain` of the configuration, the host's own name or localhost.
+  bool is_local_domain(std::string_view domain) const;
+};
+
+// What a rule may ask of a session.
+struct Facts {
+  std::optional<conf::Network> source;  // none: a Unix socket
+  std::string helo;
+  std::string tag;
+  bool tls = false;
+  std::string account;                  // vouched for by auth; empty: none
+  std::optional<smtp::Mailbox> sender;  // none: <>
+  bool is_socket() const { return !source.has_value(); }
+  // A Unix socket or a loopback address.
+  bool is_local() const;
+};
+
+// Null: no rule fits.
+const conf::Match* first_match(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
+// The first rule for that recipient that delivers, whoever sends: whether an alias's member stays here.
+const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& recipient);
+
+}  // namespace mailkeep::lookup

@@ -1,0 +1,113 @@
+// Tables as the rules ask them.
+// SPDX-License-Identifier: ISC
+#include "smtpd/lookup/tables.h"
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+
+namespace mailkeep::lookup {
+namespace {
+
+template <class EachLine>
+Status each_line(std::string_view text, EachLine each) {
+  uint32_t number = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (auto status = each(++number, line); !status) return status;
+  }
+  return {};
+}
+
+Error bad_line(const std::string& file, uint32_t line, size_t column, const std::string& what) {
+  return Error(conf::to_string({file, line, static_cast<uint32_t>(column)}) + ": " + what);
+}
+
+}  // namespace
+
+TableIndex::TableIndex(const std::vector<conf::TableEntry>& entries) {
+  for (const auto& entry : entries) {
+    keys_.emplace(lower(entry.key), entry.value);
+    if (const auto network = conf::parse_network(entry.key)) networks_[network->prefix].insert(network->address);
+  }
+}
+
+bool TableIndex::has(std::string_view key) const { return value(key) != nullptr; }
+
+const std::string* TableIndex::value(std::string_view key) const {
+  const auto it = keys_.find(lower(key));
+  return it == keys_.end() ? nullptr : &it->second;
+}
+
+bool TableIndex::has_address(const conf::Network& address) const {
+  return std::any_of(networks_.begin(), networks_.end(), [&](const auto& of_length) {
+    return of_length.second.count(conf::masked(address, of_length.first).address) != 0;
+  });
+}
+
+bool TableIndex::has_domain(std::string_view domain) const {
+  if (has(domain)) return true;
+  for (size_t dot = domain.find('.'); dot != domain.npos; dot = domain.find('.', dot + 1)) {
+    if (has("*" + std::string(domain.substr(dot)))) return true;
+  }
+  return false;
+}
+
+bool TableIndex::has_mailbox(std::string_view local, std::string_view domain) const {
+  const std::string at_domain = "@" + std::string(domain);
+  if (has(std::string(local) + at_domain) || has(at_domain)) return true;
+  for (size_t dot = domain.find('.'); dot != domain.npos; dot = domain.find('.', dot + 1)) {
+    if (has("@*" + std::string(domain.substr(dot)))) return true;
+  }
+  return false;
+}
+
+bool domain_matches(std::string_view pattern, std::string_view domain) {
+  if (pattern.rfind("*.", 0) != 0) return equals_nocase(pattern, domain);
+  const std::string_view tail = pattern.substr(1);
+  return domain.size() > tail.size() && equals_nocase(domain.substr(domain.size() - tail.size()), tail);
+}
+
+bool mailbox_matches(std::string_view pattern, std::string_view local, std::string_view domain) {
+  const size_t at = pattern.rfind('@');
+  if (at == pattern.npos) return false;
+  return (at == 0 || equals_nocase(pattern.substr(0, at), local)) && domain_matches(pattern.substr(at + 1), domain);
+}
+
+Result<std::vector<conf::TableEntry>> parse_list(std::string_view text, const std::string& file) {
+  std::vector<conf::TableEntry> out;
+  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
+    const std::string_view body = trim(line);
+    if (body.empty() || body[0] == '#') return {};
+    const size_t end = std::min(body.find_first_of(" \t"), body.size());
+    const auto key = body.substr(0, end);
+    const auto column = static_cast<size_t>(body.data() - line.data()) + 1;
+    if (key.size() > kMaxKey) return bad_line(file, number, column, "found a key of " + std::to_string(key.size()) + " bytes, expected at most " + std::to_string(kMaxKey));
+    if (std::any_of(body.begin(), body.end(), [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f'; })) {
+      return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected printable text");
+    }
+    if (out.size() >= kMaxTableKeys) return bad_line(file, number, column, "found one key more, expected at most " + std::to_string(kMaxTableKeys));
+    out.push_back({std::string(key), std::string(trim(body.substr(end)))});
+    return {};
+  });
+  if (!status) return status.error();
+  return out;
+}
+
+Result<std::vector<conf::TableEntry>> parse_inline(std::string_view text) {
+  std::vector<conf::TableEntry> out;
+  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
+    const size_t tab = line.find('\t');
+    if (tab == line.npos || tab == 0) return Error("line " + std::to_string(number) + " of an inline table: no key and tab");
+    if (out.size() >= kMaxTableKeys) return Error("an inline table of too many keys");
+    out.push_back({std::string(line.substr(0, tab)), std::string(line.substr(tab + 1))});
+    return {};
+  });
+  if (!status) return status.error();
+  return out;
+}
+
+}  // namespace mailkeep::lookup
