@@ -52,7 +52,7 @@ const Calls& write_files() {
 }
 
 const Calls& children() {
-  static const Calls calls = {"clone", "clone3", "fork", "vfork", "wait4", "waitid", "kill", "prctl", "setpriority", "alarm", "setitimer"};
+  static const Calls calls = {"clone", "clone3", "fork", "vfork", "close_range", "wait4", "waitid", "kill", "prctl", "setpriority", "alarm", "setitimer"};
   return calls;
 }
 

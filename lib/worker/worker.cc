@@ -112,6 +112,10 @@ void Peers::add(PeerId peer, Fd channel, const std::string& account) {
   if (peer.role != Role::kParent) hooks_.on_peer_up(peer, account);
 }
 
+void Peers::flush_parent() {
+  if (imsg::Channel* c = find({Role::kParent, 0}); c != nullptr) c->flush();
+}
+
 void Peers::drop(PeerId peer) { channels_.erase(key(peer)); }
 
 bool Peers::on_frame(PeerId peer, imsg::Frame& frame) {

@@ -36,7 +36,12 @@ Result<std::string> read_all(const Fd& fd) {
 
 const uint8_t* bytes(const std::string& s) { return reinterpret_cast<const uint8_t*>(s.data()); }
 
-std::string reason(const char* text) { return text == nullptr ? "unknown error" : text; }
+// libtls says "failed to load private key" also of a sound key that belongs to another certificate.
+std::string reason(const char* text) {
+  std::string out = text == nullptr ? "unknown error" : text;
+  if (out.find("private key") != std::string::npos) out += ": expected an unencrypted PEM key that belongs to the certificate";
+  return out;
+}
 
 // The first is the default.
 Result<Context> make_context(const std::vector<const Pem*>& pairs) {
