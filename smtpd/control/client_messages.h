@@ -1,0 +1,120 @@
+// What mailkeepctl asks the control process over its socket, and what that answers: frames of lib/imsg, one request
+// answered by one answer (Follow: by Events until the client leaves). Neither side trusts the other: the codec bounds
+// all, and control asks SO_PEERCRED at every request.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include "lib/worker/messages.h"
+#include "queue/messages.h"
+#include "smtpd/control/messages.h"
+
+namespace mailkeep::control::client {
+
+struct AskStatus {
+  static constexpr uint16_t kType = 1100;
+  template <class C, class M>
+  static void fields(C&, M&) {}
+};
+
+struct AskReload {
+  static constexpr uint16_t kType = 1101;
+  template <class C, class M>
+  static void fields(C&, M&) {}
+};
+
+struct AskQueueList {
+  static constexpr uint16_t kType = 1102;
+  std::string after;  // QueueListing's next; empty: from the start
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.after, 64);
+  }
+};
+
+struct AskQueueShow {
+  static constexpr uint16_t kType = 1103;
+  uint64_t message = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.message);
+  }
+};
+
+struct AskQueueRemove {
+  static constexpr uint16_t kType = 1104;
+  uint64_t message = 0;
+  uint32_t number = 0;  // UINT32_MAX: all envelopes of the message
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.message);
+    c.num(m.number);
+  }
+};
+
+struct AskFollow {
+  static constexpr uint16_t kType = 1105;
+  template <class C, class M>
+  static void fields(C&, M&) {}
+};
+
+// The counters of one process.
+struct Counters {
+  std::string role;
+  uint32_t instance = 0;
+  std::vector<worker::Stat> values;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.role, 16);
+    c.num(m.instance);
+    c.list(m.values, 64);
+  }
+};
+
+struct Status {
+  static constexpr uint16_t kType = 1120;
+  StatusReport report;
+  std::vector<Counters> counters;
+  bool queue_known = false;  // false: the queue did not answer in time
+  uint64_t queue_length = 0;  // envelopes
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.report);
+    c.list(m.counters, 200);
+    c.flag(m.queue_known);
+    c.num(m.queue_length);
+  }
+};
+
+// The request was not carried out.
+struct Refused {
+  static constexpr uint16_t kType = 1121;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.text, 300);
+  }
+};
+
+// One line of the log.
+struct Event {
+  static constexpr uint16_t kType = 1122;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.text, worker::kMaxLogLine);
+  }
+};
+
+// The log goes on, but this client was too slow for `lines` of it.
+struct Missed {
+  static constexpr uint16_t kType = 1123;
+  uint64_t lines = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.lines);
+  }
+};
+
+// Answers that pass through as they come: Reloaded, queue::QueueList, queue::MessageShown, queue::MessageRemoved.
+
+}  // namespace mailkeep::control::client

@@ -1,0 +1,106 @@
+// The control process: takes requests from the control socket, asks the parent, the queue and the other workers, and
+// passes their answers on. Runs as its own uid in an empty chroot; clients are local and known by SO_PEERCRED.
+//
+//   client --AskX--> Client (one request at a time) --query id--> parent, queue, workers
+//   client <--answer-- Client <----------------------------------'    (or Refused when it takes too long)
+//
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "lib/event/loop.h"
+#include "lib/worker/worker.h"
+#include "smtpd/control/client_messages.h"
+#include "smtpd/parent/messages.h"
+
+namespace mailkeep::control {
+
+constexpr size_t kMaxClients = 64;
+constexpr Seconds kStatusPatience{2};   // for the workers' counters
+constexpr Seconds kAnswerPatience{60};  // for one answer of the parent or the queue
+constexpr Seconds kIdlePatience{60};    // a client without a request
+
+class Control : public worker::Hooks {
+ public:
+  explicit Control(event::Loop& loop) : loop_(loop) {}
+  void set_peers(worker::Peers* peers) { peers_ = peers; }
+
+  mailkeep::Status on_prepare(uint32_t generation) override;
+  void on_commit(uint32_t generation) override;
+  void on_abort(uint32_t generation) override;
+  void on_peer_up(imsg::PeerId peer, const std::string& account) override;
+  void on_peer_down(imsg::PeerId peer) override;
+  std::vector<worker::Stat> stats() override;
+
+  void on_config(imsg::PeerId, Config&& m);
+  void on_status_report(imsg::PeerId, StatusReport&& m);
+  void on_reloaded(imsg::PeerId, Reloaded&& m);
+  void on_log_line(imsg::PeerId, worker::LogLine&& m);
+  void on_stats(imsg::PeerId from, worker::Stats&& m);
+  void on_queue_list(imsg::PeerId, queue::QueueList&& m);
+  void on_message_shown(imsg::PeerId, queue::MessageShown&& m);
+  void on_message_removed(imsg::PeerId, queue::MessageRemoved&& m);
+
+ private:
+  // What a status request has gathered so far.
+  struct Gathering {
+    client::Status status;
+    bool have_report = false;
+    std::set<uint64_t> waiting;  // peers whose counters are still to come
+    bool waiting_for_queue = false;
+  };
+  struct Client {
+    int fd = -1;  // the channel's, to ask who is there
+    std::unique_ptr<imsg::Channel> channel;
+    std::unique_ptr<event::Timer> patience;
+    uint32_t query = 0;      // the request under way; 0 none
+    uint16_t asked = 0;      // its message type
+    bool follows = false;
+    uint64_t missed = 0;
+    std::optional<Gathering> gathering;
+  };
+
+  void accept_clients();
+  bool may_command(int fd, uint32_t& uid) const;
+  bool on_client_frame(uint64_t id, imsg::Frame& frame);
+  template <class M>
+  bool take_request(uint64_t id, imsg::Frame& frame, void (Control::*handler)(uint64_t, Client&, M&&));
+  void ask_status(uint64_t id, Client& c, client::AskStatus&&);
+  void ask_reload(uint64_t id, Client& c, client::AskReload&&);
+  void ask_queue_list(uint64_t id, Client& c, client::AskQueueList&& m);
+  void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
+  void ask_queue_remove(uint64_t id, Client& c, client::AskQueueRemove&& m);
+  void ask_follow(uint64_t id, Client& c, client::AskFollow&&);
+  uint32_t begin(uint64_t id, Client& c);
+  void on_impatient(uint64_t id);
+  void refuse(Client& c, const std::string& why);
+  void finish_status(Client& c);
+  void end_client(uint64_t id);
+  void set_following();
+  // The client whose request `query` is; nullptr: it has left, or is not waiting for that kind of answer.
+  Client* asker(uint32_t query, uint16_t asked);
+  template <class M>
+  void pass_on(uint32_t query, uint16_t asked, M&& answer);
+
+  event::Loop& loop_;
+  worker::Peers* peers_ = nullptr;
+  std::optional<Config> next_;
+  Config config_;
+  std::unique_ptr<event::Watch> accept_;
+  std::map<uint64_t, Client> clients_;
+  uint64_t last_client_ = 0;
+  uint32_t last_query_ = 0;
+  std::map<uint32_t, uint64_t> queries_;  // query, client
+  std::set<uint64_t> workers_;            // those with counters
+  bool following_ = false;
+  uint64_t requests_ = 0;
+  uint64_t refused_ = 0;
+};
+
+imsg::Routes<Control> control_routes();
+
+}  // namespace mailkeep::control

@@ -1,0 +1,62 @@
+// mailkeepctl: a table of verbs, each one request to the control process, printed for people or as JSON.
+// Runs as whoever calls it; trusts neither its arguments nor what the log and the queue show of other people's mail.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/fd.h"
+#include "smtpd/control/client_messages.h"
+
+namespace mailkeep::ctl {
+
+// Exit codes; an interface (CONTRACT).
+enum Exit : int { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3 };
+
+struct Session {
+  int fd = -1;  // to the control socket
+  bool json = false;
+};
+
+struct Verb {
+  std::string_view name;  // words parted by one space
+  std::string_view arguments;
+  size_t least;
+  size_t most;
+  int (*run)(Session&, std::span<const std::string_view> arguments);
+  std::string_view help;
+};
+
+std::span<const Verb> all_verbs();
+
+// "0123456789abcdef" or "0123456789abcdef.2"; UINT32_MAX: no number was given.
+struct MessageName {
+  uint64_t message = 0;
+  uint32_t number = UINT32_MAX;
+};
+std::optional<MessageName> parse_message_name(std::string_view text);
+std::string message_name(const queue::EnvelopeId& id);
+
+// Texts that end in a newline. The columns of the plain ones are for people; scripts read the JSON.
+std::string status_text(const control::client::Status& s, int64_t now);
+std::string status_json(const control::client::Status& s);
+std::string queue_text_head();
+std::string queue_text(const queue::QueueItem& item, int64_t now);
+std::string queue_json(const std::vector<queue::QueueItem>& items, uint64_t total);
+std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content);
+std::string done_json(bool ok, std::string_view text);
+std::string removed_json(uint32_t removed);
+// A line of the log as an object of its keys, on one line; keys that come again are kept as a list.
+std::string event_json(std::string_view line);
+// key=value pairs of a log line, unescaped. What is not such a pair is kept under "text".
+std::vector<std::pair<std::string, std::string>> parse_log_line(std::string_view line);
+
+std::string duration_text(int64_t seconds);
+// For a terminal: control characters but newline and tab are shown as \xNN.
+std::string safe_for_terminal(std::string_view text);
+
+}  // namespace mailkeep::ctl

@@ -1,0 +1,280 @@
+// What mailkeepctl prints: plain columns, and JSON through json-c.
+// SPDX-License-Identifier: ISC
+#include <json-c/json.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "lib/base/text.h"
+#include "smtpd/control/ctl.h"
+
+namespace mailkeep::ctl {
+
+namespace {
+
+struct PutJson {
+  void operator()(json_object* o) const { json_object_put(o); }
+};
+using Json = std::unique_ptr<json_object, PutJson>;
+
+Json object() { return Json(json_object_new_object()); }
+Json array() { return Json(json_object_new_array()); }
+Json text(std::string_view s) { return Json(json_object_new_string_len(s.data(), static_cast<int>(s.size()))); }
+Json number(uint64_t n) { return Json(json_object_new_uint64(n)); }
+Json number(int64_t n) { return Json(json_object_new_int64(n)); }
+Json truth(bool b) { return Json(json_object_new_boolean(b ? 1 : 0)); }
+void put(const Json& o, const std::string& key, Json value) { json_object_object_add(o.get(), key.c_str(), value.release()); }
+void push(const Json& a, Json value) { json_object_array_add(a.get(), value.release()); }
+std::string line_of(const Json& o) {
+  return std::string(json_object_to_json_string_ext(o.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) + "\n";
+}
+
+// Bytes that are no UTF-8 must not make the whole output unreadable to a JSON parser.
+std::string utf8_or_escaped(std::string_view bytes) {
+  std::string out;
+  for (size_t i = 0; i < bytes.size();) {
+    const auto c = static_cast<unsigned char>(bytes[i]);
+    const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    bool good = n != 0 && i + n <= bytes.size();
+    for (size_t k = 1; good && k < n; k++) good = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
+    out += good ? std::string(bytes.substr(i, n)) : "\\x" + hex(bytes.substr(i, 1));
+    i += good ? n : 1;
+  }
+  return out;
+}
+
+Json item_json(const queue::QueueItem& i) {
+  Json o = object();
+  put(o, "id", text(hex64(i.envelope.message)));
+  put(o, "number", number(static_cast<uint64_t>(i.envelope.number)));
+  put(o, "arrived", number(i.arrived));
+  put(o, "next_try", number(i.next_try));
+  put(o, "attempts", number(static_cast<uint64_t>(i.attempts)));
+  put(o, "size", number(i.size));
+  put(o, "sender", text(utf8_or_escaped(i.sender)));
+  put(o, "recipient", text(utf8_or_escaped(i.recipient)));
+  put(o, "account", text(utf8_or_escaped(i.account)));
+  put(o, "kind", text(i.relay ? "relay" : "local"));
+  put(o, "state", text(utf8_or_escaped(i.state)));
+  put(o, "last_error", text(utf8_or_escaped(i.last_error)));
+  return o;
+}
+
+Json items_json(const std::vector<queue::QueueItem>& items) {
+  Json a = array();
+  for (const auto& i : items) push(a, item_json(i));
+  return a;
+}
+
+template <size_t N>
+std::string columns(const std::array<std::string, N>& cells, const std::array<int, N>& widths) {
+  std::string out;
+  for (size_t i = 0; i < N; i++) {
+    const auto width = static_cast<size_t>(std::abs(widths[i]));
+    const std::string fill(cells[i].size() < width ? width - cells[i].size() : 0, ' ');
+    out += (i == 0 ? "" : "  ") + (widths[i] < 0 ? fill + cells[i] : cells[i] + fill);
+  }
+  out.erase(out.find_last_not_of(' ') + 1);
+  return out + "\n";
+}
+
+constexpr std::array<int, 7> kProcessWidths = {10, -8, -8, -12, -8, -8, 0};
+constexpr std::array<int, 6> kQueueWidths = {18, -8, -6, 12, 24, 0};
+
+const worker::Stat* find_stat(const control::client::Status& s, std::string_view role, uint32_t instance, std::string_view name) {
+  for (const auto& c : s.counters) {
+    if (c.role != role || c.instance != instance) continue;
+    for (const auto& v : c.values) {
+      if (v.name == name) return &v;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string duration_text(int64_t seconds) {
+  if (seconds < 0) return "-";
+  const int64_t days = seconds / 86400, hours = seconds / 3600 % 24, minutes = seconds / 60 % 60;
+  if (days > 0) return std::to_string(days) + "d" + std::to_string(hours) + "h";
+  if (hours > 0) return std::to_string(hours) + "h" + std::to_string(minutes) + "m";
+  if (minutes > 0) return std::to_string(minutes) + "m" + std::to_string(seconds % 60) + "s";
+  return std::to_string(seconds) + "s";
+}
+
+std::string safe_for_terminal(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) {
+    const auto u = static_cast<unsigned char>(c);
+    const bool is_control = (u < 0x20 && c != '\n' && c != '\t') || u == 0x7f;
+    out += is_control ? "\\x" + hex(std::string_view(&c, 1)) : std::string(1, c);
+  }
+  return out;
+}
+
+std::optional<MessageName> parse_message_name(std::string_view name) {
+  const auto parts = split(name, '.');
+  if (parts.size() > 2 || parts[0].size() != 16) return {};
+  const auto message = parse_hex64(parts[0]);
+  if (!message) return {};
+  MessageName out;
+  out.message = *message;
+  if (parts.size() == 2) {
+    const auto n = parse_u64(parts[1], UINT32_MAX - 1);
+    if (!n) return {};
+    out.number = static_cast<uint32_t>(*n);
+  }
+  return out;
+}
+
+std::string message_name(const queue::EnvelopeId& id) { return hex64(id.message) + "." + std::to_string(id.number); }
+
+std::string status_text(const control::client::Status& s, int64_t now) {
+  std::string out = "mailkeep " + s.report.version + ", up " + duration_text(now - s.report.started) + ", configuration " +
+                    std::to_string(s.report.generation) + ", queue " +
+                    (s.queue_known ? std::to_string(s.queue_length) : std::string("unknown")) + "\n\n";
+  out += columns<7>({"process", "pid", "uid", "up", "restarts", "sessions", "account"}, kProcessWidths);
+  for (const auto& p : s.report.processes) {
+    const auto* counted = find_stat(s, p.role, p.instance, "sessions");
+    const bool is_user = p.role == "user";
+    out += columns<7>({p.role + (p.instance != 0 && !is_user ? " " + std::to_string(p.instance) : ""), std::to_string(p.pid),
+                       std::to_string(p.uid), duration_text(now - p.started), std::to_string(p.restarts),
+                       is_user ? std::to_string(p.sessions) : counted != nullptr ? std::to_string(counted->value) : "-",
+                       safe_for_terminal(p.account)},
+                      kProcessWidths);
+  }
+  if (s.report.omitted != 0) out += "and " + std::to_string(s.report.omitted) + " more user processes\n";
+  return out;
+}
+
+std::string status_json(const control::client::Status& s) {
+  Json o = object();
+  put(o, "version", text(utf8_or_escaped(s.report.version)));
+  put(o, "started", number(s.report.started));
+  put(o, "generation", number(static_cast<uint64_t>(s.report.generation)));
+  put(o, "queue", s.queue_known ? number(s.queue_length) : Json());
+  Json processes = array();
+  for (const auto& p : s.report.processes) {
+    Json one = object();
+    put(one, "role", text(utf8_or_escaped(p.role)));
+    put(one, "instance", number(static_cast<uint64_t>(p.instance)));
+    if (!p.account.empty()) put(one, "account", text(utf8_or_escaped(p.account)));
+    put(one, "pid", number(static_cast<uint64_t>(p.pid)));
+    put(one, "uid", number(static_cast<uint64_t>(p.uid)));
+    put(one, "started", number(p.started));
+    put(one, "restarts", number(static_cast<uint64_t>(p.restarts)));
+    if (p.role == "user") put(one, "sessions", number(static_cast<uint64_t>(p.sessions)));
+    for (const auto& c : s.counters) {
+      if (c.role != p.role || c.instance != p.instance || p.role == "user") continue;
+      Json counters = object();
+      for (const auto& v : c.values) put(counters, utf8_or_escaped(v.name), number(v.value));
+      put(one, "counters", std::move(counters));
+    }
+    push(processes, std::move(one));
+  }
+  put(o, "processes", std::move(processes));
+  put(o, "omitted", number(s.report.omitted));
+  return line_of(o);
+}
+
+std::string queue_text_head() {
+  return columns<6>({"id", "age", "tries", "state", "from", "to"}, kQueueWidths);
+}
+
+std::string queue_text(const queue::QueueItem& i, int64_t now) {
+  const std::string from = "<" + safe_for_terminal(i.sender) + ">";
+  std::string out = columns<6>({message_name(i.envelope), duration_text(now - i.arrived), std::to_string(i.attempts), i.state,
+                                from, "<" + safe_for_terminal(i.recipient) + ">"},
+                               kQueueWidths);
+  if (!i.last_error.empty()) out += "    " + safe_for_terminal(i.last_error) + "\n";
+  if (i.next_try > now) out += "    next attempt in " + duration_text(i.next_try - now) + "\n";
+  return out;
+}
+
+std::string queue_json(const std::vector<queue::QueueItem>& items, uint64_t total) {
+  Json o = object();
+  put(o, "total", number(total));
+  put(o, "items", items_json(items));
+  return line_of(o);
+}
+
+std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content) {
+  Json o = object();
+  put(o, "items", items_json(items));
+  put(o, "content", text(utf8_or_escaped(content)));
+  return line_of(o);
+}
+
+std::string done_json(bool ok, std::string_view what) {
+  Json o = object();
+  put(o, "ok", truth(ok));
+  put(o, "text", text(utf8_or_escaped(what)));
+  return line_of(o);
+}
+
+std::string removed_json(uint32_t removed) {
+  Json o = object();
+  put(o, "ok", truth(removed != 0));
+  put(o, "removed", number(static_cast<uint64_t>(removed)));
+  return line_of(o);
+}
+
+// line = pair *( SP pair ) ; pair = key "=" ( plain / DQUOTE escaped DQUOTE ), as lib/log writes it
+std::vector<std::pair<std::string, std::string>> parse_log_line(std::string_view line) {
+  std::vector<std::pair<std::string, std::string>> out;
+  while (!(line = trim(line)).empty()) {
+    const size_t equals = line.find_first_of("= ");
+    if (equals == line.npos || equals == 0 || line[equals] == ' ') {
+      const std::string_view word = line.substr(0, equals == 0 ? 1 : equals);
+      out.emplace_back("text", word);
+      line.remove_prefix(word.size());
+      continue;
+    }
+    const std::string key(line.substr(0, equals));
+    line.remove_prefix(equals + 1);
+    std::string value;
+    if (line.empty() || line[0] != '"') {
+      const size_t n = std::min(line.find(' '), line.size());
+      value = line.substr(0, n);
+      line.remove_prefix(n);
+    } else {
+      size_t i = 1;
+      while (i < line.size() && line[i] != '"') {
+        const auto code = line[i] == '\\' && i + 3 < line.size() && line[i + 1] == 'x' ? parse_hex64(line.substr(i + 2, 2))
+                                                                                     : std::optional<uint64_t>();
+        if (code) {
+          value += static_cast<char>(*code);
+          i += 4;
+        } else {
+          if (line[i] == '\\' && i + 1 < line.size()) i++;
+          value += line[i++];
+        }
+      }
+      line.remove_prefix(std::min(i + 1, line.size()));
+    }
+    out.emplace_back(key, std::move(value));
+  }
+  return out;
+}
+
+std::string event_json(std::string_view line) {
+  Json o = object();
+  for (const auto& [key, value] : parse_log_line(line)) {
+    json_object* before = nullptr;
+    if (json_object_object_get_ex(o.get(), key.c_str(), &before) == 0) {
+      put(o, key, text(utf8_or_escaped(value)));
+    } else if (json_object_is_type(before, json_type_array) != 0) {
+      json_object_array_add(before, text(utf8_or_escaped(value)).release());
+    } else {
+      Json both = array();
+      push(both, Json(json_object_get(before)));
+      push(both, text(utf8_or_escaped(value)));
+      put(o, key, std::move(both));
+    }
+  }
+  return line_of(o);
+}
+
+}  // namespace mailkeep::ctl

@@ -1,0 +1,15 @@
+progs += control mailkeepctl
+control_OUT := libexec/mailkeep
+control_SRC := smtpd/control/main.cc smtpd/control/control.cc
+control_DEP := worker
+control_TESTS := control_test
+control_TESTSRC := smtpd/control/control.cc
+
+mailkeepctl_OUT := sbin
+mailkeepctl_SRC := smtpd/control/ctl_main.cc smtpd/control/ctl_verbs.cc smtpd/control/ctl_print.cc
+mailkeepctl_DEP := base imsg conf worker
+mailkeepctl_EXT := json
+mailkeepctl_MAN := smtpd/control/mailkeepctl.8
+mailkeepctl_TESTS := ctl_print_test
+mailkeepctl_TESTSRC := smtpd/control/ctl_print.cc
+ctl_print_test_EXT := json
