@@ -127,7 +127,7 @@ static void status_gathers(void**) {
   const Fd a = h.connect_client();
   put(a.get(), client::AskStatus{});
   h.turns();
-  const auto asked = get<parent::Status>(h.parent.get());
+  const auto asked = get<parent::StatusQuery>(h.parent.get());
   assert_int_equal(get<worker::StatsQuery>(h.queue.get()).query, asked.query);
   assert_int_equal(get<queue::ListQueue>(h.queue.get()).limit, 1);
   StatusReport report;
@@ -161,7 +161,7 @@ static void a_dead_queue_holds_nobody_up(void**) {
   put(b.get(), client::AskQueueList{});
   h.turns();
   StatusReport report;
-  report.query = get<parent::Status>(h.parent.get()).query;
+  report.query = get<parent::StatusQuery>(h.parent.get()).query;
   put(h.parent.get(), report);
   h.queue.reset();
   h.turns();
@@ -191,7 +191,7 @@ static void a_bad_client_loses_its_connection(void**) {
   put(good.get(), client::AskStatus{});
   h.turns();
   get<parent::Reload>(h.parent.get());
-  get<parent::Status>(h.parent.get());
+  get<parent::StatusQuery>(h.parent.get());
 }
 
 static void following_is_on_while_somebody_reads(void**) {

@@ -221,7 +221,7 @@ void Control::ask_status(uint64_t id, Client& c, client::AskStatus&&) {
   const uint32_t query = begin(id, c);
   c.gathering.emplace();
   c.patience->set(kStatusPatience);
-  parent::Status to_parent;
+  parent::StatusQuery to_parent;
   to_parent.query = query;
   if (!peers_->send_parent(to_parent)) return refuse(c, "the parent is gone");
   for (const uint64_t k : workers_) {
