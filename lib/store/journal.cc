@@ -160,7 +160,10 @@ Status Journal::flush() {
   }
   buffer_.clear();
   if (fd) {
-    if (auto cut = io_.ftruncate(*fd, written_end_); !cut) return Error(cut.error().text, EIO);
+    if (auto cut = io_.ftruncate(*fd, written_end_); !cut) {
+      has_failed_ = true;  // part of what is taken back may stay in the file
+      return Error(cut.error().text, EIO);
+    }
     allocated_end_ = written_end_;
   }
   return written;

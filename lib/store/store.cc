@@ -65,14 +65,17 @@ Status AccountStore::flush() {
 Status AccountStore::take_back(Error cause) {
   report("store: taken back since the last write: " + cause.text);
   journal_->discard_buffered();
-  const bool was_unsynced = journal_->is_unsynced();
+  if (journal_->has_failed()) {
+    is_broken_ = true;
+    return cause;
+  }
   std::erase_if(pending_, [this](const Change& change) { return change.seq > written_seq_; });
   is_group_ = false;
   if (auto loaded = load(false); !loaded) {
     is_broken_ = true;
     return Error(loaded.error().text, EIO);
   }
-  if (was_unsynced) journal_->set_unsynced();
+  journal_->set_unsynced();
   return cause;
 }
 

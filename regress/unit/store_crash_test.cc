@@ -1,0 +1,284 @@
+// lib/store under power cuts and failing calls: a random workload, cut or failed at some call, opened again. What is found
+// must be exactly what the store was after one of its changes, and not before the last one reported durable.
+// SOAK=1 tries every call of every workload; else a sample.
+// SPDX-License-Identifier: ISC
+#include <stdlib.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "lib/store/store.h"
+#include "regress/fault/disk.h"
+#include "regress/unit/unit.h"
+
+using namespace mailkeep;
+using namespace mailkeep::store;
+
+namespace {
+
+class Trial {
+ public:
+  explicit Trial(uint64_t seed) : disk(seed), random_(seed * 7919 + 1), seed_(seed) {
+    options_.segment_size = 6000;
+    options_.preallocate = 4096;
+    options_.checkpoint_every = 8000;
+    options_.big_message = 1500;
+    options_.clock = [this] { return ++clock_; };
+    options_.summarize = [](std::string_view) { return Summary{}; };
+  }
+
+  fault::Disk disk;
+
+  // Opens; what is there must be one of the states that may be. False: the disk is dead.
+  bool open() {
+    store_.reset();
+    auto opened = Store::open(disk, disk.root(), options_);
+    if (!opened) return false;
+    store_ = std::move(*opened);
+    const std::string found = describe();
+    bool is_right = allowed_.empty() || (durable_ == 0 && messages_ == 0);
+    auto from = allowed_.upper_bound(durable_);
+    if (from != allowed_.begin()) --from;
+    for (; from != allowed_.end(); ++from) is_right = is_right || from->second.contains(found);
+    if (!is_right && durable_ == 0) is_right = found.find('#') == std::string::npos;
+    if (!is_right) {
+      std::string states;
+      auto first = allowed_.upper_bound(durable_);
+      if (first != allowed_.begin()) --first;
+      for (auto it = first; it != allowed_.end(); ++it) {
+        for (const std::string& s : it->second) states += std::to_string(it->first) + ": " + s + "\n";
+      }
+      fail_msg("seed %lu durable %lu: found\n%s\nallowed\n%s", seed_, durable_, found.c_str(), states.c_str());
+    }
+    allowed_.clear();
+    // What a start found was synced by it, but for a new account's mailboxes.
+    durable_ = store_->durable_seq();
+    allow();
+    if (durable_ == store_->last_seq()) remember_uids();
+    return true;
+  }
+
+  // `steps` random changes; false as soon as the store is broken.
+  bool work(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      step();
+      if (store_->is_broken()) return false;
+      allow();
+    }
+    return true;
+  }
+
+  bool sync() {
+    if (!store_->sync()) return false;
+    note_durable();
+    return true;
+  }
+  void close() { store_.reset(); }
+  bool append_one() {
+    const Mailbox* inbox = store_->find_mailbox("INBOX");
+    if (!add(inbox->id, 700)) return false;
+    allow();
+    return sync();
+  }
+  bool is_broken() const { return store_->is_broken(); }
+
+ private:
+  uint64_t pick(uint64_t n) { return random_() % n; }
+
+  MailboxId some_mailbox() {
+    const auto all = store_->mailboxes();
+    return all[pick(all.size())]->id;
+  }
+  UidSet some_uids(MailboxId id) {
+    const Uid next = store_->mailbox(id)->uidnext;
+    const Uid first = static_cast<Uid>(1 + pick(next));
+    return {{first, static_cast<Uid>(first + pick(4))}};
+  }
+
+  bool add(MailboxId id, size_t size) {
+    std::string text = "#" + std::to_string(++messages_) + "\r\n";
+    text.resize(text.size() + pick(size), 'x');
+    Append what;
+    what.message = text;
+    what.flags = static_cast<uint8_t>(pick(32));
+    if (pick(2) == 0) what.delivery = DeliveryId{++deliveries_, 1};
+    return store_->append(id, what).has_value();
+  }
+
+  // Failures of single changes are fine: then nothing has changed, and allow() sees to that.
+  void step() {
+    const MailboxId id = some_mailbox();
+    const MailboxId other = some_mailbox();
+    static const std::vector<std::string> kWords = {"a", "b", "c", "d"};
+    const std::vector<std::string> words = {kWords[pick(4)]};
+    bool done = true;
+    switch (pick(14)) {
+      case 0: case 1: case 2: case 3: done = add(id, 900); break;
+      case 4: done = add(id, 4000); break;
+      case 5: done = store_->store_flags(id, some_uids(id), {static_cast<FlagOp>(pick(3)), static_cast<uint8_t>(pick(32)), words, {}}).has_value(); break;
+      case 6: done = store_->expunge(id, some_uids(id)).has_value(); break;
+      case 7: done = store_->copy(id, some_uids(id), other).has_value(); break;
+      case 8: done = store_->move(id, some_uids(id), other).has_value(); break;
+      case 9: done = store_->create_mailbox("m" + std::to_string(pick(4)) + "/n" + std::to_string(pick(3))).has_value(); break;
+      case 10: done = store_->rename_mailbox(store_->mailbox(id)->name, "r" + std::to_string(pick(5)) + "/s").has_value(); break;
+      case 11: done = pick(4) == 0 ? store_->delete_mailbox(store_->mailbox(id)->name).has_value() : store_->subscribe(words[0], pick(2) == 0).has_value(); break;
+      case 12:
+        if (store_->begin_group()) {
+          add(id, 900);
+          add(other, 900);
+          store_->end_group();
+        }
+        break;
+      default: done = store_->idle_step().has_value(); break;
+    }
+    failures += done ? 0 : 1;
+    allow();
+    if (pick(3) == 0) failures += store_->flush() ? 0 : 1;
+    if (pick(4) == 0) failures += sync() ? 0 : 1;
+    note_durable();
+  }
+
+  // The present state is one that a cut may leave. States after it were taken back.
+  void allow() {
+    if (!store_->is_broken()) allowed_[store_->last_seq()].insert(describe());
+  }
+
+  void note_durable() {
+    if (store_->is_broken()) return;
+    if (store_->durable_seq() < durable_) fail_msg("seed %lu: durable went back", seed_);
+    durable_ = store_->durable_seq();
+    if (durable_ == store_->last_seq()) remember_uids();
+  }
+
+  // No uid of a mailbox that was ever durable stands for another message later.
+  void remember_uids() {
+    for (const Mailbox* box : store_->mailboxes()) {
+      for (const Message& m : box->messages) {
+        const std::string text = text_of(m);
+        const auto [it, is_new] = seen_.emplace(std::pair(box->uidvalidity, m.uid), text);
+        if (!is_new && it->second != text) fail_msg("seed %lu: uid %u was used twice", seed_, m.uid);
+      }
+    }
+  }
+
+  std::string text_of(const Message& m) {
+    auto bytes = store_->read_all(m);
+    if (!bytes) fail_msg("seed %lu: uid %u cannot be read: %s", seed_, m.uid, bytes.error().text.c_str());
+    return bytes->substr(0, bytes->find('\r')) + "/" + std::to_string(bytes->size());
+  }
+
+  std::string describe() {
+    std::string out;
+    for (const Mailbox* box : store_->mailboxes()) {
+      out += box->name + "=" + std::to_string(box->uidvalidity) + "," + std::to_string(box->uidnext) + "," +
+             std::to_string(box->unseen) + (box->is_selectable ? "" : "!") + "{";
+      for (const Message& m : box->messages) {
+        out += std::to_string(m.uid) + ":" + text_of(m) + ":" + std::to_string(m.flags) + ":" + std::to_string(m.modseq);
+        for (size_t i = 0; i < box->keywords.size(); ++i) out += (m.keywords >> i & 1) != 0 ? box->keywords[i] : "";
+        out += " ";
+      }
+      out += "}";
+    }
+    for (const std::string& name : store_->subscriptions()) out += " " + name;
+    for (uint64_t i = 1; i <= deliveries_; ++i) {
+      if (store_->is_known({i, 1})) out += " d" + std::to_string(i);
+    }
+    return out;
+  }
+
+  std::mt19937_64 random_;
+  uint64_t seed_;
+  Options options_;
+  int64_t clock_ = 1000;
+  std::unique_ptr<Store> store_;
+  std::map<Seq, std::set<std::string>> allowed_;
+  std::map<std::pair<uint32_t, Uid>, std::string> seen_;
+  Seq durable_ = 0;
+  uint64_t messages_ = 0;
+  uint64_t deliveries_ = 0;
+
+ public:
+  uint64_t failures = 0;
+};
+
+constexpr int kSteps = 40;
+bool is_soak() { return getenv("SOAK") != nullptr; }
+
+uint64_t calls_of(uint64_t seed) {
+  Trial trial(seed);
+  assert_true(trial.open() && trial.work(kSteps) && trial.sync());
+  assert_int_equal(trial.disk.fail_at, fault::Disk::kNever);
+  return trial.disk.calls;
+}
+
+void cut_at(uint64_t seed, uint64_t call) {
+  Trial trial(seed);
+  trial.disk.dead_at = call;
+  if (trial.open()) trial.work(kSteps);
+  // Several lives on the same disk: what a recovery made must survive the next cut too.
+  for (uint64_t life = 0; life < 3; ++life) {
+    trial.close();
+    trial.disk.power_cut();
+    trial.disk.dead_at = life == 2 ? fault::Disk::kNever : trial.disk.calls + (call * 31 + life * 17) % 60;
+    if (trial.open()) trial.work(kSteps / 2);
+  }
+  assert_true(trial.append_one());
+  trial.close();
+  trial.disk.power_cut();
+  assert_true(trial.open());
+}
+
+void fail_once(uint64_t seed, uint64_t call, int code) {
+  Trial trial(seed);
+  trial.disk.fail_at = call;
+  trial.disk.fail_code = code;
+  bool is_good = trial.open();
+  if (!is_good) is_good = trial.open();  // it failed at the start: the next one works
+  assert_true(is_good);
+  if (!trial.work(kSteps)) {
+    trial.close();
+    assert_true(trial.open());  // the next process
+  }
+  if (!trial.append_one()) {  // that call was the one
+    if (trial.is_broken()) {
+      trial.close();
+      assert_true(trial.open());
+    }
+    assert_true(trial.append_one());
+  }
+  trial.close();
+  trial.disk.power_cut();
+  assert_true(trial.open());
+}
+
+}  // namespace
+
+static void power_cuts(void**) {
+  const uint64_t seeds = is_soak() ? 200 : 25;
+  uint64_t cuts = 0;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    const uint64_t calls = calls_of(seed);
+    for (uint64_t call = seed % 5; call < calls; call += is_soak() ? 1 : 5) {
+      cut_at(seed, call);
+      ++cuts;
+    }
+  }
+  print_message("%lu cuts\n", cuts);
+  assert_true(cuts > 200);
+}
+
+static void failing_calls(void**) {
+  const uint64_t seeds = is_soak() ? 200 : 15;
+  for (uint64_t seed = 1000; seed < 1000 + seeds; ++seed) {
+    const uint64_t calls = calls_of(seed);
+    for (uint64_t call = seed % 5; call < calls; call += is_soak() ? 1 : 5) {
+      for (int code : {ENOSPC, EIO}) fail_once(seed, call, code);
+    }
+  }
+}
+
+int main() {
+  const CMUnitTest tests[] = {unit_test(power_cuts), unit_test(failing_calls)};
+  return run_unit_tests(tests);
+}
