@@ -241,6 +241,15 @@ Status Spool::settle() {
   return after_flush();
 }
 
+Status Spool::close() {
+  if (!environment_) return {};
+  if (Status s = settle(); !s) return s;
+  tables_.reset();
+  Status s = environment_->close();
+  environment_.reset();
+  return s;
+}
+
 Status Spool::apply(const Change& change) {
   auto txn = environment_->begin();
   if (!txn) return txn.error();

@@ -82,6 +82,8 @@ class Spool {
   std::vector<Status> commit();
   // Makes removals durable too and lets their files go; writes a checkpoint when enough has been logged. For idle time.
   Status settle();
+  // Ends well: the next open() has nothing to recover. Only the destructor may follow.
+  Status close();
   bool unsettled() const { return unsettled_; }
 
   // The bodies and records. Nothing (not an error) when the id is not there, or was unreadable and has been set aside.

@@ -1,0 +1,169 @@
+// Taking messages in: spool files, Enqueue, routes, answers. See queue.h.
+// SPDX-License-Identifier: ISC
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "queue/content.h"
+#include "queue/queue.h"
+
+namespace mailkeep::queue {
+
+using imsg::PeerId;
+using imsg::Role;
+
+void Queue::on_need_file(PeerId peer, NeedSpoolFile&& need) {
+  SpoolFile answer;
+  answer.session = need.session;
+  answer.message = need.message;
+  Result<Fd> file = spool_->create_file(need.message);
+  if (file) {
+    answer.file = std::move(file).value();
+    files_[need.message] = peer;
+  } else {
+    answer.full = file.error().code == ENOSPC || file.error().code == EDQUOT;
+    log::warn("spool-file-refused").kv("msg", hex64(need.message)).kv("why", file.error().text);
+  }
+  peers_->send(peer, answer);
+}
+
+void Queue::on_drop_file(PeerId peer, DropSpoolFile&& drop) { drop_file_of(peer, drop.message); }
+
+void Queue::drop_file_of(PeerId peer, uint64_t message) {
+  const auto it = files_.find(message);
+  if (it == files_.end() || it->second != peer) return;
+  files_.erase(it);
+  spool_->drop_file(message);
+}
+
+void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text) {
+  ++counters_.refused;
+  log::info("refused").kv("session", hex64(incoming.enqueue.session)).kv("msg", hex64(incoming.enqueue.message)).kv("code", code).kv("text", text);
+  drop_file_of(incoming.peer, incoming.enqueue.message);
+  Enqueued out;
+  out.session = incoming.enqueue.session;
+  out.message = incoming.enqueue.message;
+  out.code = code;
+  out.enhanced = enhanced;
+  out.text = text;
+  peers_->send(incoming.peer, out);
+}
+
+void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
+  Incoming in{peer, std::move(enqueue), {}};
+  const Enqueue& e = in.enqueue;
+  if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message");
+  if (config_.message_size != 0 && e.size > config_.message_size) return refuse(in, 552, "5.3.4", "Message too large");
+  if (e.content) {
+    Result<std::string> body = read_memory_file(e.content.get(), e.size);
+    if (!body) return refuse(in, 451, "4.3.0", "Message could not be read");
+    in.body = std::move(body).value();
+  } else if (const auto file = files_.find(e.message); file == files_.end() || file->second != peer) {
+    return refuse(in, 451, "4.3.0", "Message could not be read");
+  }
+  lookup::Route route;
+  route.query = ++last_query_;
+  route.facts = e.facts;
+  route.recipients = e.recipients;
+  if (!peers_->send_role(Role::kLookup, route)) return refuse(in, 451, "4.3.0", "Try again later");
+  incoming_.emplace(route.query, std::move(in));
+}
+
+void Queue::lookup_gone() {
+  for (const auto& [query, in] : std::exchange(incoming_, {})) refuse(in, 451, "4.3.0", "Try again later");
+  for (const auto& [query, back] : std::exchange(returning_, {})) postpone(back, "the route of the report could not be found");
+  for (const auto& [query, envelope] : std::exchange(rerouting_, {})) local_.try_again(envelope.id, "no route now", now_unix());
+}
+
+void Queue::on_routed(PeerId, Routed&& routed) {
+  if (auto in = incoming_.extract(routed.query); !in.empty()) {
+    take_in(std::move(in.mapped()), routed);
+  } else if (auto back = returning_.extract(routed.query); !back.empty()) {
+    take_return(std::move(back.mapped()), routed);
+  } else if (auto again = rerouting_.extract(routed.query); !again.empty()) {
+    take_reroute(again.mapped(), routed);
+  }
+}
+
+// One envelope a delivery. A recipient that has no route although RCPT was answered well gets one without account: it
+// is routed again when it is tried, and returned to the sender when that fails for good. With no delivery at all,
+// `refusal` is what the client is told instead.
+std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& routed, const RouteFailure*& refusal) {
+  const int64_t now = now_unix();
+  const int64_t lifetime = config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime;
+  const std::vector<std::string>& recipients = in.enqueue.recipients;
+  std::vector<Envelope> out;
+  const auto add = [&](uint32_t recipient) -> Envelope& {
+    Envelope& e = out.emplace_back();
+    e.id = {in.enqueue.message, static_cast<uint32_t>(out.size() - 1)};
+    e.original = recipient < recipients.size() ? recipients[recipient] : std::string();
+    e.recipient = e.original;
+    e.next_try = now;
+    e.expiry = now + lifetime;
+    return e;
+  };
+  for (const Delivery& d : routed.deliveries) {
+    Envelope& e = add(d.recipient);
+    e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
+    if (!d.relay) e.account = d.account;
+    e.detail = d.detail;
+    if (!d.address.empty()) e.recipient = d.address;
+  }
+  refusal = nullptr;
+  for (const RouteFailure& f : routed.failures) {
+    if (refusal == nullptr || f.temporary) refusal = &f;
+  }
+  if (out.empty()) return out;
+  refusal = nullptr;
+  for (const RouteFailure& f : routed.failures) add(f.recipient).last_error = f.text;
+  return out;
+}
+
+void Queue::take_in(Incoming in, const Routed& routed) {
+  const RouteFailure* refusal = nullptr;
+  std::vector<Envelope> envelopes = envelopes_of(in, routed, refusal);
+  if (envelopes.empty()) {
+    if (refusal == nullptr) return refuse(in, 451, "4.3.0", "No route");
+    return refuse(in, refusal->temporary ? 451 : 550, refusal->enhanced, refusal->text);
+  }
+  Change change;
+  Message& m = change.message.emplace();
+  m.id = in.enqueue.message;
+  m.sender = in.enqueue.facts.sender;
+  m.account = in.enqueue.facts.account;
+  m.source = in.enqueue.facts.source;
+  m.received = now_unix();
+  m.size = in.enqueue.size;
+  m.recipients = static_cast<uint32_t>(envelopes.size());
+  m.in_file = !in.enqueue.content;
+  m.eight_bit = in.enqueue.eight_bit;
+  files_.erase(m.id);
+  change.body = std::move(in.body);
+  change.put = envelopes;
+  const Message message = m;
+  const size_t place = spool_->stage(std::move(change));
+  accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content)});
+}
+
+void Queue::answer(PeerId peer, uint64_t session, uint64_t message, const Status& status) {
+  Enqueued out;
+  out.session = session;
+  out.message = message;
+  if (status) {
+    ++counters_.messages;
+    out.code = 250;
+    out.enhanced = "2.0.0";
+    out.text = "Queued as " + hex64(message);
+    log::info("queued").kv("session", hex64(session)).kv("msg", hex64(message));
+  } else {
+    ++counters_.refused;
+    const bool full = status.error().code == ENOSPC || status.error().code == EDQUOT;
+    out.code = full ? 452 : 451;
+    out.enhanced = full ? "4.3.1" : "4.3.0";
+    out.text = full ? "Insufficient system storage" : "Message could not be kept";
+    log::error("not-queued").kv("session", hex64(session)).kv("msg", hex64(message)).kv("why", status.error().text);
+  }
+  peers_->send(peer, out);
+}
+
+}  // namespace mailkeep::queue

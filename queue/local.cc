@@ -1,0 +1,386 @@
+// Delivery to local accounts. See local.h.
+// SPDX-License-Identifier: ISC
+#include "queue/local.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "queue/content.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+constexpr size_t kBatch = 256;
+constexpr Seconds kPatience(10);  // with the parent, before it is asked again
+constexpr Millis kFirstPause(100);
+constexpr uint32_t kMaxDoublings = 9;  // about 50 s
+
+}  // namespace
+
+void Local::add(const Message& message, const Envelope& envelope, int content) {
+  if (envelope.account.empty()) return;  // on disk, and found there a second later, as all that does not fit
+  Account& account = accounts_[envelope.account];
+  if (items_.size() >= kInMemory || account.waiting.size() >= kWaitingEach) {
+    account.behind = true;
+    return;
+  }
+  Item& item = items_.emplace(envelope.id, Item{envelope}).first->second;
+  if (content >= 0 && (contents_ < kContents || held_.contains(message.id))) {
+    Held& held = held_[message.id];
+    if (held.users++ == 0) held.message = message;
+    item.holds = true;
+    if (!held.content) held.content.reset(::fcntl(content, F_DUPFD_CLOEXEC, 3));
+    if (held.users == 1 && held.content) ++contents_;
+  }
+  account.waiting.push_back(envelope.id);
+  pump(envelope.account, account);
+}
+
+// From disk: what is new here is taken up, or marks its account as behind.
+void Local::take(const Envelope& envelope, int64_t now) {
+  if (items_.contains(envelope.id)) return;
+  if (envelope.account.empty()) {
+    items_.emplace(envelope.id, Item{envelope, State::kFailing});  // until it has one
+    calls_.reroute(envelope);
+    return;
+  }
+  Account& account = accounts_[envelope.account];
+  if (account.waiting.size() >= kWaitingEach) {
+    account.behind = true;
+    return;
+  }
+  Item& item = items_.emplace(envelope.id, Item{envelope}).first->second;
+  if (envelope.attempts > 0 && is_expired(envelope, now)) {
+    fail(item, "5.4.7", envelope.last_error.empty() ? "delivery time expired" : "delivery time expired; last: " + envelope.last_error);
+    return;
+  }
+  account.waiting.push_back(envelope.id);
+}
+
+bool Local::load(int64_t now) {
+  if (generation_ != spool_.generation() || now < seen_.time) {
+    generation_ = spool_.generation();
+    seen_ = {};
+    for (auto& [name, account] : accounts_) account.seen = {};
+  }
+  bool more = false;
+  if (items_.size() < kInMemory) {
+    const auto batch = spool_.due(Kind::kLocal, seen_, now - 1, kBatch);
+    if (!batch) {
+      log::error("queue-load-failed").kv("why", batch.error().text);
+      return false;
+    }
+    for (const Envelope& e : *batch) {
+      take(e, now);
+      seen_ = {e.next_try, e.id};
+    }
+    more = !batch->empty();
+  }
+  const Micros clock = now_monotonic();
+  for (auto it = accounts_.begin(); it != accounts_.end();) {
+    Account& account = it->second;
+    if (account.behind && account.waiting.size() < kWaitingEach / 2) catch_up(it->first, account, now);
+    if (clock >= account.paused_until) pump(it->first, account);
+    const bool idle = !account.user && account.asked == Micros(0) && !account.behind && account.waiting.empty() && account.handed == 0 &&
+                      account.stored.empty() && clock >= account.paused_until;
+    it = idle ? accounts_.erase(it) : std::next(it);
+  }
+  return more;
+}
+
+void Local::catch_up(const std::string& name, Account& account, int64_t now) {
+  const auto batch = spool_.due_at(Kind::kLocal, lower(name), account.seen, now - 1, kBatch);
+  if (!batch) {
+    log::error("queue-load-failed").kv("account", name).kv("why", batch.error().text);
+    return;
+  }
+  for (const Envelope& e : *batch) {
+    take(e, now);
+    account.seen = {e.next_try, e.id};
+  }
+  if (batch->empty()) {
+    account.behind = false;
+    account.seen = {};
+  }
+}
+
+void Local::pump(const std::string& name, Account& account) {
+  if (account.waiting.empty() || name.empty()) return;
+  if (account.paused_until > Micros(0)) {
+    if (now_monotonic() < account.paused_until) return;
+    account.paused_until = Micros(0);
+  }
+  if (!account.user) {
+    const Micros clock = now_monotonic();
+    if (account.asked != Micros(0) && clock < account.asked + kPatience) return;
+    account.asked = clock;
+    calls_.need_user(name);
+    return;
+  }
+  while (!account.waiting.empty() && account.handed < kHandedEach && account.stored.size() < kStoredEach) {
+    const auto it = items_.find(account.waiting.front());
+    if (it != items_.end() && it->second.state == State::kWaiting && !hand_over(account, it->second)) return;
+    account.waiting.pop_front();
+  }
+}
+
+// The message of an item, with its content open. EBADMSG: it is damaged; other errors may pass.
+Result<Local::Held*> Local::hold(Item& item) {
+  const uint64_t id = item.envelope.id.message;
+  if (!item.holds) {
+    auto it = held_.find(id);
+    if (it == held_.end()) {
+      auto message = spool_.message(id);
+      if (!message) return message.error();
+      if (!message->has_value()) return Error("no message", EBADMSG);
+      it = held_.emplace(id, Held{std::move(**message), Fd(), 0}).first;
+    }
+    ++it->second.users;
+    item.holds = true;
+  }
+  Held& held = held_[id];
+  if (held.content) return &held;
+  if (Status s = open_content(id, held); !s) return s.error();
+  return &held;
+}
+
+Status Local::open_content(uint64_t id, Held& held) {
+  Result<Fd> file = Error("no body", EBADMSG);
+  if (held.message.in_file) {
+    file = spool_.open_file(id);
+    if (!file && file.error().code == ENOENT) return Error("no file", EBADMSG);
+  } else {
+    const auto body = spool_.body(id);
+    if (!body) return body.error();
+    if (body->has_value()) file = make_memory_file(**body);
+  }
+  if (!file) return file.error();
+  held.content = std::move(file).value();
+  ++contents_;
+  return {};
+}
+
+void Local::release(Item& item) {
+  if (!std::exchange(item.holds, false)) return;
+  const auto it = held_.find(item.envelope.id.message);
+  if (--it->second.users > 0) return;
+  if (it->second.content) --contents_;
+  held_.erase(it);
+}
+
+// False: not now.
+bool Local::hand_over(Account& account, Item& item) {
+  const Result<Held*> found = hold(item);
+  if (!found) {
+    release(item);
+    log::error("queue-read-failed").kv("msg", hex64(item.envelope.id.message)).kv("why", found.error().text);
+    if (found.error().code != EBADMSG) return false;
+    fail(item, "5.3.0", "the message was damaged in this server's storage");
+    return true;
+  }
+  const Held* held = *found;
+  user::Deliver deliver;
+  deliver.envelope = item.envelope.id;
+  deliver.sender = held->message.sender;
+  deliver.recipient = item.envelope.recipient;
+  deliver.detail = item.envelope.detail;
+  deliver.size = held->message.size;
+  deliver.content.reset(::fcntl(held->content.get(), F_DUPFD_CLOEXEC, 3));
+  if (!deliver.content || !calls_.deliver(*account.user, deliver)) return false;
+  release(item);
+  item.state = State::kHanded;
+  ++account.handed;
+  return true;
+}
+
+void Local::user_up(uint32_t user, const std::string& name) {
+  Account& account = accounts_[name];
+  if (account.user) user_down(*account.user);
+  users_[user] = name;
+  account.user = user;
+  account.asked = Micros(0);
+  pump(name, account);
+}
+
+void Local::user_down(uint32_t user) {
+  const auto it = users_.find(user);
+  if (it == users_.end()) return;
+  const std::string name = it->second;
+  users_.erase(it);
+  Account& account = accounts_[name];
+  if (account.user != user) return;
+  account.user.reset();
+  account.asked = Micros(0);
+  // Whatever it had is handed over again, oldest first; it recognises what it has already.
+  std::vector<EnvelopeId> again;
+  for (auto& [id, item] : items_) {
+    if (item.envelope.account != name || (item.state != State::kHanded && item.state != State::kStored)) continue;
+    item.state = State::kWaiting;
+    again.push_back(id);
+  }
+  account.handed = 0;
+  account.stored.clear();
+  std::sort(again.begin(), again.end());
+  account.waiting.insert(account.waiting.begin(), again.begin(), again.end());
+  if (!again.empty()) {
+    account.paused_until = now_monotonic() + kFirstPause * (1 << std::min(account.ends++, kMaxDoublings));
+    log::warn("user-ended").kv("account", name).kv("again", again.size());
+  } else {
+    pump(name, account);
+  }
+}
+
+void Local::user_failed(const std::string& name, bool permanent, const std::string& text, int64_t now) {
+  const auto it = accounts_.find(name);
+  if (it == accounts_.end()) return;
+  it->second.asked = Micros(0);
+  for (const EnvelopeId& id : std::exchange(it->second.waiting, {})) {
+    const auto found = items_.find(id);
+    if (found == items_.end() || found->second.state != State::kWaiting) continue;
+    if (permanent) {
+      fail(found->second, "5.1.1", text);
+    } else {
+      put_off(found->second, text, now);
+    }
+  }
+}
+
+Local::Item* Local::item_of(uint32_t user, const EnvelopeId& id, Account*& account) {
+  const auto name = users_.find(user);
+  const auto it = items_.find(id);
+  if (name == users_.end() || it == items_.end() || it->second.state != State::kHanded) return nullptr;
+  if (it->second.envelope.account != name->second) return nullptr;
+  account = &accounts_[name->second];
+  return &it->second;
+}
+
+bool Local::stored(uint32_t user, const Stored& stored) {
+  Account* account = nullptr;
+  Item* item = item_of(user, stored.envelope, account);
+  if (item == nullptr) return false;
+  item->state = State::kStored;
+  --account->handed;
+  account->ends = 0;
+  account->stored.emplace(stored.sequence, stored.envelope);
+  ++delivered_;
+  log::info("delivered").kv("msg", hex64(stored.envelope.message)).kv("envelope", stored.envelope.number)
+      .kv("account", item->envelope.account).kv("to", item->envelope.recipient).kv("duplicate", stored.duplicate ? 1 : 0);
+  pump(item->envelope.account, *account);
+  return true;
+}
+
+bool Local::rejected(uint32_t user, const Rejected& rejected, int64_t now) {
+  Account* account = nullptr;
+  Item* item = item_of(user, rejected.envelope, account);
+  if (item == nullptr) return false;
+  --account->handed;
+  const std::string name = item->envelope.account;
+  const std::string text = rejected.enhanced + " " + rejected.text;
+  if (rejected.temporary) {
+    put_off(*item, text, now);
+  } else {
+    fail(*item, rejected.enhanced.starts_with("5.") ? rejected.enhanced : "5.0.0", rejected.text);
+  }
+  pump(name, *account);
+  return true;
+}
+
+void Local::durable(uint32_t user, uint64_t sequence) {
+  const auto name = users_.find(user);
+  if (name == users_.end()) return;
+  Account& account = accounts_[name->second];
+  const auto end = account.stored.upper_bound(sequence);
+  for (auto it = account.stored.begin(); it != end; ++it) done_.push_back(it->second);
+  account.stored.erase(account.stored.begin(), end);
+  pump(name->second, account);
+}
+
+void Local::put_off(Item& item, const std::string& text, int64_t now) {
+  Envelope next = item.envelope;
+  ++next.attempts;
+  next.last_error = printable(text, kMaxReplyText - 4);
+  next.next_try = next_try(policy_, next.id, next.attempts, now);
+  release(item);
+  item.state = State::kFailing;
+  if (is_expired(next, now)) {
+    fail(item, "5.4.7", "delivery time expired; last: " + next.last_error);
+    return;
+  }
+  ++deferred_;
+  log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account)
+      .kv("to", next.recipient).kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  put_off_.push_back(std::move(next));
+}
+
+void Local::fail(Item& item, const std::string& status, const std::string& text) {
+  release(item);
+  item.state = State::kFailing;
+  const Envelope envelope = item.envelope;  // the call may forget it
+  calls_.failed(envelope, status, text);
+}
+
+void Local::forget(const EnvelopeId& id) {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return;
+  release(it->second);
+  Account& account = accounts_[it->second.envelope.account];
+  if (it->second.state == State::kHanded) --account.handed;
+  if (it->second.state == State::kStored) std::erase_if(account.stored, [&id](const auto& entry) { return entry.second == id; });
+  items_.erase(it);
+}
+
+void Local::try_again(const EnvelopeId& id, const std::string& text, int64_t now) {
+  const auto it = items_.find(id);
+  if (it != items_.end()) put_off(it->second, text, now);
+}
+
+void Local::stage() {
+  places_.clear();
+  for (const EnvelopeId& id : done_) {
+    Change change;
+    change.removed.push_back(id);
+    places_.push_back({spool_.stage(std::move(change)), id, true});
+  }
+  for (const Envelope& envelope : put_off_) {
+    Change change;
+    change.put.push_back(envelope);
+    places_.push_back({spool_.stage(std::move(change)), envelope.id, false});
+  }
+}
+
+// What the disk refused is staged again with the next commit.
+void Local::committed(const std::vector<Status>& results) {
+  std::vector<EnvelopeId> done;
+  std::vector<Envelope> put_off;
+  size_t next_put_off = 0;
+  for (const Place& place : places_) {
+    const bool good = results[place.index].has_value();
+    if (good) items_.erase(place.id);
+    if (!good && place.removal) done.push_back(place.id);
+    if (!place.removal) {
+      if (!good) put_off.push_back(std::move(put_off_[next_put_off]));
+      ++next_put_off;
+    }
+  }
+  places_.clear();
+  done_ = std::move(done);
+  put_off_ = std::move(put_off);
+}
+
+std::string_view Local::state_of(const EnvelopeId& id) const {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return "waiting";
+  switch (it->second.state) {
+    case State::kWaiting: return "waiting";
+    case State::kHanded: return "delivering";
+    case State::kStored: return "stored";
+    case State::kFailing: return "failing";
+  }
+  return "waiting";
+}
+
+}  // namespace mailkeep::queue

@@ -1,0 +1,133 @@
+// Delivery to the accounts of this machine: which envelope goes to which `user` process when, and when it is done.
+//
+//   on disk ──load()/add()──▶ waiting ──Deliver──▶ handed ──Stored──▶ stored ──Durable──▶ removed
+//                               ▲  ▲                 │ │               │
+//                               │  └── user ended ───┴─│───────────────┘
+//                               │                      ├─ Rejected, temporary ─▶ on disk, tried again later
+//                               └─ unknown account     └─ Rejected, permanent, or expired ─▶ failing ─▶ returned to its sender
+//
+// An envelope stays in the spool until its store is durable; after a crash of either side it is handed over again and
+// `user` recognises its id. Memory is bounded: so many envelopes in all and for an account; the rest wait on disk. What
+// is not in memory is found by its next try; an account whose share is full is marked `behind` and caught up from its own
+// part of the index. Only seconds that are over are scanned, so nothing can appear behind the scan.
+// DESIGN section 4. Process: queue. No event loop here: the owner calls and passes the time.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lmtpd/user/messages.h"
+#include "queue/schedule.h"
+#include "queue/spool.h"
+
+namespace mailkeep::queue {
+
+class Local {
+ public:
+  struct Calls {
+    std::function<void(const std::string& account)> need_user;
+    std::function<bool(uint32_t user, const user::Deliver& deliver)> deliver;  // false: no such process now
+    // For good; the envelope stays here, failing, until forget() or try_again().
+    std::function<void(const Envelope& envelope, const std::string& status, const std::string& text)> failed;
+    std::function<void(const Envelope& envelope)> reroute;  // it has no account yet; answered as for `failed`
+  };
+  static constexpr size_t kInMemory = 20000;  // envelopes
+  static constexpr size_t kWaitingEach = 1000;  // of one account
+  static constexpr size_t kHandedEach = 64;
+  static constexpr size_t kStoredEach = 5000;
+  static constexpr size_t kContents = 256;  // memory files kept for envelopes that wait; others come from the database
+
+  Local(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)) {}
+  void set_policy(const RetryPolicy& policy) { policy_ = policy; }
+
+  // An envelope that has just been committed. `content` may be -1; it is duplicated when it is kept.
+  void add(const Message& message, const Envelope& envelope, int content);
+  // Brings what is due into memory and resumes accounts that paused: once a second while there is local mail.
+  // True: call again in the next turn.
+  bool load(int64_t now);
+  void user_up(uint32_t user, const std::string& account);
+  void user_down(uint32_t user);
+  void user_failed(const std::string& account, bool permanent, const std::string& text, int64_t now);
+  // False: that process has no such envelope in hand.
+  bool stored(uint32_t user, const Stored& stored);
+  bool rejected(uint32_t user, const Rejected& rejected, int64_t now);
+  void durable(uint32_t user, uint64_t sequence);
+
+  // A failing envelope is gone from the spool, or is to be tried again later.
+  void forget(const EnvelopeId& id);
+  void try_again(const EnvelopeId& id, const std::string& text, int64_t now);
+
+  // Stages what has become durable or was put off. After the commit: committed() with its results.
+  void stage();
+  void committed(const std::vector<Status>& results);
+  bool has_changes() const { return !done_.empty() || !put_off_.empty(); }
+
+  std::string_view state_of(const EnvelopeId& id) const;  // waiting, delivering, stored, failing
+  size_t in_memory() const { return items_.size(); }
+  uint64_t delivered() const { return delivered_; }
+  uint64_t deferred() const { return deferred_; }
+
+ private:
+  enum class State : uint8_t { kWaiting, kHanded, kStored, kFailing };
+  struct Item {
+    Envelope envelope;
+    State state = State::kWaiting;
+    bool holds = false;  // counts among the users of its message
+  };
+  struct Held {  // one message, for its envelopes that are about to be handed over
+    Message message;
+    Fd content;
+    uint32_t users = 0;
+  };
+  struct Account {
+    std::optional<uint32_t> user;
+    Micros asked{0};  // when; 0: not
+    bool behind = false;
+    DuePoint seen;  // while behind: how far its part of the index has been read
+    std::deque<EnvelopeId> waiting;
+    size_t handed = 0;
+    std::multimap<uint64_t, EnvelopeId> stored;
+    uint32_t ends = 0;  // of its process with mail in hand, since the last success
+    Micros paused_until{0};
+  };
+
+  void take(const Envelope& envelope, int64_t now);
+  void pump(const std::string& name, Account& account);
+  bool hand_over(Account& account, Item& item);
+  Result<Held*> hold(Item& item);
+  Status open_content(uint64_t id, Held& held);
+  void release(Item& item);
+  void catch_up(const std::string& name, Account& account, int64_t now);
+  void put_off(Item& item, const std::string& text, int64_t now);
+  void fail(Item& item, const std::string& status, const std::string& text);
+  Item* item_of(uint32_t user, const EnvelopeId& id, Account*& account);
+
+  Spool& spool_;
+  Calls calls_;
+  RetryPolicy policy_;
+  std::unordered_map<EnvelopeId, Item, EnvelopeIdHash> items_;
+  std::unordered_map<uint64_t, Held> held_;
+  size_t contents_ = 0;
+  std::map<std::string, Account> accounts_;
+  std::unordered_map<uint32_t, std::string> users_;
+  DuePoint seen_;
+  uint32_t generation_ = 0;
+  std::vector<EnvelopeId> done_;
+  std::vector<Envelope> put_off_;
+  struct Place {
+    size_t index;
+    EnvelopeId id;
+    bool removal;
+  };
+  std::vector<Place> places_;
+  uint64_t delivered_ = 0;
+  uint64_t deferred_ = 0;
+};
+
+}  // namespace mailkeep::queue

@@ -1,0 +1,34 @@
+// mailkeep queue: the process that holds the spool. See queue.h.
+// SPDX-License-Identifier: ISC
+#include <sys/resource.h>
+
+#include "queue/queue.h"
+
+using namespace mailkeep;
+
+int main(int argc, char** argv, char** envp) {
+  // Still root.
+  auto boot = worker::boot(imsg::Role::kQueue, argc, argv, envp);
+  struct rlimit files = {65536, 65536};  // memory files on their way, a channel for each active account
+  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) log::warn("worker-limits").kv("text", errno_error("setrlimit").text);
+
+  // Drop, chroot to the spool, sandbox.
+  worker::confine(boot, os::Profile::kSpool);
+
+  queue::SpoolOptions options;
+  options.directory = std::string(boot.root.empty() ? "." : "/");
+  auto spool = queue::Spool::open(options);
+  if (!spool) {
+    log::error("spool-not-opened").kv("why", spool.error().text);
+    log::flush();
+    return 1;
+  }
+
+  // Peers, loop.
+  event::Loop loop;
+  queue::Queue role(loop, std::move(spool).value());
+  worker::Worker<queue::Queue> peers(loop, role, queue::Queue::routes());
+  role.set_peers(&peers);
+  loop.run();
+  return 0;
+}

@@ -1,0 +1,169 @@
+// The queue process: its routes, its turn, its dealings with `user` processes. See queue.h.
+// SPDX-License-Identifier: ISC
+#include "queue/queue.h"
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+
+namespace mailkeep::queue {
+
+using imsg::PeerId;
+using imsg::Role;
+
+imsg::Routes<Queue> Queue::routes() {
+  imsg::Routes<Queue> r;
+  r.add<Config>(Role::kParent, &Queue::on_config);
+  r.add<UserFailed>(Role::kParent, &Queue::on_user_failed);
+  for (const Role from : {Role::kSmtpd, Role::kLmtpd}) {
+    r.add<NeedSpoolFile>(from, &Queue::on_need_file);
+    r.add<DropSpoolFile>(from, &Queue::on_drop_file);
+    r.add<Enqueue>(from, &Queue::on_enqueue);
+  }
+  r.add<Routed>(Role::kLookup, &Queue::on_routed);
+  r.add<Stored>(Role::kUser, &Queue::on_stored);
+  r.add<Rejected>(Role::kUser, &Queue::on_rejected);
+  r.add<Durable>(Role::kUser, &Queue::on_durable);
+  r.add<ListQueue>(Role::kControl, &Queue::on_list);
+  r.add<ShowMessage>(Role::kControl, &Queue::on_show);
+  r.add<RemoveMessage>(Role::kControl, &Queue::on_remove);
+  return r;
+}
+
+Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
+    : loop_(loop),
+      spool_(std::move(spool)),
+      local_(*spool_,
+             {.need_user =
+                  [this](const std::string& account) {
+                    NeedUser need;
+                    need.account = account;
+                    peers_->send_parent(need);
+                  },
+              .deliver = [this](uint32_t user, const user::Deliver& deliver) { return peers_->send({Role::kUser, user}, deliver); },
+              .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, status, text); },
+              .reroute = [this](const Envelope& e) { on_reroute(e); }}),
+      timer_(loop, [this]() { tick(); }) {
+  loop_.at_turn_end(event::Loop::Stage::kCommit, [this]() { commit_turn(); });
+}
+
+void Queue::on_config(PeerId, Config&& config) { next_config_ = std::move(config); }
+
+Status Queue::on_prepare(uint32_t generation) {
+  if (next_config_.generation != generation) return Error("queue: no configuration of this generation");
+  return {};
+}
+
+void Queue::on_commit(uint32_t) {
+  config_ = next_config_;
+  RetryPolicy policy;
+  if (config_.first_retry != 0) policy.first = static_cast<int64_t>(config_.first_retry);
+  if (config_.max_retry != 0) policy.longest = static_cast<int64_t>(config_.max_retry);
+  if (config_.lifetime != 0) policy.lifetime = static_cast<int64_t>(config_.lifetime);
+  local_.set_policy(policy);
+  log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay);
+  tick();
+}
+
+void Queue::on_abort(uint32_t) { next_config_ = {}; }
+
+void Queue::on_peer_up(PeerId peer, const std::string& account) {
+  if (peer.role == Role::kUser) local_.user_up(peer.instance, account);
+  if (peer.role == Role::kLookup) tick();
+}
+
+void Queue::on_peer_down(PeerId peer) {
+  if (peer.role == Role::kUser) local_.user_down(peer.instance);
+  if (peer.role == Role::kLookup) lookup_gone();
+  if (peer.role != Role::kSmtpd && peer.role != Role::kLmtpd) return;
+  std::vector<uint64_t> gone;
+  for (const auto& [message, owner] : files_) {
+    if (owner == peer) gone.push_back(message);
+  }
+  for (const uint64_t message : gone) drop_file_of(peer, message);
+  std::erase_if(incoming_, [peer](const auto& entry) { return entry.second.peer == peer; });
+}
+
+void Queue::on_user_failed(PeerId, UserFailed&& failed) {
+  local_.user_failed(failed.account, failed.permanent, failed.text, now_unix());
+}
+
+void Queue::on_stored(PeerId peer, Stored&& stored) {
+  if (!local_.stored(peer.instance, stored)) log::warn("stray-answer").kv("msg", hex64(stored.envelope.message)).kv("user", peer.instance);
+}
+
+void Queue::on_rejected(PeerId peer, Rejected&& rejected) {
+  if (!local_.rejected(peer.instance, rejected, now_unix())) {
+    log::warn("stray-answer").kv("msg", hex64(rejected.envelope.message)).kv("user", peer.instance);
+  }
+}
+
+void Queue::on_durable(PeerId peer, Durable&& durable) { local_.durable(peer.instance, durable.sequence); }
+
+// Everything that became ready in this turn: one commit, one sync; then the answers.
+void Queue::commit_turn() {
+  send_returns();
+  local_.stage();
+  if (spool_->staged() > 0) {
+    const std::vector<Status> results = spool_->commit();
+    ++counters_.commits;
+    local_.committed(results);
+    for (Accepted& a : std::exchange(accepted_, {})) {
+      answer(a.peer, a.session, a.message.id, results[a.place]);
+      if (!results[a.place]) {
+        if (a.message.in_file) spool_->drop_file(a.message.id);
+        continue;
+      }
+      for (const Envelope& e : a.envelopes) {
+        if (e.kind == Kind::kLocal) local_.add(a.message, e, a.content.get());
+      }
+    }
+    for (const Replaced& r : std::exchange(replaced_, {})) {
+      if (!results[r.place]) log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
+      for (const EnvelopeId& id : r.ids) {
+        if (results[r.place]) {
+          local_.forget(id);
+        } else {
+          local_.try_again(id, "the report could not be kept", now_unix());
+        }
+      }
+      if (!results[r.place]) continue;
+      for (const Envelope& e : r.envelopes) {
+        if (e.kind == Kind::kLocal) local_.add(r.message, e, -1);
+      }
+    }
+  }
+  if (load_more_) {
+    timer_.set(Micros(0));
+  } else if (!timer_.pending() && (spool_->counts().local > 0 || spool_->unsettled() || local_.has_changes() || local_.in_memory() > 0)) {
+    timer_.set(Seconds(1));
+  }
+}
+
+// Once a second while there is anything to do.
+void Queue::tick() {
+  if (config_.generation == 0 && config_.hostname.empty()) return;
+  load_more_ = local_.load(now_unix());
+  if (load_more_ || !spool_->unsettled()) return;
+  if (Status s = spool_->settle(); !s) log::error("spool-settle-failed").kv("why", s.error().text);
+}
+
+void Queue::on_quit() {
+  commit_turn();
+  if (Status s = spool_->close(); !s) log::error("spool-close-failed").kv("why", s.error().text);
+  Hooks::on_quit();
+}
+
+std::vector<worker::Stat> Queue::stats() {
+  return {{"queue.local", spool_->counts().local},
+          {"queue.relay", spool_->counts().relay},
+          {"queue.in-memory", local_.in_memory()},
+          {"queue.messages", counters_.messages},
+          {"queue.refused", counters_.refused},
+          {"queue.delivered", local_.delivered()},
+          {"queue.deferred", local_.deferred()},
+          {"queue.bounces", counters_.bounces},
+          {"queue.commits", counters_.commits},
+          {"queue.set-aside", spool_->set_aside()}};
+}
+
+}  // namespace mailkeep::queue

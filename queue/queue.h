@@ -1,0 +1,118 @@
+// The queue process: takes messages in, keeps them in the spool, has them delivered, returns what fails.
+//
+//   Enqueue ─▶ Route to lookup ─▶ Routed ─▶ staged ─┐
+//   failures ─▶ Route of the sender ─▶ Routed ──────┤  one commit at the end of the turn, then all answers:
+//   durable, put off ───────────────────────────────┘  Enqueued to smtpd and lmtpd, Deliver to user
+//
+// DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth's word in an Enqueue only as far as
+// smtpd may claim it; a memory file only when it is sealed; a `user` process only about its own account's envelopes.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <unordered_map>
+
+#include "lib/event/loop.h"
+#include "lib/worker/worker.h"
+#include "queue/bounce.h"
+#include "queue/local.h"
+#include "queue/messages.h"
+#include "queue/spool.h"
+
+namespace mailkeep::queue {
+
+class Queue final : public worker::Hooks {
+ public:
+  Queue(event::Loop& loop, std::unique_ptr<Spool> spool);
+  static imsg::Routes<Queue> routes();
+  void set_peers(worker::Peers* peers) { peers_ = peers; }
+
+  Status on_prepare(uint32_t generation) override;
+  void on_commit(uint32_t generation) override;
+  void on_abort(uint32_t generation) override;
+  void on_peer_up(imsg::PeerId peer, const std::string& account) override;
+  void on_peer_down(imsg::PeerId peer) override;
+  void on_quit() override;
+  std::vector<worker::Stat> stats() override;
+
+ private:
+  // A message that waits for its routes; then for the commit of this turn.
+  struct Incoming {
+    imsg::PeerId peer;
+    Enqueue enqueue;
+    std::string body;  // when small
+  };
+  // A bounce whose own route is asked for.
+  struct Return {
+    Message message;
+    std::vector<EnvelopeId> ids;
+    std::vector<Failure> failures;
+  };
+  struct Accepted {
+    size_t place;
+    imsg::PeerId peer;
+    uint64_t session;
+    Message message;
+    std::vector<Envelope> envelopes;
+    Fd content;
+  };
+  struct Replaced {  // failing envelopes that give way to a bounce, to better addressed ones, or to nothing
+    size_t place;
+    std::vector<EnvelopeId> ids;
+    Message message;
+    std::vector<Envelope> envelopes;
+  };
+
+  // intake.cc
+  void on_need_file(imsg::PeerId peer, NeedSpoolFile&& need);
+  void on_drop_file(imsg::PeerId peer, DropSpoolFile&& drop);
+  void on_enqueue(imsg::PeerId peer, Enqueue&& enqueue);
+  void on_routed(imsg::PeerId peer, Routed&& routed);
+  void take_in(Incoming incoming, const Routed& routed);
+  void answer(imsg::PeerId peer, uint64_t session, uint64_t message, const Status& status);
+  void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
+  void drop_file_of(imsg::PeerId peer, uint64_t message);
+  std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
+  void lookup_gone();
+  // returns.cc
+  void on_failed(const Envelope& envelope, const std::string& status, const std::string& text);
+  void on_reroute(const Envelope& envelope);
+  void send_returns();
+  void take_return(Return back, const Routed& routed);
+  void take_reroute(const Envelope& envelope, const Routed& routed);
+  void drop_return(const Return& back, std::string_view why);
+  void postpone(const Return& back, const std::string& text);
+  // queue.cc
+  void on_config(imsg::PeerId peer, Config&& config);
+  void on_user_failed(imsg::PeerId peer, UserFailed&& failed);
+  void on_stored(imsg::PeerId peer, Stored&& stored);
+  void on_rejected(imsg::PeerId peer, Rejected&& rejected);
+  void on_durable(imsg::PeerId peer, Durable&& durable);
+  void commit_turn();
+  void tick();
+  // verbs.cc
+  void on_list(imsg::PeerId peer, ListQueue&& list);
+  void on_show(imsg::PeerId peer, ShowMessage&& show);
+  void on_remove(imsg::PeerId peer, RemoveMessage&& remove);
+  QueueItem item_for(const Envelope& envelope);
+
+  event::Loop& loop_;
+  std::unique_ptr<Spool> spool_;
+  worker::Peers* peers_ = nullptr;
+  Config config_, next_config_;
+  Local local_;
+  event::Timer timer_;
+  bool load_more_ = false;
+  uint64_t last_query_ = 0;
+  std::unordered_map<uint64_t, Incoming> incoming_;   // by query
+  std::unordered_map<uint64_t, Return> returning_;    // by query
+  std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
+  std::unordered_map<uint64_t, Return> failed_;       // by message, of this turn
+  std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
+  std::vector<Accepted> accepted_;
+  std::vector<Replaced> replaced_;
+  struct Counters {
+    uint64_t messages = 0, refused = 0, bounces = 0, commits = 0;
+  } counters_;
+};
+
+}  // namespace mailkeep::queue
