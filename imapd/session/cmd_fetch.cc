@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "imapd/session/session.h"
 #include "lib/imap/date.h"
@@ -144,14 +145,21 @@ class FetchWork : public Session::Work {
       if (!summary) return summary.error();
       summary_ = std::move(*summary);
     }
-    const bool needs_text = any(is_part) || (needs_header && summary_.header.empty()) ||
-                            ((any(is_whole) || any(is_text)) && message_.size <= kVerified);
-    if (!needs_text) return {};
-    auto text = session_.store_.read_all(message_);
-    if (!text) return text.error();
-    text_ = std::move(*text);
-    has_text_ = true;
-    if (any(is_part) || summary_.header.empty()) root_ = mime::parse_structure(text_);
+    if (any(is_part) || ((any(is_whole) || any(is_text)) && message_.size <= kVerified)) {
+      auto text = session_.store_.read_all(message_);
+      if (!text) return text.error();
+      text_ = std::move(*text);
+      has_text_ = true;
+      if (any(is_part)) root_ = mime::parse_structure(text_);
+    }
+    return any(is_header_only) ? load_header() : Status();
+  }
+
+  Status load_header() {
+    header_.assign(std::min<size_t>(summary_.header_size, message_.size), '\0');
+    const auto got = session_.store_.read(message_, 0, header_);
+    if (!got) return got.error();
+    if (*got != header_.size()) return Error("the message ends early", EIO);
     return {};
   }
 
@@ -193,19 +201,15 @@ class FetchWork : public Session::Work {
     text_ = std::string();
   }
 
-  std::string_view header() const {
-    return has_text_ && summary_.header.empty() ? root_.header(text_) : std::string_view(summary_.header);
-  }
-
   void write_body(const imap::FetchItem& item) {
     session_.out_ += item_name(item) + ' ';
     if (is_header_only(item)) {
-      if (item.section.fields.empty()) return write_text(item, header());
-      return write_text(item, mime::select_fields(header(), item.section.fields, item.section.text == Text::kHeaderFieldsNot));
+      if (item.section.fields.empty()) return write_text(item, header_);
+      return write_text(item, mime::select_fields(header_, item.section.fields, item.section.text == Text::kHeaderFieldsNot));
     }
     if (is_whole(item)) return write_range(item, 0, message_.size);
     if (is_text(item)) {
-      const size_t start = std::min<size_t>(header().size(), message_.size);
+      const size_t start = std::min<size_t>(summary_.header_size, message_.size);
       return write_range(item, start, message_.size - start);
     }
     write_part(item);
@@ -293,7 +297,8 @@ class FetchWork : public Session::Work {
   size_t item_ = 0;
   store::Message message_;
   store::Summary summary_;
-  std::string text_;
+  std::string header_;
+  std::string text_;  // all of it, where it was read
   mime::Part root_;
   size_t offset_ = 0, left_ = 0;  // of the literal being written
 };

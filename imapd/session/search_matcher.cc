@@ -7,7 +7,6 @@
 #include "lib/base/text.h"
 #include "lib/mime/decode.h"
 #include "lib/mime/structure.h"
-#include "lib/rfc5322/date.h"
 #include "lib/rfc5322/header.h"
 #include "lib/text/casefold.h"
 #include "lib/text/encoded_word.h"
@@ -130,14 +129,22 @@ const std::string& SearchMatcher::text(Subject& subject) {
   return *subject.text;
 }
 
+const store::Summary& SearchMatcher::summary(Subject& subject) {
+  if (!subject.summary) {
+    auto made = store_.summary(subject.message);
+    if (!made) error_ = made.error();
+    subject.summary = std::move(made).value_or(store::Summary{});
+  }
+  return *subject.summary;
+}
+
 const std::string& SearchMatcher::header(Subject& subject) {
   if (!subject.header) {
-    auto summary = store_.summary(subject.message);
-    subject.header = std::move(summary).value_or(store::Summary{}).header;
-    if (subject.header->empty()) {  // too long for the cache, or the cache fails: from the message
-      const std::string& all = text(subject);
-      subject.header = all.substr(0, rfc5322::parse_header(all).size);
-    }
+    std::string bytes(summary(subject).header_size, '\0');
+    const auto got = store_.read(subject.message, 0, bytes);
+    if (!got) error_ = got.error();
+    bytes.resize(got ? *got : 0);
+    subject.header = std::move(bytes);
   }
   return *subject.header;
 }
@@ -157,9 +164,9 @@ bool SearchMatcher::body_contains(const Key& key, Subject& subject) {
 }
 
 std::optional<int64_t> SearchMatcher::sent_day(Subject& subject) {
-  const auto date = rfc5322::parse_date(rfc5322::parse_header(header(subject)).text("Date"));
-  if (!date) return std::nullopt;
-  return date->local_day();
+  const store::Summary& made = summary(subject);
+  if (!made.has_sent) return std::nullopt;
+  return made.sent_day;
 }
 
 }  // namespace mailkeep::imapd

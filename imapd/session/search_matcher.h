@@ -39,6 +39,7 @@ class SearchMatcher {
     const store::Message& message;
     uint32_t number;
     std::optional<std::string> header{}, text{};
+    std::optional<store::Summary> summary{};
   };
 
   Key prepare(const imap::SearchKey& key) const;
@@ -50,6 +51,7 @@ class SearchMatcher {
   bool header_contains(std::string_view field, const Key& key, Subject& subject);
   bool body_contains(const Key& key, Subject& subject);
   std::optional<int64_t> sent_day(Subject& subject);
+  const store::Summary& summary(Subject& subject);
   const std::string& header(Subject& subject);
   const std::string& text(Subject& subject);
 

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "imapd/session/summarize.h"
 #include "lib/os/privilege.h"
 #include "lmtpd/user/mailbox_process.h"
 
@@ -57,7 +56,6 @@ int main(int argc, char** argv, char** envp) {
 
   os::RealIo io;
   store::Options options;
-  options.summarize = imapd::summarize;
   options.report = [account = boot.account](const std::string& text) { log::warn("store").kv("account", account).kv("text", text); };
   auto store = store::Store::open(io, dir.get(), std::move(options));
   if (!store) fail(boot.account, store.error().text);
