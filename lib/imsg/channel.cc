@@ -173,6 +173,7 @@ void Channel::State::flush() {
       blocked = true;
       break;
     }
+    if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) return fail(std::string(kEndOfFile));
     if (n < 0) return fail(errno_error("send to peer").text);
     out_bytes -= static_cast<size_t>(n);
     if (static_cast<size_t>(n) == o.bytes.size()) {
@@ -199,8 +200,9 @@ void Channel::State::read_some() {
     const ssize_t n = receive_with_fds(fd.get(), chunk, sizeof chunk, in_fds, MSG_DONTWAIT, cut);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
+    // A peer that died with our bytes unread resets the connection: an end like another, no misbehaviour.
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) return fail(std::string(kEndOfFile));
     if (n < 0) return fail(errno_error("receive from peer").text);
-    if (n == 0) return fail("end of file");
     if (cut || in_fds.size() > kMaxQueuedFds) return fail("too many descriptors, or none left for them");
     in.append(chunk, static_cast<size_t>(n));
     if (!take_frames(lives)) return;

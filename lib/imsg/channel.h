@@ -17,6 +17,9 @@
 
 namespace mailkeep::imsg {
 
+// What `broken` says when the peer has gone, rather than misbehaved.
+constexpr std::string_view kEndOfFile = "end of file";
+
 struct Frame {
   uint16_t type = 0;
   std::string_view body;

@@ -195,7 +195,7 @@ void Peers::on_broken(PeerId peer, std::string_view why) {
   }
   const std::string text(why);
   channels_.erase(key(peer));
-  if (text != "end of file") {
+  if (text != imsg::kEndOfFile) {
     log::error("peer-misbehaved").kv("peer", imsg::role_name(peer.role)).kv("instance", peer.instance).kv("text", text);
     Misbehaved m;
     m.role = peer.role;

@@ -216,7 +216,7 @@ void Parent::on_broken(PeerId peer, std::string_view why) {
   slot->ready = false;
   slot->channel.reset();
   if (slot->pid <= 0) return;
-  if (why != "end of file") log::error("worker-misbehaved").kv("role", imsg::role_name(peer.role)).kv("text", why);
+  if (why != imsg::kEndOfFile) log::error("worker-misbehaved").kv("role", imsg::role_name(peer.role)).kv("text", why);
   kill(slot->pid, SIGKILL);
 }
 

@@ -104,7 +104,7 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
                                      Slot* s = it == by_instance_.end() ? nullptr : find(it->second);
                                      if (s == nullptr) return;
                                      s->dead = true;
-                                     if (reason == "end of file") return;
+                                     if (reason == imsg::kEndOfFile) return;
                                      log::error("user-misbehaved").kv("account", s->account).kv("text", reason);
                                      kill(s->pid, SIGKILL);
                                    }});

@@ -1,0 +1,190 @@
+// DATA: the Received field (RFC 5321 4.4), the content's way in, and the queue's answer.
+// SPDX-License-Identifier: ISC
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "lib/receive/server.h"
+#include "lib/receive/session.h"
+#include "lib/rfc5322/date.h"
+#include "lib/smtp/reply.h"
+
+namespace mailkeep::receive {
+
+namespace {
+
+// Received fields in the header block at the start of `content`.
+size_t count_received(std::string_view content) {
+  size_t n = 0;
+  while (!content.empty()) {
+    const size_t end = content.find("\r\n");
+    const std::string_view line = content.substr(0, end);
+    if (line.empty() || end == std::string_view::npos) break;
+    if (starts_with_nocase(line, "Received:")) n++;
+    content.remove_prefix(end + 2);
+  }
+  return n;
+}
+
+}  // namespace
+
+std::string Session::received_field() const {
+  const std::string with = is_lmtp() ? "LMTP" : !extended_ ? "SMTP" : tls_ ? "ESMTPS" : "ESMTP";
+  std::string out = "Received: from " + helo_ + " (" + peer_.literal + ")\r\n\tby " + server_.config().hostname + " with " + with;
+  if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
+  out += "\r\n\tid " + hex64(transaction_->message);
+  if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0] + ">";
+  return out + ";\r\n\t" + rfc5322::format_date(now_unix()) + "\r\n";
+}
+
+void Session::set_trouble(int code, std::string_view enhanced, std::string_view text) {
+  if (transaction_->trouble != 0) return;
+  transaction_->trouble = code;
+  transaction_->trouble_enhanced = enhanced;
+  transaction_->trouble_text = text;
+}
+
+// False: nothing more can be done with the input that is there.
+bool Session::take_content() {
+  Transaction& t = *transaction_;
+  const std::string_view in = stream_->input();
+  if (in.empty()) return false;
+  if (t.trouble != 0) t.content.buffer().clear();  // what comes is only read to its end
+  stream_->consume(t.reader->feed(in, t.content.buffer()));
+  if (t.reader->done()) {
+    finish_data();
+    return true;
+  }
+  if (t.reader->fault() != DataReader::Fault::kNone || t.trouble != 0) {
+    t.content.buffer().clear();
+    return true;
+  }
+  if (t.content.needs_file()) {
+    need_spool_file();
+  } else if (auto written = t.content.settle(false); !written) {
+    log::error("spool-write").kv("session", hex64(id_)).kv("text", written.error().text);
+    set_trouble(452, "4.3.1", "No space to take the message now, try again later");
+  }
+  return true;
+}
+
+void Session::need_spool_file() {
+  const size_t hops = count_received(transaction_->content.buffer());
+  if (hops > server_.config().max_received) return set_trouble(554, "5.4.6", "Too many Received fields: this message loops");
+  queue::NeedSpoolFile m;
+  m.session = id_;
+  m.message = transaction_->message;
+  if (!server_.ask_queue(m)) return set_trouble(451, "4.3.0", "The queue is not available now, try again later");
+  transaction_->spool_asked = true;
+  waiting_ = Waiting::kSpoolFile;
+}
+
+void Session::on_spool_file(queue::SpoolFile&& m) {
+  if (waiting_ != Waiting::kSpoolFile || !transaction_ || m.message != transaction_->message) return;
+  waiting_ = Waiting::kNothing;
+  if (!m.file) {
+    set_trouble(m.full ? 452 : 451, m.full ? "4.3.1" : "4.3.0", m.full ? "No space to take the message now, try again later"
+                                                                         : "The message cannot be taken now, try again later");
+  } else if (auto used = transaction_->content.use_file(std::move(m.file)); !used) {
+    log::error("spool-write").kv("session", hex64(id_)).kv("text", used.error().text);
+    set_trouble(452, "4.3.1", "No space to take the message now, try again later");
+  }
+  if (transaction_->ended) submit();
+  work();
+}
+
+void Session::finish_data() {
+  Transaction& t = *transaction_;
+  t.ended = true;
+  switch (t.reader->fault()) {
+    case DataReader::Fault::kNone: break;
+    case DataReader::Fault::kBareCr: set_trouble(550, "5.6.0", "Bare CR in the message: lines must end with CRLF"); break;
+    case DataReader::Fault::kBareLf: set_trouble(550, "5.6.0", "Bare LF in the message: lines must end with CRLF"); break;
+    case DataReader::Fault::kNul: set_trouble(550, "5.6.0", "NUL byte in the message"); break;
+    case DataReader::Fault::kLongLine: set_trouble(554, "5.6.0", "A line of the message is too long"); break;
+    case DataReader::Fault::kTooLarge:
+      set_trouble(552, "5.3.4", "Message is larger than " + std::to_string(server_.config().message_size) + " bytes");
+      break;
+  }
+  if (t.trouble == 0 && t.content.needs_file()) {
+    need_spool_file();
+    if (waiting_ == Waiting::kSpoolFile) return;
+  }
+  submit();
+}
+
+void Session::submit() {
+  Transaction& t = *transaction_;
+  if (t.trouble == 0 && !t.content.in_file() && count_received(t.content.buffer()) > server_.config().max_received) {
+    set_trouble(554, "5.4.6", "Too many Received fields: this message loops");
+  }
+  queue::Enqueue m;
+  m.session = id_;
+  m.message = t.message;
+  m.facts = facts();
+  m.protocol = is_lmtp() ? queue::Protocol::kLmtp : !extended_ ? queue::Protocol::kSmtp
+               : tls_    ? queue::Protocol::kEsmtps
+                         : queue::Protocol::kEsmtp;
+  m.eight_bit = t.eight_bit;
+  m.recipients = t.recipients;
+  if (t.trouble == 0) {
+    if (t.content.in_file()) {
+      if (auto written = t.content.settle(true); !written) {
+        set_trouble(452, "4.3.1", "No space to take the message now, try again later");
+      }
+    } else if (auto sealed = t.content.seal(); sealed) {
+      m.content = std::move(*sealed);
+    } else {
+      log::error("memory-file").kv("session", hex64(id_)).kv("text", sealed.error().text);
+      set_trouble(452, "4.3.1", "No resources to take the message now, try again later");
+    }
+  }
+  m.size = t.content.size();
+  if (t.trouble == 0 && server_.ask_queue(m)) {
+    t.spool_asked = false;  // the file is the queue's now
+    waiting_ = Waiting::kQueue;
+    return;
+  }
+  set_trouble(451, "4.3.0", "The queue is not available now, try again later");
+  answer_data(t.trouble, t.trouble_enhanced, t.trouble_text);
+}
+
+// SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2). The transaction ends here.
+void Session::answer_data(int code, std::string_view enhanced, std::string_view text) {
+  const auto done = std::move(transaction_);
+  if (done->spool_asked) server_.drop_spool_file(done->message);
+  auto line = log::info(code == 250 ? "accept" : "reject");
+  line.kv("session", hex64(id_)).kv("msg", hex64(done->message)).kv("from", done->sender);
+  line.kv("nrcpt", std::to_string(done->recipients.size())).kv("size", std::to_string(done->reader->size()));
+  if (code == 250) {
+    messages_++;
+    server_.count_message();
+  } else {
+    line.kv("code", std::to_string(code)).kv("text", text);
+  }
+  const size_t replies = is_lmtp() ? done->recipients.size() : 1;
+  for (size_t i = 0; i < replies; i++) {
+    reply(code, enhanced, is_lmtp() ? "<" + done->recipients[i] + "> " + std::string(text) : std::string(text));
+  }
+}
+
+void Session::on_enqueued(queue::Enqueued&& m) {
+  if (waiting_ != Waiting::kQueue || !transaction_ || m.message != transaction_->message) return;
+  waiting_ = Waiting::kNothing;
+  if (m.code == 250) {
+    answer_data(250, "2.0.0", "Ok: kept as " + hex64(m.message));
+  } else {
+    answer_data(m.code, m.enhanced, m.text);
+  }
+  work();
+}
+
+void Session::on_queue_down() {
+  if (waiting_ != Waiting::kQueue && waiting_ != Waiting::kSpoolFile) return;
+  waiting_ = Waiting::kNothing;
+  if (!transaction_) return;
+  transaction_->spool_asked = false;
+  set_trouble(451, "4.3.0", "The queue is not available now, try again later");
+  if (transaction_->ended) answer_data(transaction_->trouble, transaction_->trouble_enhanced, transaction_->trouble_text);
+  work();
+}
+
+}  // namespace mailkeep::receive

@@ -1,0 +1,78 @@
+// The receiving process: listeners, the table of sessions, and what comes from its peers. smtpd and lmtpd are this,
+// with other listeners.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/receive/session.h"
+#include "lib/worker/worker.h"
+
+namespace mailkeep::receive {
+
+class Server : public worker::Hooks {
+ public:
+  // Listeners of other protocols than `speaks` are refused at Prepare.
+  Server(event::Loop& loop, std::vector<smtpd::Protocol> speaks);
+  ~Server() override;
+
+  // For sessions. False: that peer is not there now.
+  bool ask_lookup(const lookup::CheckRcpt& m);
+  template <class M>
+  bool ask_queue(const M& m) {
+    return peers_.send_role(imsg::Role::kQueue, m);
+  }
+  bool ask_tls(const tls::Serve& m, uint64_t key);
+  bool tls_is_up() const { return peers_.pick(imsg::Role::kTls, 0).has_value(); }
+  void drop_spool_file(uint64_t message);
+  void ended(uint64_t session);
+  void count_message() { messages_++; }
+  uint64_t new_message_id() const;
+  const smtpd::Config& config() const { return config_; }
+  event::Loop& loop() { return loop_; }
+
+ private:
+  struct Listening;
+  void on_config(imsg::PeerId from, smtpd::Config&& m);
+  void on_listener(imsg::PeerId from, smtpd::Listener&& m);
+  void on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m);
+  void on_enqueued(imsg::PeerId from, queue::Enqueued&& m);
+  void on_spool_file(imsg::PeerId from, queue::SpoolFile&& m);
+  void on_established(imsg::PeerId from, tls::Established&& m);
+  void on_tls_failed(imsg::PeerId from, tls::Failed&& m);
+  Status on_prepare(uint32_t generation) override;
+  void on_commit(uint32_t generation) override;
+  void on_abort(uint32_t generation) override;
+  void on_peer_down(imsg::PeerId peer) override;
+  void on_quit() override;
+  std::vector<worker::Stat> stats() override;
+  static imsg::Routes<Server> routes();
+
+  void accept_some(Listening& listening);
+  void admit(Listening& listening, Fd connection, Session::Peer peer);
+  void pause_accepting();
+  void sweep();
+  void bury();
+  Session* find(uint64_t id);
+
+  event::Loop& loop_;
+  std::vector<smtpd::Protocol> speaks_;
+  smtpd::Config config_;
+  smtpd::Config next_config_;
+  std::vector<smtpd::Listener> next_listeners_;
+  std::map<uint32_t, std::unique_ptr<Listening>> listening_;
+  std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
+  std::unordered_map<std::string, uint32_t> by_source_;
+  std::vector<uint64_t> ended_;
+  worker::Worker<Server> peers_;
+  event::Timer sweep_;
+  event::Timer accept_again_;
+  uint64_t messages_ = 0;
+  uint64_t connections_ = 0;
+};
+
+}  // namespace mailkeep::receive

@@ -1,0 +1,186 @@
+// One SMTP or LMTP connection: lines, order of replies, waiting. See session.h.
+// SPDX-License-Identifier: ISC
+#include "lib/receive/session.h"
+
+#include <sys/socket.h>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "lib/receive/server.h"
+#include "lib/smtp/reply.h"
+
+namespace mailkeep::receive {
+
+namespace {
+constexpr size_t kMaxInput = 128 * 1024;
+constexpr unsigned kMaxErrors = 20;
+constexpr size_t kMaxPendingRcpts = 100;
+}  // namespace
+
+Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection)
+    : server_(server),
+      id_(id),
+      protocol_(listener.protocol),
+      pki_(listener.pki),
+      tag_(listener.tag),
+      peer_(std::move(peer)),
+      last_(now_monotonic()) {
+  attach(std::move(connection));
+  log::info("connect").kv("session", hex64(id_)).kv("src", peer_.address).kv("listener", listener.name);
+}
+
+Session::~Session() {
+  if (transaction_ && transaction_->spool_asked) server_.drop_spool_file(transaction_->message);
+  log::info("disconnect").kv("session", hex64(id_)).kv("messages", messages_);
+}
+
+void Session::attach(Fd connection) {
+  stream_ = std::make_unique<event::Stream>(
+      server_.loop(), std::move(connection), kMaxInput,
+      event::Stream::Callbacks{.readable = [this] { work(); },
+                               .drained = [this] { work(); },
+                               .closed = [this](int) { end(); }});
+}
+
+void Session::greet() {
+  reply(220, "", server_.config().hostname + (is_lmtp() ? " LMTP Mailkeep" : " ESMTP Mailkeep"));
+}
+
+void Session::refuse(std::string_view enhanced, std::string_view text) {
+  reply(421, enhanced, text);
+  end();
+}
+
+// The server destroys it at the end of the turn.
+void Session::end() {
+  if (over_) return;
+  over_ = true;
+  stream_->flush();
+  stream_->pause(true);
+  server_.ended(id_);
+}
+
+void Session::reply(int code, std::string_view enhanced, std::string_view text) {
+  stream_->write(smtp::format_reply(code, enhanced, text));
+}
+
+void Session::bad(int code, std::string_view enhanced, std::string_view text) {
+  reply(code, enhanced, text);
+  if (++errors_ >= kMaxErrors) {
+    log::warn("too-many-errors").kv("session", hex64(id_)).kv("src", peer_.address);
+    refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
+  }
+}
+
+void Session::tick(Micros now) {
+  if (over_ || waiting_ == Waiting::kQueue) return;
+  if (now - last_ < Micros(Seconds(server_.config().idle_timeout))) return;
+  log::info("timeout").kv("session", hex64(id_));
+  refuse("4.4.2", server_.config().hostname + " Nothing heard for too long, closing the connection");
+}
+
+// Does all that the input allows now. Callable again from what it causes: the outer call goes on.
+void Session::work() {
+  if (working_) return;
+  working_ = true;
+  last_ = now_monotonic();
+  while (!over_ && waiting_ == Waiting::kNothing && !stream_->congested()) {
+    if (transaction_ && transaction_->reader) {
+      if (!take_content()) break;
+      continue;
+    }
+    std::string_view line;
+    size_t taken = 0;
+    if (!next_line(line, taken)) break;
+    const auto command = smtp::parse_command(line);
+    // Behind RCPTs that wait for their verdict only more RCPTs go on, so replies keep their order.
+    if (!verdicts_.empty() && (!command || command->verb != smtp::Verb::rcpt || verdicts_.size() >= kMaxPendingRcpts)) break;
+    const std::string copy(line);
+    stream_->consume(taken);
+    on_line(copy);
+  }
+  working_ = false;
+}
+
+// One whole line without its CRLF (a bare LF ends a command line too: only in DATA does the difference carry mail).
+bool Session::next_line(std::string_view& line, size_t& taken) {
+  for (;;) {
+    const std::string_view in = stream_->input();
+    const size_t lf = in.find('\n');
+    if (skipping_line_) {
+      stream_->consume(lf == std::string_view::npos ? in.size() : lf + 1);
+      if (lf == std::string_view::npos) return false;
+      skipping_line_ = false;
+      bad(500, "5.5.2", "Command line too long");
+      if (over_) return false;
+      continue;
+    }
+    if (lf == std::string_view::npos && in.size() < smtp::kMaxMailLine) return false;
+    if (lf == std::string_view::npos || lf >= smtp::kMaxMailLine) {
+      if (!verdicts_.empty()) return false;
+      skipping_line_ = true;
+      continue;
+    }
+    line = in.substr(0, lf);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    taken = lf + 1;
+    return true;
+  }
+}
+
+void Session::on_line(std::string_view line) {
+  const auto command = smtp::parse_command(line);
+  if (!command) return bad(500, "5.5.2", "Syntax error: " + printable(command.error().text, 200));
+  run(*command);
+}
+
+void Session::on_verdict(lookup::RcptVerdict&& m) {
+  for (PendingRcpt& p : verdicts_) {
+    if (p.query != m.query || !p.reply.empty()) continue;
+    p.accepted = m.code == 250;
+    if (p.accepted) {
+      p.reply = smtp::format_reply(250, "2.1.5", "Recipient ok");
+    } else {
+      p.reply = smtp::format_reply(m.code, m.enhanced, m.text);
+      log::info("rcpt-refused").kv("session", hex64(id_)).kv("to", p.address).kv("code", m.code).kv("text", m.text);
+    }
+    flush_verdicts();
+    return work();
+  }
+}
+
+void Session::flush_verdicts() {
+  while (!verdicts_.empty() && !verdicts_.front().reply.empty()) {
+    PendingRcpt p = std::move(verdicts_.front());
+    verdicts_.pop_front();
+    if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.address));
+    if (!p.accepted) errors_++;
+    stream_->write(p.reply);
+  }
+  if (errors_ >= kMaxErrors && !over_) refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
+}
+
+void Session::on_lookup_down() {
+  for (PendingRcpt& p : verdicts_) {
+    if (p.reply.empty()) p.reply = smtp::format_reply(451, "4.3.0", "Recipient cannot be checked now, try again later");
+  }
+  flush_verdicts();
+  work();
+}
+
+void Session::on_established(tls::Established&& m) {
+  if (waiting_ != Waiting::kTls) return;
+  waiting_ = Waiting::kNothing;
+  log::info("tls").kv("session", hex64(id_)).kv("version", m.version).kv("cipher", m.cipher).kv("servername", m.servername);
+  tls_ = std::move(m);
+  stream_->pause(false);
+  work();
+}
+
+void Session::on_tls_failed(const std::string& text) {
+  if (waiting_ != Waiting::kTls) return;
+  log::info("tls-failed").kv("session", hex64(id_)).kv("text", text);
+  end();
+}
+
+}  // namespace mailkeep::receive

@@ -1,0 +1,135 @@
+// One SMTP or LMTP connection (RFC 5321, RFC 2033): lines in, replies out, at most one transaction.
+//
+//   command phase → RCPTs may wait for lookup (replies stay in order) → DATA: content → Enqueue → wait for the queue
+// What a client pipelines behind something that waits stays in the stream (RFC 2920). Any failure of a transaction
+// destroys the Transaction object; nothing in it is reset field by field. Owned by Server's table; answers from other
+// processes come by the session's id.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/event/stream.h"
+#include "lib/receive/content.h"
+#include "lib/receive/data_reader.h"
+#include "lib/smtp/command.h"
+#include "queue/messages.h"
+#include "smtpd/listen/messages.h"
+#include "smtpd/lookup/messages.h"
+#include "smtpd/tls/messages.h"
+
+namespace mailkeep::receive {
+
+class Server;
+
+struct Transaction {
+  uint64_t message = 0;                  // id: seconds << 32 | random
+  std::string sender;                    // without brackets; empty: <>
+  bool eight_bit = false;
+  std::vector<std::string> recipients;   // accepted
+  Content content;
+  std::optional<DataReader> reader;      // from 354 on
+  bool spool_asked = false;
+  bool ended = false;                    // the end of data has been seen
+  int trouble = 0;                       // 0, or the reply code that the end of data gets, with the next two
+  std::string trouble_enhanced;
+  std::string trouble_text;
+};
+
+class Session {
+ public:
+  struct Peer {
+    std::string address;  // "192.0.2.1", "2001:db8::1" or "local"
+    std::string literal;  // "[192.0.2.1]", "[IPv6:2001:db8::1]" or "local"
+  };
+
+  Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection);
+  ~Session();
+  void greet();
+  void refuse(std::string_view enhanced, std::string_view text);  // 421, then the connection ends
+
+  // Answers from other processes.
+  void on_verdict(lookup::RcptVerdict&& m);
+  void on_enqueued(queue::Enqueued&& m);
+  void on_spool_file(queue::SpoolFile&& m);
+  void on_established(tls::Established&& m);
+  void on_tls_failed(const std::string& text);
+  void on_lookup_down();
+  void on_queue_down();
+  void tick(Micros now);
+
+  bool is_over() const { return over_; }
+  uint64_t id() const { return id_; }
+  const std::string& source() const { return peer_.address; }
+
+ private:
+  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls };
+  struct PendingRcpt {
+    uint32_t query = 0;
+    std::string address;
+    std::string reply;  // empty: no verdict yet
+    bool accepted = false;
+  };
+
+  void attach(Fd connection);
+  void work();
+  bool next_line(std::string_view& line, size_t& taken);
+  void on_line(std::string_view line);
+  void run(const smtp::Command& command);
+  bool may_start(smtp::Verb verb);
+  void reply(int code, std::string_view enhanced, std::string_view text);
+  void bad(int code, std::string_view enhanced, std::string_view text);  // counts towards kMaxErrors
+  void end();
+  void flush_verdicts();
+  void reset() { transaction_.reset(); }
+  bool is_lmtp() const { return protocol_ == smtpd::Protocol::kLmtp; }
+  bool offers_tls() const;
+
+  // commands.cc
+  void cmd_helo(const smtp::Command& c);
+  void cmd_ehlo(const smtp::Command& c);
+  void cmd_mail(const smtp::Command& c);
+  void cmd_rcpt(const smtp::Command& c);
+  void cmd_data(const smtp::Command& c);
+  void cmd_rset(const smtp::Command& c);
+  void cmd_vrfy(const smtp::Command& c);
+  void cmd_help(const smtp::Command& c);
+  void cmd_starttls(const smtp::Command& c);
+  lookup::SessionFacts facts() const;
+
+  // data.cc
+  std::string received_field() const;
+  bool take_content();
+  void need_spool_file();
+  void finish_data();
+  void submit();
+  void answer_data(int code, std::string_view enhanced, std::string_view text);
+  void set_trouble(int code, std::string_view enhanced, std::string_view text);
+
+  Server& server_;
+  uint64_t id_;
+  smtpd::Protocol protocol_;
+  std::vector<std::string> pki_;
+  std::string tag_;
+  Peer peer_;
+  std::unique_ptr<event::Stream> stream_;
+  std::string helo_;
+  bool extended_ = false;  // EHLO or LHLO
+  std::optional<tls::Established> tls_;
+  std::unique_ptr<Transaction> transaction_;
+  std::deque<PendingRcpt> verdicts_;
+  uint32_t next_query_ = 1;
+  Waiting waiting_ = Waiting::kNothing;
+  unsigned errors_ = 0;
+  unsigned messages_ = 0;
+  bool skipping_line_ = false;
+  bool over_ = false;
+  bool working_ = false;
+  Micros last_;
+};
+
+}  // namespace mailkeep::receive

@@ -1,0 +1,13 @@
+// smtpd: SMTP from the world. No files, no connections of its own, an empty root; what it can do is hand on a message.
+// SPDX-License-Identifier: ISC
+#include "lib/receive/server.h"
+
+using namespace mailkeep;
+
+int main(int argc, char** argv, char** envp) {
+  const auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
+  worker::confine(boot, os::Profile::kNetwork);
+  event::Loop loop;
+  receive::Server server(loop, {smtpd::Protocol::kSmtp});
+  loop.run();
+}
