@@ -1,4 +1,6 @@
 # install: what CONTRACT names, from the program folders' own lists. Creates no users: mailkeep.sysusers does.
+# Benches and the like, which go elsewhere in the build, are not installed.
+INSTALLED := $(foreach p,$(progs),$(if $(filter sbin libexec/mailkeep,$($(p)_OUT)),$(p)))
 MAN8 := $(sort $(foreach p,$(progs),$(filter %.8,$($(p)_MAN))))
 MAN5 := $(sort $(foreach p,$(progs),$(filter %.5,$($(p)_MAN))))
 DEST  = $(DESTDIR)$(PREFIX)
@@ -8,7 +10,7 @@ install: all man
 	install -d $(DEST)/sbin $(DEST)/libexec/mailkeep $(DEST)/share/man/man5 $(DEST)/share/man/man8 \
 	  $(DEST)/share/doc/mailkeep $(DEST)/lib/systemd/system $(DEST)/lib/sysusers.d $(DEST)/lib/tmpfiles.d \
 	  $(DESTDIR)$(SYSCONFDIR)/mailkeep $(DESTDIR)$(SYSCONFDIR)/pam.d
-	$(foreach p,$(progs),install -m 755 $(B)/$($(p)_OUT)/$(p) $(DEST)/$($(p)_OUT)/$(p) &&) true
+	$(foreach p,$(INSTALLED),install -m 755 $(B)/$($(p)_OUT)/$(p) $(DEST)/$($(p)_OUT)/$(p) &&) true
 	for f in $(notdir $(MAN5)); do install -m 644 $(B)/man/$$f $(DEST)/share/man/man5/ || exit 1; done
 	for f in $(notdir $(MAN8)); do install -m 644 $(B)/man/$$f $(DEST)/share/man/man8/ || exit 1; done
 	$(SUBST) etc/mailkeep.service > $(DEST)/lib/systemd/system/mailkeep.service
@@ -24,9 +26,14 @@ install: all man
 .PHONY: man
 man: $(addprefix $(B)/man/,$(notdir $(MAN5) $(MAN8)))
 define manpage
-$(B)/man/$(notdir $(1)): $(1) $(STAMP) etc/VERSION $(if $(filter %.5,$(1)),$(B)/regress/options_mdoc)
+$(B)/man/$(notdir $(1)): $(1) $(STAMP) etc/VERSION $(if $(filter %.5,$(1)),$(B)/options_mdoc)
 	@mkdir -p $$(@D)
-	@$(if $(filter %.5,$(1)),$(B)/regress/options_mdoc > $$@.tmp && sed -e '/^@OPTIONS@/{r '$$@.tmp -e 'd}' $$<,cat $$<) \
+	@$(if $(filter %.5,$(1)),$(B)/options_mdoc > $$@.tmp && sed -e '/^@OPTIONS@/{r '$$@.tmp -e 'd}' $$<,cat $$<) \
 	  | $(SUBST) > $$@ && rm -f $$@.tmp
 endef
 $(foreach m,$(MAN5) $(MAN8),$(eval $(call manpage,$(m))))
+
+# A small tool of the build: prints the options' table of lib/conf as mdoc.
+$(B)/options_mdoc: etc/options_mdoc.cc $(call archives,$(call closure,conf))
+	$(Q)$(CXX) $(CXXFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(call archives,$(call closure,conf)) \
+	  -Wl,--end-group $(call extlibs,$(call closure,conf),)

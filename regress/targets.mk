@@ -1,7 +1,7 @@
 # check: every test, in less than half an hour. soak: the same with long times. The list of what runs is in run-checks.
 CHECK_JOBS ?= $(shell nproc)
 RUN_CHECKS = python3 regress/tools/run-checks --build $(B) --cxx '$(CXX)' --log build/check/build.log \
-        --programs '$(notdir $(BINS))' --tests '$(TESTS)' --fuzzers '$(FUZZERS)'
+        --programs '$(INSTALLED)' --tests '$(TESTS)' --fuzzers '$(FUZZERS)'
 
 .PHONY: check soak check-build
 check: check-build

@@ -4,3 +4,4 @@ mailkeepd_SRC := $(addprefix smtpd/parent/,main.cc parent.cc users.cc slices.cc 
         state_dir.cc identities.cc files.cc notify.cc demo.cc)
 mailkeepd_DEP := base log event imsg os worker conf
 mailkeepd_EXT := bsd
+mailkeepd_MAN := smtpd/parent/mailkeepd.8 smtpd/parent/mailkeep.conf.5
