@@ -9,8 +9,11 @@ using namespace mailkeep;
 int main(int argc, char** argv, char** envp) {
   // Still root.
   auto boot = worker::boot(imsg::Role::kQueue, argc, argv, envp);
-  struct rlimit files = {65536, 65536};  // memory files on their way, a channel for each active account
-  if (::setrlimit(RLIMIT_NOFILE, &files) != 0) log::warn("worker-limits").kv("text", errno_error("setrlimit").text);
+  struct rlimit files = {};  // all there are: memory files on their way, a channel for each active account
+  bool raised = ::getrlimit(RLIMIT_NOFILE, &files) == 0;
+  files.rlim_cur = files.rlim_max;
+  raised = raised && ::setrlimit(RLIMIT_NOFILE, &files) == 0;
+  if (!raised) log::warn("worker-limits").kv("text", errno_error("setrlimit").text);
 
   // Drop, chroot to the spool, sandbox.
   worker::confine(boot, os::Profile::kSpool);

@@ -6,7 +6,8 @@ queue_SRC := queue/main.cc queue/queue.cc queue/intake.cc queue/returns.cc queue
 queue_DEP := worker db rfc5322 imsg event os log base
 queue_EXT := bsd
 queue_TESTSRC := queue/local.cc queue/content.cc $(queue_core)
-queue_TESTS := local_test
+queue_TESTS := local_test queue_process_test
+queue_process_test_EXT := bsd
 local_test_EXT := bsd
 
 # How fast the spool takes messages: regress/bench/spool_bench DIR MESSAGES PER-COMMIT SIZE

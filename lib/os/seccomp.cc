@@ -23,7 +23,7 @@ const Calls& basic() {
       "timerfd_settime", "pipe2", "clock_gettime", "clock_nanosleep", "nanosleep", "gettimeofday", "getrandom",
       "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "rt_sigaction", "rt_sigprocmask",
       "rt_sigreturn", "sigaltstack", "tgkill", "futex", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "exit",
-      "exit_group", "restart_syscall", "prlimit64", "getrlimit", "getrusage", "uname", "sysinfo", "membarrier", "times"};
+      "exit_group", "restart_syscall", "prlimit64", "getrlimit", "getrusage", "uname", "sysinfo", "membarrier", "times", "select", "pselect6"};
   return calls;
 }
 
