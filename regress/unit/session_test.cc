@@ -146,7 +146,7 @@ static void status_and_append(void**) {
               "e NO [TRYCREATE] No such mailbox\r\nf NO [TRYCREATE] No such mailbox\r\ng OK Done\r\n");
   assert_text(account.send("h APPEND Sent {101}\r\ni APPEND Sent {0}\r\n"),
               "h NO [TOOBIG] Message too large\r\ni NO [CANNOT] A message has at least one byte\r\n");
-  assert_text(account.send(std::string_view("j APPEND Sent {3+}\r\na\0b\r\n", 24)), "j NO [CANNOT] Messages hold no NUL bytes\r\n");
+  assert_text(account.send(std::string_view("j APPEND Sent {3+}\r\na\0b\r\n", 25)), "j NO [CANNOT] Messages hold no NUL bytes\r\n");
   assert_text(account.send("k APPEND Sent {1+}\r\nxy\r\nl STATUS Sent (MESSAGES)\r\n"),
               "k BAD APPEND takes one message\r\n* STATUS Sent (MESSAGES 2)\r\nl OK Done\r\n");
   // Into the selected mailbox: EXISTS comes before the OK.
