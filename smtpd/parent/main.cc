@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -77,11 +78,11 @@ int check(const parent::Settings& settings) {
   return findings.empty() ? 0 : 1;
 }
 
+// As many as kDescriptors, or as the hard limit allows where even root may not raise it (a container).
 void raise_descriptors() {
-  struct rlimit limit {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_max = std::max(limit.rlim_max, kDescriptors);
-  limit.rlim_cur = kDescriptors;
+  struct rlimit limit = {kDescriptors, kDescriptors};
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kDescriptors);
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("descriptors").kv("text", std::strerror(errno));
 }
 

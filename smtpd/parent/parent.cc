@@ -182,8 +182,8 @@ void Parent::start_slot(Slot& slot) {
   boot.log_stderr = settings_.foreground;
   if (slot.id.role == Role::kQueue) {
     boot.root = paths_.spool;
-  } else if (slot.id.role != Role::kPam && slot.id.role != Role::kAuth) {
-    boot.root = paths_.empty;
+  } else if (slot.id.role != Role::kPam && slot.id.role != Role::kAuth && slot.id.role != Role::kLookup) {
+    boot.root = paths_.empty;  // auth and lookup are held by Landlock instead
   }
   slot.started = now_monotonic();
   slot.started_unix = now_unix();

@@ -10,6 +10,8 @@
 #include "lib/imsg/channel.h"
 #include "lib/os/privilege.h"
 
+#define TITLE_ROOM "                                                                "  // 64 bytes; three of them hold any title
+
 namespace mailkeep::parent {
 
 Result<std::string> find_libexec() {
@@ -46,7 +48,9 @@ namespace {
   }
   os::close_from(4);
   char* const argv[] = {const_cast<char*>(name), nullptr};
-  char* const envp[] = {nullptr};
+  // Room for the title that the worker shows in ps: setproctitle(3) writes over arguments and environment.
+  static char room[] = "MAILKEEP_TITLE=" TITLE_ROOM TITLE_ROOM TITLE_ROOM;
+  char* const envp[] = {room, nullptr};
   execve(program, argv, envp);
   _exit(127);
 }
