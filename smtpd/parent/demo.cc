@@ -53,6 +53,7 @@ Status make_demo(const std::string& directory) {
   for (const auto& file : conf::demo_files()) {
     if (auto done = write_new(directory + "/" + file.name, file.text); !done) return done;
   }
+  if (auto done = write_new(directory + "/mailkeep.conf", conf::demo_config(directory)); !done) return done;
   return make_certificate(directory + "/cert.pem", directory + "/key.pem");
 }
 
