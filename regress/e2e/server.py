@@ -120,9 +120,9 @@ pki     other cert "{d}/other.pem" key "{d}/other.key"
 table   accounts file:{d}/accounts
 table   aliases  file:{d}/aliases
 uid-range 200000-299999
-listen on 127.0.0.1 port {self.smtp} smtp  pki mx pki other
-listen on 127.0.0.1 port {self.imap} imap  pki mx pki other plaintext-ok
-listen on 127.0.0.1 port {self.imaps} imaps pki mx pki other
+listen on 127.0.0.1 port {self.smtp} smtp  pki {{ mx, other }}
+listen on 127.0.0.1 port {self.imap} imap  pki {{ mx, other }} plaintext-ok
+listen on 127.0.0.1 port {self.imaps} imaps pki {{ mx, other }}
 listen on 127.0.0.1 port {self.lmtp_tcp} lmtp
 listen on socket "{self.lmtp}" lmtp
 auth table <accounts>
