@@ -156,7 +156,7 @@ void Parent::start_missing() {
 }
 
 mailkeep::Status Parent::send_config(Slot& slot, const Generation& g) {
-  if (slot.id.role == Role::kControl && !slot.ready) {
+  if (slot.id.role == Role::kControl) {
     control::Config m;
     m.generation = g.number;
     m.path = g.config.control_path();
