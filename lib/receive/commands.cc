@@ -112,10 +112,12 @@ void Session::cmd_mail(const smtp::Command& c) {
 
 void Session::cmd_rcpt(const smtp::Command& c) {
   const auto args = smtp::parse_rcpt_args(c.arguments);
-  if (!args) return bad(501, "5.5.4", "RCPT: " + printable(args.error().text, 200));
-  if (!args->others.empty()) return bad(555, "5.5.4", "Parameter not offered: " + printable(args->others[0].keyword, 60));
+  if (!args) return reply_in_order(501, "5.5.4", "RCPT: " + printable(args.error().text, 200));
+  if (!args->others.empty()) {
+    return reply_in_order(555, "5.5.4", "Parameter not offered: " + printable(args->others[0].keyword, 60));
+  }
   if (transaction_->recipients.size() + verdicts_.size() >= server_.config().max_recipients) {
-    return reply(452, "4.5.3", "Too many recipients; send the rest in another transaction");
+    return reply_in_order(452, "4.5.3", "Too many recipients; send the rest in another transaction");
   }
   PendingRcpt pending;
   pending.query = next_query_++;

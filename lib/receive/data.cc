@@ -174,16 +174,20 @@ void Session::on_enqueued(queue::Enqueued&& m) {
   } else {
     answer_data(m.code, m.enhanced, m.text);
   }
+  if (shutting_down_) return shut_down();
   work();
 }
 
+// A spool file that the queue handed over is not known to the one that comes after it, nor is a message it had not
+// answered for: the client sends it again.
 void Session::on_queue_down() {
-  if (waiting_ != Waiting::kQueue && waiting_ != Waiting::kSpoolFile) return;
-  waiting_ = Waiting::kNothing;
-  if (!transaction_) return;
+  const bool was_waiting = waiting_ == Waiting::kQueue || waiting_ == Waiting::kSpoolFile;
+  if (!transaction_ || (!was_waiting && !transaction_->spool_asked)) return;
+  if (was_waiting) waiting_ = Waiting::kNothing;
   transaction_->spool_asked = false;
   set_trouble(451, "4.3.0", "The queue is not available now, try again later");
   if (transaction_->ended) answer_data(transaction_->trouble, transaction_->trouble_enhanced, transaction_->trouble_text);
+  if (shutting_down_) return shut_down();
   work();
 }
 

@@ -19,6 +19,7 @@ namespace {
 constexpr int kAcceptBatch = 64;
 constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kAcceptPause = Millis(100);
+constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the parent waits a little longer
 
 Session::Peer peer_of(const struct sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -62,7 +63,8 @@ Server::Server(event::Loop& loop, std::vector<smtpd::Protocol> speaks)
       sweep_(loop, [this] { sweep(); }),
       accept_again_(loop, [this] {
         for (auto& [id, l] : listening_) l->watch->want(event::Watch::kRead);
-      }) {
+      }),
+      quit_limit_(loop, [this] { Hooks::on_quit(); }) {
   loop_.at_turn_end(event::Loop::Stage::kSend, [this] { bury(); });
   sweep_.set(kSweepEvery);
 }
@@ -94,6 +96,10 @@ void Server::on_listener(imsg::PeerId, smtpd::Listener&& m) { next_listeners_.pu
 
 Status Server::on_prepare(uint32_t generation) {
   if (next_config_.generation != generation) return Error("configuration of another generation");
+  if (next_config_.hostname.empty()) return Error("no host name");
+  if (next_config_.max_recipients > kMaxRecipients) {
+    return Error("more recipients in a transaction than " + std::to_string(kMaxRecipients));
+  }
   for (const auto& l : next_listeners_) {
     if (std::find(speaks_.begin(), speaks_.end(), l.protocol) == speaks_.end()) {
       return Error(l.name + ": this process does not speak that listener's protocol");
@@ -151,7 +157,8 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   } while (id == 0 || sessions_.count(id) != 0);
   const bool full = sessions_.size() >= config_.max_sessions;
   uint32_t& of_source = by_source_[peer.address];
-  const bool crowded = peer.address != "local" && of_source >= config_.max_sessions_per_source;
+  const bool limited = peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
+  const bool crowded = limited && of_source >= config_.max_sessions_per_source;
   of_source++;
   auto& session = sessions_[id];
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
@@ -171,6 +178,7 @@ void Server::bury() {
     sessions_.erase(it);
   }
   ended_.clear();
+  if (quitting_) quit_if_idle();
 }
 
 void Server::sweep() {
@@ -210,8 +218,16 @@ void Server::on_peer_down(imsg::PeerId peer) {
 
 void Server::on_quit() {
   listening_.clear();
-  for (auto& [id, session] : sessions_) {
-    if (!session->is_over()) session->refuse("4.3.2", config_.hostname + " Server is shutting down");
+  quitting_ = true;
+  for (auto& [id, session] : sessions_) session->shut_down();
+  quit_limit_.set(kQuitPatience);
+  quit_if_idle();
+}
+
+// A message that is with the queue is answered for first, or its client would send it a second time.
+void Server::quit_if_idle() {
+  for (const auto& [id, session] : sessions_) {
+    if (session->waits_for_queue()) return;
   }
   Hooks::on_quit();
 }

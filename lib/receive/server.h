@@ -57,6 +57,7 @@ class Server : public worker::Hooks {
   void pause_accepting();
   void sweep();
   void bury();
+  void quit_if_idle();
   Session* find(uint64_t id);
 
   event::Loop& loop_;
@@ -71,6 +72,8 @@ class Server : public worker::Hooks {
   worker::Worker<Server> peers_;
   event::Timer sweep_;
   event::Timer accept_again_;
+  event::Timer quit_limit_;
+  bool quitting_ = false;
   uint64_t messages_ = 0;
   uint64_t connections_ = 0;
 };

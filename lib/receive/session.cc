@@ -66,10 +66,27 @@ void Session::reply(int code, std::string_view enhanced, std::string_view text) 
 
 void Session::bad(int code, std::string_view enhanced, std::string_view text) {
   reply(code, enhanced, text);
-  if (++errors_ >= kMaxErrors) {
-    log::warn("too-many-errors").kv("session", hex64(id_)).kv("src", peer_.address);
-    refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
-  }
+  if (++errors_ >= kMaxErrors) too_many_errors();
+}
+
+void Session::too_many_errors() {
+  if (over_) return;
+  log::warn("too-many-errors").kv("session", hex64(id_)).kv("src", peer_.address);
+  refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
+}
+
+void Session::reply_in_order(int code, std::string_view enhanced, std::string_view text) {
+  PendingRcpt done;
+  done.reply = smtp::format_reply(code, enhanced, text);
+  done.is_error = code >= 500;
+  verdicts_.push_back(std::move(done));
+  flush_verdicts();
+}
+
+void Session::shut_down() {
+  if (over_) return;
+  shutting_down_ = true;
+  if (waiting_ != Waiting::kQueue) refuse("4.3.2", server_.config().hostname + " Server is shutting down");
 }
 
 void Session::tick(Micros now) {
@@ -92,9 +109,11 @@ void Session::work() {
     std::string_view line;
     size_t taken = 0;
     if (!next_line(line, taken)) break;
-    const auto command = smtp::parse_command(line);
     // Behind RCPTs that wait for their verdict only more RCPTs go on, so replies keep their order.
-    if (!verdicts_.empty() && (!command || command->verb != smtp::Verb::rcpt || verdicts_.size() >= kMaxPendingRcpts)) break;
+    if (!verdicts_.empty()) {
+      const auto command = smtp::parse_command(line);
+      if (!command || command->verb != smtp::Verb::rcpt || verdicts_.size() >= kMaxPendingRcpts) break;
+    }
     const std::string copy(line);
     stream_->consume(taken);
     on_line(copy);
@@ -142,6 +161,7 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
       p.reply = smtp::format_reply(250, "2.1.5", "Recipient ok");
     } else {
       p.reply = smtp::format_reply(m.code, m.enhanced, m.text);
+      p.is_error = m.code >= 500 && !is_lmtp();  // an MTA that we trust may have many for users that are gone
       log::info("rcpt-refused").kv("session", hex64(id_)).kv("to", p.address).kv("code", m.code).kv("text", m.text);
     }
     flush_verdicts();
@@ -154,10 +174,10 @@ void Session::flush_verdicts() {
     PendingRcpt p = std::move(verdicts_.front());
     verdicts_.pop_front();
     if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.address));
-    if (!p.accepted) errors_++;
+    if (p.is_error) errors_++;
     stream_->write(p.reply);
   }
-  if (errors_ >= kMaxErrors && !over_) refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
+  if (errors_ >= kMaxErrors) too_many_errors();
 }
 
 void Session::on_lookup_down() {

@@ -60,9 +60,12 @@ class Session {
   void on_tls_failed(const std::string& text);
   void on_lookup_down();
   void on_queue_down();
+  // The process ends: 421 now, or after the queue's answer if a message is with it.
+  void shut_down();
   void tick(Micros now);
 
   bool is_over() const { return over_; }
+  bool waits_for_queue() const { return !over_ && waiting_ == Waiting::kQueue; }
   uint64_t id() const { return id_; }
   const std::string& source() const { return peer_.address; }
 
@@ -73,6 +76,7 @@ class Session {
     std::string address;
     std::string reply;  // empty: no verdict yet
     bool accepted = false;
+    bool is_error = false;  // counts towards kMaxErrors
   };
 
   void attach(Fd connection);
@@ -82,6 +86,9 @@ class Session {
   void run(const smtp::Command& command);
   bool may_start(smtp::Verb verb);
   void reply(int code, std::string_view enhanced, std::string_view text);
+  // RCPT's: behind the replies of the RCPTs that still wait for their verdict.
+  void reply_in_order(int code, std::string_view enhanced, std::string_view text);
+  void too_many_errors();
   void bad(int code, std::string_view enhanced, std::string_view text);  // counts towards kMaxErrors
   void end();
   void flush_verdicts();
@@ -129,6 +136,7 @@ class Session {
   bool skipping_line_ = false;
   bool over_ = false;
   bool working_ = false;
+  bool shutting_down_ = false;
   Micros last_;
 };
 
