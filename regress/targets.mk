@@ -3,7 +3,7 @@ CHECK_JOBS ?= $(shell nproc)
 RUN_CHECKS = python3 regress/tools/run-checks --build $(B) --cxx '$(CXX)' --log build/check/build.log \
         --programs '$(INSTALLED)' --tests '$(TESTS)' --fuzzers '$(FUZZERS)'
 
-.PHONY: check soak check-build
+.PHONY: check soak check-build demo
 check: check-build
 	$(RUN_CHECKS) $(CHECK_ARGS)
 soak: check-build
@@ -15,3 +15,6 @@ check-build:
 	@mkdir -p build/check
 	@$(MAKE) --no-print-directory -k -j$(CHECK_JOBS) tests fuzzers > build/check/build.log 2>&1 || \
 	  { tail -n 40 build/check/build.log; echo 'check: the build failed' >> build/check/build.log; }
+
+demo: all
+	@bash regress/tools/demo $(B)
