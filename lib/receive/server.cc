@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <bsd/stdlib.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -20,6 +21,18 @@ constexpr int kAcceptBatch = 64;
 constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kAcceptPause = Millis(100);
 constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the parent waits a little longer
+
+// How many sessions this process has descriptors for: each may need a second one, for a spool file. Without this a
+// crowd of clients could use up those that its peers' messages bring.
+uint64_t sessions_by_descriptors() {
+  constexpr uint64_t kReserved = 160;  // peers, listeners, a batch of clients that are refused, memory files on their way
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    log::error("descriptors").kv("text", std::strerror(errno));
+    return 1;
+  }
+  return limit.rlim_cur > kReserved ? std::max<uint64_t>((limit.rlim_cur - kReserved) / 2, 1) : 1;
+}
 
 Session::Peer peer_of(const struct sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -112,6 +125,11 @@ Status Server::on_prepare(uint32_t generation) {
 void Server::on_commit(uint32_t generation) {
   if (next_config_.generation != generation) return;
   config_ = next_config_;
+  const uint64_t room = sessions_by_descriptors();
+  if (room < config_.max_sessions) {
+    log::warn("descriptors").kv("max_sessions", config_.max_sessions).kv("room", room).kv("text", "too few descriptors: fewer sessions at once");
+    config_.max_sessions = static_cast<uint32_t>(room);
+  }
   std::map<uint32_t, std::unique_ptr<Listening>> fresh;
   for (auto& l : next_listeners_) {
     auto listening = std::make_unique<Listening>();

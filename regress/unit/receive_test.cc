@@ -1,5 +1,8 @@
 // lib/receive: whole sessions of SMTP and LMTP against a process whose every peer is the test.
 // SPDX-License-Identifier: ISC
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "regress/unit/receive_fixture.h"
 
 static void ehlo_lists_what_is_offered(void**) {
@@ -301,6 +304,98 @@ static void limits(void**) {
   h.expect(full, "421 4.3.2");
 }
 
+static void out_of_descriptors(void**) {
+  House h;
+  Client c;
+  c.fd.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  assert_int_equal(connect(c.fd.get(), reinterpret_cast<sockaddr*>(&h.address), sizeof h.address), 0);
+  rlimit usual{};
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit none{3, usual.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  h.turns();
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  h.expect_silence(c);  // it waits in the backlog
+  assert_false(c.ended);
+  usleep(120 * 1000);
+  h.expect(c, "220");
+}
+
+static void sessions_leave_descriptors_for_peers(void**) {
+  House h;
+  rlimit usual{};
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit few{164, usual.rlim_max};
+  h.config.max_sessions = 1000;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  assert_text(h.configure(), "");
+  Client first = h.dial();
+  Client second = h.dial();
+  Client third = h.dial();
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  h.expect(first, "220");
+  h.expect(second, "220");
+  h.expect(third, "421 4.3.2");
+}
+
+static void nothing_heard_for_long(void**) {
+  House h;
+  h.config.idle_timeout = 1;
+  assert_text(h.configure(), "");
+  Client idle = h.dial();
+  Client waits = h.greeted();
+  h.expect(idle, "220");
+  h.begin(waits);
+  h.say(waits, "DATA\r\nx\r\n.\r\n");
+  h.expect(waits, "354");
+  usleep(2100 * 1000);
+  h.expect(idle, "421 4.4.2");
+  h.hear(idle);
+  assert_true(idle.ended);
+  h.enqueued(h.submitted());  // who waits for us is not idle
+  h.expect(waits, "250 2.0.0");
+}
+
+// At Quit a message that is with the queue is answered for; then the process ends well.
+static void quit_answers_first(void**) {
+  int seen[2];
+  assert_int_equal(pipe(seen), 0);
+  const pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    House h;
+    Client waits = h.greeted();
+    Client idle = h.greeted();
+    h.begin(waits);
+    h.say(waits, "DATA\r\nx\r\n.\r\n");
+    h.expect(waits, "354");
+    put(h.parent.get(), worker::Quit{});
+    h.turns();
+    h.expect(idle, "421 4.3.2");
+    h.expect_silence(waits);
+    const auto m = h.submitted();
+    if (fork() == 0) {  // the process under test ends in the next turn: this one sees the reply
+      char reply[200] = "";
+      usleep(100 * 1000);
+      const ssize_t n = recv(waits.fd.get(), reply, sizeof reply, MSG_DONTWAIT);
+      _exit(n > 0 && write(seen[1], reply, static_cast<size_t>(n)) == n ? 0 : 1);
+    }
+    h.enqueued(m);
+    _exit(9);  // it did not end
+  }
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  close(seen[1]);
+  std::string reply;
+  char buffer[200];
+  for (ssize_t n = 0; (n = read(seen[0], buffer, sizeof buffer)) > 0;) reply.append(buffer, static_cast<size_t>(n));
+  close(seen[0]);
+  assert_text(reply.substr(0, 9), "250 2.0.0");
+  assert_true(reply.find("\r\n421 4.3.2") != std::string::npos);
+}
+
 static void too_many_errors(void**) {
   House h;
   Client c = h.greeted();
@@ -421,6 +516,10 @@ int main() {
       unit_test(a_lookup_that_ends),
       unit_test(limits),
       unit_test(too_many_errors),
+      unit_test(out_of_descriptors),
+      unit_test(sessions_leave_descriptors_for_peers),
+      unit_test(nothing_heard_for_long),
+      unit_test(quit_answers_first),
       unit_test(starttls_starts_afresh),
       unit_test(starttls_that_fails_ends_the_session),
       unit_test(lmtp_answers_for_each_recipient),
