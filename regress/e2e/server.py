@@ -252,7 +252,13 @@ match from any  for domain mk.test action in
     def wait_message(self, user, text, patience=15):
         """The first message in INBOX that holds `text`."""
         wanted = text.encode()
-        found = wait_until(lambda: [m for m in self.messages(user) if wanted in m], patience)
+
+        def look():
+            try:
+                return [m for m in self.messages(user) if wanted in m]
+            except (OSError, imaplib.IMAP4.error):
+                return None  # a process that has been killed is on its way back
+        found = wait_until(look, patience)
         assert found, f"{text!r} did not arrive for {user}; log: {self.log()[-1500:]}"
         return found[0]
 
