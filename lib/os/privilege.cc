@@ -93,7 +93,8 @@ Status drop_to(uid_t uid, gid_t gid) {
 Status keep_capabilities(const std::vector<int>& capabilities) {
   uint64_t kept = 0;
   for (int cap : capabilities) kept |= uint64_t{1} << cap;
-  // The bounding set stays: a worker that the parent starts as root must be able to drop its own.
+  // The bounding set keeps one more: a worker that is started as root must be able to empty its own.
+  if (auto done = bound_capabilities(kept | uint64_t{1} << CAP_SETPCAP); !done) return done;
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
     return errno_error("prctl(PR_CAP_AMBIENT)");
   }

@@ -24,7 +24,7 @@ Status enter_root(const std::string& directory, uid_t owner);
 // that, or anything left over, is an error.
 Status drop_to(uid_t uid, gid_t gid);
 
-// Keeps of root only the capabilities listed (CAP_…), in permitted, effective and bounding sets. For the parent.
+// Keeps of root only the capabilities listed (CAP_…), and in the bounding set SETPCAP beside them. For the parent.
 Status keep_capabilities(const std::vector<int>& capabilities);
 
 // no core file, not dumpable, no_new_privs; part of drop_to().
