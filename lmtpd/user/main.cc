@@ -39,6 +39,8 @@ Fd open_directory(const worker::Boot& boot) {
                            std::to_string(st.st_mode & 07777) + " (decimal), expected uid " + std::to_string(boot.uid) +
                            " and mode 0700");
   }
+  // Now, as the account: root without CAP_DAC_OVERRIDE may not enter it.
+  if (fchdir(dir.get()) != 0) fail(boot.account, errno_error("fchdir").text);
   if (seteuid(0) != 0 || setegid(0) != 0) fail(boot.account, errno_error("go on").text);
   return dir;
 }
@@ -49,7 +51,6 @@ int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
   const Fd dir = open_directory(boot);
   boot.directory.reset();
-  if (fchdir(dir.get()) != 0) fail(boot.account, errno_error("fchdir").text);
   worker::confine_ids(boot);
   if (auto done = os::enter_landlock({{dir.get(), true}}, false); !done) fail(boot.account, done.error().text);
   if (auto done = os::enter_seccomp(os::Profile::kUser); !done) fail(boot.account, done.error().text);
