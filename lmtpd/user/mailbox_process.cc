@@ -158,7 +158,19 @@ void MailboxProcess::commit_turn() {
         peers_.send(*queue_, rejection(stored.envelope, flushed.error()));
       }
     }
-    if (flushed) promised_ = std::max(promised_, delivered_.back().sequence);
+    if (flushed) {
+      bool said_before = false;
+      for (const auto& stored : delivered_) {
+        promised_ = std::max(promised_, stored.sequence);
+        said_before = said_before || stored.sequence <= told_durable_;
+      }
+      // A queue that has been started again delivers what it had not heard to be durable: it must hear it again.
+      if (said_before && queue_) {
+        queue::Durable d;
+        d.sequence = told_durable_;
+        peers_.send(*queue_, d);
+      }
+    }
     if (!flushed) log::error("store-write").kv("account", account_).kv("text", flushed.error().text);
     delivered_.clear();
   }
