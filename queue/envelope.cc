@@ -10,7 +10,7 @@ namespace mailkeep::queue {
 
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kHead = 8;
 
 template <class T>

@@ -46,7 +46,7 @@ struct Message {
   uint32_t recipients = 0;
   bool in_file = false;  // the body is a file of the spool, not a record
   bool is_bounce = false;
-  bool eight_bit = false;  // BODY=8BITMIME
+  MailOptions options;
 
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -59,7 +59,7 @@ struct Message {
     c.num(m.recipients);
     c.flag(m.in_file);
     c.flag(m.is_bounce);
-    c.flag(m.eight_bit);
+    c.part(m.options);
   }
 };
 
@@ -72,6 +72,8 @@ struct Envelope {
   std::string original;   // the address as given in RCPT
   std::string account;    // whose mailbox, for kLocal
   std::string detail;     // subaddress
+  std::string action;     // for kRelay: the configuration's action, which says by which way
+  RcptOptions options;
   uint32_t attempts = 0;
   int64_t next_try = 0;  // seconds since 1970
   int64_t expiry = 0;    // given up at the first failure after this
@@ -86,6 +88,8 @@ struct Envelope {
     c.text(m.original, kMaxAddress);
     c.text(m.account, kMaxAccount);
     c.text(m.detail, kMaxLocalPart);
+    c.text(m.action, kMaxTag);
+    c.part(m.options);
     c.num(m.attempts);
     c.i64(m.next_try);
     c.i64(m.expiry);

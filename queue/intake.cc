@@ -64,7 +64,7 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   lookup::Route route;
   route.query = ++last_query_;
   route.facts = e.facts;
-  route.recipients = e.recipients;
+  for (const Recipient& r : e.recipients) route.recipients.push_back(r.address);
   if (!peers_->send_role(Role::kLookup, route)) return refuse(in, 451, "4.3.0", "Try again later");
   incoming_.emplace(route.query, std::move(in));
 }
@@ -91,12 +91,15 @@ void Queue::on_routed(PeerId, Routed&& routed) {
 std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& routed, const RouteFailure*& refusal) {
   const int64_t now = now_unix();
   const int64_t lifetime = config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime;
-  const std::vector<std::string>& recipients = in.enqueue.recipients;
+  const std::vector<Recipient>& recipients = in.enqueue.recipients;
   std::vector<Envelope> out;
   const auto add = [&](uint32_t recipient) -> Envelope& {
     Envelope& e = out.emplace_back();
     e.id = {in.enqueue.message, static_cast<uint32_t>(out.size() - 1)};
-    e.original = recipient < recipients.size() ? recipients[recipient] : std::string();
+    if (recipient < recipients.size()) {
+      e.original = recipients[recipient].address;
+      e.options = recipients[recipient].options;
+    }
     e.recipient = e.original;
     e.next_try = now;
     e.expiry = now + lifetime;
@@ -106,6 +109,7 @@ std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& rout
     Envelope& e = add(d.recipient);
     e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
     if (!d.relay) e.account = d.account;
+    if (d.relay) e.action = d.action;
     e.detail = d.detail;
     if (!d.address.empty()) e.recipient = d.address;
   }
@@ -136,7 +140,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.size = in.enqueue.size;
   m.recipients = static_cast<uint32_t>(envelopes.size());
   m.in_file = !in.enqueue.content;
-  m.eight_bit = in.enqueue.eight_bit;
+  m.options = in.enqueue.options;
   files_.erase(m.id);
   change.body = std::move(in.body);
   change.put = envelopes;

@@ -1,5 +1,6 @@
-// What the queue receives from smtpd and lmtpd (Enqueue, NeedSpoolFile), lookup (Routed), the parent (Config,
-// UserFailed; a `user` channel comes as a Wire with its account), `user` (Stored, Rejected, Durable) and control; and what it answers.
+// What the queue receives from smtpd and lmtpd (Enqueue, NeedSpoolFile), lookup (Routed), auth (Vouch), the parent (Config,
+// UserFailed; a `user` channel comes as a Wire with its account), `user` (Stored, Rejected, Durable) and control; and what it
+// answers. What relay answers is in smtpd/relay/messages.h.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -50,15 +51,96 @@ struct EnvelopeId {
 
 enum class Protocol : uint8_t { kSmtp, kEsmtp, kEsmtps, kLmtp, kInternal };
 
+constexpr size_t kMaxEnvid = 100;  // RFC 3461 4.4, in xtext
+constexpr size_t kMaxOrcpt = 500;  // RFC 3461 4.2, with its type, in xtext
+
+enum class Body : uint8_t { k7bit, k8bit, kBinary };         // RFC 6152, RFC 3030
+enum class Ret : uint8_t { kUnset, kFull, kHeaders };         // RFC 3461 4.3
+enum class DeliverBy : uint8_t { kUnset, kReturn, kNotify };  // RFC 2852 by-mode
+
+// What the parameters of MAIL asked for; goes with the message to the next hop.
+struct MailOptions {
+  Body body = Body::k7bit;
+  bool smtputf8 = false;     // RFC 6531
+  bool require_tls = false;  // RFC 8689
+  Ret ret = Ret::kUnset;
+  std::string envid;         // RFC 3461 4.4, xtext as given; empty: none
+  int64_t hold_until = 0;    // RFC 4865, unix seconds; 0: now
+  DeliverBy by_mode = DeliverBy::kUnset;
+  bool by_trace = false;
+  int64_t deliver_by = 0;    // unix seconds
+  int64_t priority = 0;      // RFC 6710: -9 to 9
+  bool operator==(const MailOptions&) const = default;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.choice(m.body, Body::kBinary);
+    c.flag(m.smtputf8);
+    c.flag(m.require_tls);
+    c.choice(m.ret, Ret::kHeaders);
+    c.text(m.envid, kMaxEnvid);
+    c.i64(m.hold_until);
+    c.choice(m.by_mode, DeliverBy::kNotify);
+    c.flag(m.by_trace);
+    c.i64(m.deliver_by);
+    c.i64(m.priority);
+  }
+};
+
+// NOTIFY of RCPT (RFC 3461 4.1); 0: not said, which means failure and delay.
+constexpr uint8_t kNotifyNever = 1, kNotifySuccess = 2, kNotifyFailure = 4, kNotifyDelay = 8;
+
+// What the parameters of RCPT asked for.
+struct RcptOptions {
+  uint8_t notify = 0;
+  std::string orcpt;  // RFC 3461 4.2, "rfc822;xtext" as given; empty: none
+  bool operator==(const RcptOptions&) const = default;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.notify);
+    c.text(m.orcpt, kMaxOrcpt);
+  }
+};
+
+struct Recipient {
+  std::string address;  // without brackets
+  RcptOptions options;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.address, kMaxAddress);
+    c.part(m.options);
+  }
+};
+
+// From auth: whoever presents this ticket in an Enqueue submits as that account, from that smtpd instance, until
+// the time is over.
+struct Vouch {
+  static constexpr uint16_t kType = 480;
+  uint64_t ticket_high = 0;
+  uint64_t ticket_low = 0;
+  std::string account;
+  uint32_t smtpd = 0;  // the instance that may present it
+  int64_t until = 0;   // unix seconds
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.ticket_high);
+    c.num(m.ticket_low);
+    c.text(m.account, kMaxAccount);
+    c.num(m.smtpd);
+    c.i64(m.until);
+  }
+};
+
 // A whole message with its Received field, CRLF lines, no dot-stuffing. Answered by Enqueued: a 250 may be said only then.
 struct Enqueue {
   static constexpr uint16_t kType = 410;
   uint64_t session = 0;
   uint64_t message = 0;  // the id that the sender chose and put in Received: seconds << 32 | random; refused if taken
-  lookup::SessionFacts facts;
+  lookup::SessionFacts facts;  // its account counts for nothing: the ticket says who submits
+  uint64_t ticket_high = 0;    // of auth's Vouch; 0 and 0: mail from the world
+  uint64_t ticket_low = 0;
   Protocol protocol = Protocol::kSmtp;
-  bool eight_bit = false;  // BODY=8BITMIME
-  std::vector<std::string> recipients;  // each accepted by CheckRcpt
+  MailOptions options;
+  std::vector<Recipient> recipients;  // each accepted by CheckRcpt
   uint64_t size = 0;  // bytes of content
   Fd content;  // a sealed memory file, at most kSmallMessage; absent: the spool file of NeedSpoolFile
   template <class C, class M>
@@ -66,9 +148,11 @@ struct Enqueue {
     c.num(m.session);
     c.num(m.message);
     c.part(m.facts);
+    c.num(m.ticket_high);
+    c.num(m.ticket_low);
     c.choice(m.protocol, Protocol::kInternal);
-    c.flag(m.eight_bit);
-    c.texts(m.recipients, kMaxRecipients, kMaxAddress);
+    c.part(m.options);
+    c.list(m.recipients, kMaxRecipients);
     c.num(m.size);
     c.fd(m.content);
   }
@@ -137,6 +221,7 @@ struct Delivery {
   std::string account;  // local
   std::string detail;  // subaddress; may be empty
   std::string address;  // Delivered-To, or the relay's target
+  std::string action;   // relay: the action of the rule, which says by which way
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.recipient);
@@ -144,6 +229,7 @@ struct Delivery {
     c.text(m.account, kMaxAccount);
     c.text(m.detail, kMaxLocalPart);
     c.text(m.address, kMaxAddress);
+    c.text(m.action, kMaxTag);
   }
 };
 

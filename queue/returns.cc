@@ -52,6 +52,7 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
     e.id.number = ++number;
     e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
     e.account = d.relay ? std::string() : d.account;
+    e.action = d.relay ? d.action : std::string();
     e.detail = d.detail;
     if (!d.address.empty()) e.recipient = d.address;
   }
@@ -140,6 +141,7 @@ void Queue::take_return(Return back, const Routed& routed) {
   e.kind = to == nullptr || to->relay ? Kind::kRelay : Kind::kLocal;
   e.original = e.recipient = back.message.sender;
   if (e.kind == Kind::kLocal) e.account = to->account, e.detail = to->detail;
+  if (e.kind == Kind::kRelay && to != nullptr) e.action = to->action;
   e.next_try = facts.now;
   e.expiry = facts.now + (config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime);
   change.removed = back.ids;

@@ -106,7 +106,7 @@ void Session::cmd_mail(const smtp::Command& c) {
   transaction_ = std::make_unique<Transaction>();
   transaction_->message = server_.new_message_id();
   transaction_->sender = args->path.is_null ? "" : args->path.mailbox.text();
-  transaction_->eight_bit = args->body == smtp::Body::eight_bit;
+  if (args->body == smtp::Body::eight_bit) transaction_->options.body = queue::Body::k8bit;
   reply(250, "2.1.0", "Sender ok");
 }
 
@@ -121,12 +121,12 @@ void Session::cmd_rcpt(const smtp::Command& c) {
   }
   PendingRcpt pending;
   pending.query = next_query_++;
-  pending.address = args->path.mailbox.text();
+  pending.recipient.address = args->path.mailbox.text();
   lookup::CheckRcpt m;
   m.session = id_;
   m.query = pending.query;
   m.facts = facts();
-  m.recipient = pending.address;
+  m.recipient = pending.recipient.address;
   verdicts_.push_back(std::move(pending));
   if (!server_.ask_lookup(m)) on_lookup_down();
 }

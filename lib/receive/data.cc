@@ -31,7 +31,7 @@ std::string Session::received_field() const {
   std::string out = "Received: from " + helo_ + " (" + peer_.literal + ")\r\n\tby " + server_.config().hostname + " with " + with;
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
   out += "\r\n\tid " + hex64(transaction_->message);
-  if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0] + ">";
+  if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0].address + ">";
   return out + ";\r\n\t" + rfc5322::format_date(now_unix()) + "\r\n";
 }
 
@@ -123,7 +123,7 @@ void Session::submit() {
   m.protocol = is_lmtp() ? queue::Protocol::kLmtp : !extended_ ? queue::Protocol::kSmtp
                : tls_    ? queue::Protocol::kEsmtps
                          : queue::Protocol::kEsmtp;
-  m.eight_bit = t.eight_bit;
+  m.options = t.options;
   m.recipients = t.recipients;
   if (t.trouble == 0) {
     if (t.content.in_file()) {
@@ -162,7 +162,7 @@ void Session::answer_data(int code, std::string_view enhanced, std::string_view 
   }
   const size_t replies = is_lmtp() ? done->recipients.size() : 1;
   for (size_t i = 0; i < replies; i++) {
-    reply(code, enhanced, is_lmtp() ? "<" + done->recipients[i] + "> " + std::string(text) : std::string(text));
+    reply(code, enhanced, is_lmtp() ? "<" + done->recipients[i].address + "> " + std::string(text) : std::string(text));
   }
 }
 

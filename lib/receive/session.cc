@@ -162,7 +162,7 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
     } else {
       p.reply = smtp::format_reply(m.code, m.enhanced, m.text);
       p.is_error = m.code >= 500 && !is_lmtp();  // an MTA that we trust may have many for users that are gone
-      log::info("rcpt-refused").kv("session", hex64(id_)).kv("to", p.address).kv("code", m.code).kv("text", m.text);
+      log::info("rcpt-refused").kv("session", hex64(id_)).kv("to", p.recipient.address).kv("code", m.code).kv("text", m.text);
     }
     flush_verdicts();
     return work();
@@ -173,7 +173,7 @@ void Session::flush_verdicts() {
   while (!verdicts_.empty() && !verdicts_.front().reply.empty()) {
     PendingRcpt p = std::move(verdicts_.front());
     verdicts_.pop_front();
-    if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.address));
+    if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.recipient));
     if (p.is_error) errors_++;
     stream_->write(p.reply);
   }

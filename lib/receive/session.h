@@ -29,8 +29,8 @@ class Server;
 struct Transaction {
   uint64_t message = 0;                  // id: seconds << 32 | random
   std::string sender;                    // without brackets; empty: <>
-  bool eight_bit = false;
-  std::vector<std::string> recipients;   // accepted
+  queue::MailOptions options;
+  std::vector<queue::Recipient> recipients;  // accepted
   Content content;
   std::optional<DataReader> reader;      // from 354 on
   bool spool_asked = false;
@@ -73,7 +73,7 @@ class Session {
   enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls };
   struct PendingRcpt {
     uint32_t query = 0;
-    std::string address;
+    queue::Recipient recipient;
     std::string reply;  // empty: no verdict yet
     bool accepted = false;
     bool is_error = false;  // counts towards kMaxErrors

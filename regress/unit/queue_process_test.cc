@@ -115,7 +115,7 @@ queue::Enqueue make_enqueue(const std::string& body) {
   e.session = 5;
   e.message = kId;
   e.facts.sender = "bob@example.net";
-  e.recipients = {"alice@mk.test"};
+  e.recipients.push_back({"alice@mk.test", {}});
   e.size = body.size();
   e.content = queue::make_memory_file(body).value_or(Fd());
   return e;

@@ -61,8 +61,8 @@ static void a_message_is_kept_before_it_is_acknowledged(void**) {
   h.say(c, "Subject: x\r\n\r\n..dot\r\n.\r\n");
   h.expect_silence(c);
   const auto m = h.submitted();
-  assert_text(m.recipients.at(0), "alice@mk.test");
-  assert_true(m.eight_bit);
+  assert_text(m.recipients.at(0).address, "alice@mk.test");
+  assert_true(m.options.body == queue::Body::k8bit);
   assert_true(m.protocol == queue::Protocol::kEsmtp);
   const std::string content = read_all(m.content.get());
   assert_int_equal(m.size, content.size());
@@ -116,8 +116,8 @@ static void replies_keep_the_order_of_commands(void**) {
   h.say(c, "x\r\n.\r\n");
   const auto m = h.submitted();
   assert_int_equal(m.recipients.size(), 2);
-  assert_text(m.recipients[0], "one@mk.test");
-  assert_text(m.recipients[1], "four@mk.test");
+  assert_text(m.recipients[0].address, "one@mk.test");
+  assert_text(m.recipients[1].address, "four@mk.test");
   assert_true(read_all(m.content.get()).find(" for <") == std::string::npos);  // RFC 5321 7.2: not with several
 }
 

@@ -194,7 +194,7 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
   if (action == nullptr) return reply(550, "5.7.1", "relaying denied: not a recipient of this server");
   if (action->kind == conf::ActionKind::deliver) return deliver(rules, *action, to);
   Verdict out = reply(250, "2.1.5", "recipient ok");
-  out.destinations.push_back({"", "", to.text()});
+  out.destinations.push_back({"", "", to.text(), action->name});
   return out;
 }
 

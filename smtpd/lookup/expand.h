@@ -30,6 +30,7 @@ struct Destination {
   std::string account;
   std::string detail;
   std::string address;  // Delivered-To, or the relay's target
+  std::string action = {};  // relay: by which way
   bool is_relay() const { return account.empty(); }
   bool operator==(const Destination&) const = default;
 };

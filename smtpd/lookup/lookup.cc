@@ -149,7 +149,7 @@ void Lookup::on_route(PeerId from, Route&& m) {
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
     Verdict verdict = ask(facts, m.recipients[i]);
     std::vector<queue::Delivery> deliveries;
-    for (auto& d : verdict.destinations) deliveries.push_back({i, d.is_relay(), d.account, d.detail, d.address});
+    for (auto& d : verdict.destinations) deliveries.push_back({i, d.is_relay(), d.account, d.detail, d.address, d.action});
     bytes += weight(deliveries);
     if (verdict.accepted() && (answer.deliveries.size() + deliveries.size() > kMaxRouted || bytes > kMaxRoutedBytes)) {
       bytes -= weight(deliveries);

@@ -176,4 +176,90 @@ struct RcptVerdict {
   }
 };
 
+// --- where another host is (RFC 5321 5.1) -----------------------------------------------------------
+
+constexpr size_t kMaxHops = 32;       // MX hosts that are tried
+constexpr size_t kMaxHopAddresses = 16;  // of one host
+constexpr size_t kMaxTlsa = 32;       // records of one host and port
+
+// From relay: the hosts that take mail for a domain, or with `is_host` the addresses of a host. Answered by Hops.
+struct FindHops {
+  static constexpr uint16_t kType = 312;
+  uint64_t query = 0;
+  std::string name;      // a domain or host name in A-labels; never an address literal
+  bool is_host = false;  // no MX lookup
+  uint16_t port = 25;    // for TLSA
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.text(m.name, kMaxDomain);
+    c.flag(m.is_host);
+    c.num(m.port);
+  }
+};
+
+// RFC 6698 2.1.
+struct Tlsa {
+  uint8_t usage = 0;
+  uint8_t selector = 0;
+  uint8_t matching = 0;
+  std::string data;  // binary
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.usage);
+    c.num(m.selector);
+    c.num(m.matching);
+    c.text(m.data, 1024);
+  }
+};
+
+enum class TlsaState : uint8_t { kNone, kSecure, kFailed };  // no usable records; validated; could not be had: do not go there now
+
+struct Hop {
+  std::string name;
+  uint32_t preference = 0;
+  std::vector<std::string> addresses;  // numeric, in the order to try
+  bool secure = false;                 // name and addresses by DNSSEC
+  TlsaState tlsa_state = TlsaState::kNone;
+  std::vector<Tlsa> tlsa;
+  std::string problem;  // why it has no addresses, or no TLSA; for people
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.name, kMaxDomain);
+    c.num(m.preference);
+    c.texts(m.addresses, kMaxHopAddresses, 64);
+    c.flag(m.secure);
+    c.choice(m.tlsa_state, TlsaState::kFailed);
+    c.list(m.tlsa, kMaxTlsa);
+    c.text(m.problem, kMaxReplyText);
+  }
+};
+
+enum class HopsState : uint8_t {
+  kFound,
+  kTemporary,  // SERVFAIL, time-out, bogus signatures: never taken for "no such domain"
+  kNoDomain,   // NXDOMAIN, or neither MX nor address: 5.1.2
+  kNullMx,     // RFC 7505: 5.1.10
+};
+
+// To relay.
+struct Hops {
+  static constexpr uint16_t kType = 322;
+  uint64_t query = 0;
+  HopsState state = HopsState::kFound;
+  bool secure = false;       // the MX records by DNSSEC
+  bool implicit_mx = false;  // no MX: the domain's own addresses
+  std::vector<Hop> hops;     // by preference, equal ones shuffled; when kFound at least one has an address
+  std::string text;          // for people, when not kFound
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.choice(m.state, HopsState::kNullMx);
+    c.flag(m.secure);
+    c.flag(m.implicit_mx);
+    c.list(m.hops, kMaxHops);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
 }  // namespace mailkeep::lookup
