@@ -71,7 +71,9 @@ void Stream::schedule() {
   loop_.defer([this, alive = alive_] {
     if (!*alive) return;
     scheduled_ = false;
-    flush();
+    const bool was_too_much = congested();
+    const auto callbacks = callbacks_;
+    if (flush() && was_too_much && unsent() == 0 && callbacks->drained) callbacks->drained();
   });
 }
 

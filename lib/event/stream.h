@@ -17,7 +17,7 @@ class Stream {
   struct Callbacks {
     // New bytes are in input(). Take them with consume().
     std::function<void()> readable;
-    // Output fell to nothing after a write had not gone out at once.
+    // Output fell to nothing after a write had not gone out at once, or after congested().
     std::function<void()> drained;
     // The peer ended or the connection failed (errno, 0 for an orderly end). Called once; then destroy it.
     std::function<void(int error)> closed;

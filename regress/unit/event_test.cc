@@ -59,6 +59,26 @@ static void stream_carries_much(void**) {
   assert_int_equal(got, 3000000);
 }
 
+// Also when the socket takes at once what had been too much: whoever stopped at congested() must be called.
+static void drained_is_told_after_congestion(void**) {
+  Loop loop;
+  int pair[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  const int size = 400000;
+  assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  const Fd reader(pair[1]);
+  int drained = 0;
+  event::Stream writer(loop, Fd(pair[0]), 4096, {.readable = {}, .drained = [&] { drained++; }, .closed = {}});
+  writer.write("little");
+  loop.turn(false);
+  assert_int_equal(drained, 0);
+  writer.write(std::string(event::Stream::kHighWater, 'x'));
+  assert_true(writer.congested());
+  loop.turn(false);
+  assert_int_equal(writer.unsent(), 0);
+  assert_int_equal(drained, 1);
+}
+
 static void closed_is_told_once(void**) {
   Loop loop;
   int pair[2];
@@ -79,6 +99,6 @@ static void closed_is_told_once(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(stages_run_in_order), unit_test(timer_fires_once), unit_test(stream_carries_much),
-                              unit_test(closed_is_told_once)};
+                              unit_test(drained_is_told_after_congestion), unit_test(closed_is_told_once)};
   return run_unit_tests(tests);
 }
