@@ -18,3 +18,8 @@ check-build:
 
 demo: all
 	@bash regress/tools/demo $(B)
+
+# Mailkeep beside Debian's Postfix; make bench BENCH_ARGS='--rounds 5 --only rate'
+.PHONY: bench
+bench: all
+	regress/bench/run $(BENCH_ARGS)

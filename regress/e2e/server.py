@@ -33,8 +33,8 @@ def uid_of(role):
     return FIRST_UID + list(ROLES.values()).index(role)
 
 
-def enter_namespace():
-    """Starts this script again where the users exist and /tmp may be left dirty."""
+def enter_namespace(more_users=()):
+    """Starts this script again where the users exist and /tmp may be left dirty. `more_users`: (name, uid, home) …"""
     if os.environ.get("MAILKEEP_E2E") == "1":
         return
     if os.geteuid() != 0:
@@ -47,6 +47,8 @@ def enter_namespace():
         for number, user in enumerate(ROLES):
             n = FIRST_UID + number
             text += f"{user}:x:{n}:{n}::/nonexistent:/usr/sbin/nologin\n" if name == "passwd" else f"{user}:x:{n}:\n"
+        for user, n, home in more_users:
+            text += f"{user}:x:{n}:{n}::{home}:/usr/sbin/nologin\n" if name == "passwd" else f"{user}:x:{n}:\n"
         if name == "group":
             text += f"mailkeep-mail:x:{FIRST_UID + 50}:\n"
         with open(f"{directory}/{name}", "w") as f:

@@ -1,0 +1,6 @@
+# The bench's own programs; regress/bench/run drives them. Not installed.
+progs += bench_load bench_watch
+bench_load_OUT := regress/bench
+bench_load_SRC := regress/bench/load.cc
+bench_watch_OUT := regress/bench
+bench_watch_SRC := regress/bench/watch.cc

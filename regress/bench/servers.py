@@ -1,0 +1,331 @@
+"""The two servers that the bench compares, each in a control group of its own.
+
+Mailkeep: the installed tree under its own users, as regress/e2e/server.py starts it. Postfix: Debian's package, unpacked into
+the build folder and not installed; local(8) delivers to ~/Maildir/ of system users that exist in this mount namespace alone.
+Both keep their queue and mailboxes below the build folder, on the same disk. Postfix's logging goes to syslog(3), where
+nobody listens in this namespace: that is the cheapest for it. Mailkeep's log goes to a file.
+"""
+import contextlib
+import glob
+import imaplib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import measure  # noqa: E402
+import server  # noqa: E402
+
+WORK = f"{server.BUILD}/bench"
+ACCOUNTS = 1000
+FIRST_UID = 310_000
+DOMAIN = "mk.test"
+MESSAGE_SIZE = 60 * 1024 * 1024
+
+
+def account(number):
+    return f"a{number:03d}"
+
+
+def extra_users():
+    """passwd and group lines: what Postfix needs, and the accounts, the busiest first as they are looked up from the top."""
+    users = [(account(n), FIRST_UID + n, f"{WORK}/home/{account(n)}") for n in range(ACCOUNTS)]
+    users[4:4] = [("postfix", FIRST_UID - 1, "/nonexistent"), ("postdrop", FIRST_UID - 2, "/nonexistent")]
+    return users
+
+
+class Watch:
+    """A bench_watch that runs beside the load."""
+
+    def __init__(self, *arguments):
+        self.child = subprocess.Popen([f"{server.BUILD}/regress/bench/bench_watch", *map(str, arguments)], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
+        if self.child.stdout.readline() != "ready\n":
+            raise AssertionError("bench_watch did not start")
+
+    def count(self):
+        self.child.stdin.write("count\n")
+        self.child.stdin.flush()
+        return int(self.child.stdout.readline())
+
+    def end(self):
+        """[(what, nanoseconds)]"""
+        self.child.stdin.close()
+        lines = self.child.stdout.read().splitlines()
+        assert self.child.wait() == 0, "bench_watch failed"
+        return [(what, int(when)) for what, when in (line.rsplit(" ", 1) for line in lines)]
+
+
+class Mailkeep(server.Server):
+    name = "Mailkeep"
+
+    def __init__(self):
+        shutil.rmtree(f"{WORK}/mailkeep", ignore_errors=True)
+        super().__init__(accounts=[account(n) for n in range(ACCOUNTS)], state=f"{WORK}/mailkeep",
+                         options=f"message-size {MESSAGE_SIZE}")
+        self.group = measure.Group("mailkeep")
+        self.expected = {}  # account: messages
+        self.port = self.smtp
+
+    def start(self, patience=30):
+        with open(self.log_path, "ab") as log:
+            at = log.tell()
+            self.child = self.group.popen([f"{server.PREFIX}/sbin/mailkeepd", "-d", "-f", self.conf], stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log, cwd="/")
+        self.wait_log("event=ready", patience, at)
+        return self
+
+    def restart(self):
+        self.stop(patience=20)
+        self.start()
+
+    def settle(self):
+        """Until nothing that a load has put off is left."""
+        server.wait_until(lambda: self.status()["queue"] == 0, 30)
+        time.sleep(1)
+
+    def end(self):
+        if self.child and self.child.poll() is None:
+            self.stop(patience=20)
+        self.kill_all()
+        self.group.remove()
+        self.remove()
+
+    # What the bench asks: begin() before a load, arrived() until it is all of it, then check().
+    def begin(self):
+        self.at = self.log_size()
+        self.seen = 0
+        self.rest = ""
+
+    def arrived(self):
+        """Messages that are in their mailboxes since begin(), by the log; check() asks the mailboxes."""
+        with open(self.log_path, errors="replace") as f:
+            f.seek(self.at)
+            text = f.read()
+            self.at = f.tell()
+        lines = (self.rest + text).split("\n")
+        self.rest = lines.pop()
+        self.seen += sum(1 for line in lines if "event=deliver " in line and "result=stored" in line)
+        return self.seen
+
+    def held(self, accounts):
+        """{account: messages in its INBOX}, asked by IMAP."""
+        out = {}
+        for name in accounts:
+            client = imaplib.IMAP4("127.0.0.1", self.imap, timeout=30)
+            client.login(name, f"secret-{name}")
+            out[name] = int(client.select("INBOX", readonly=True)[1][0])
+            client.logout()
+        return out
+
+    def watch(self, accounts):
+        return Watch("imap", self.imap, *accounts)
+
+    def appeared(self, events, before):
+        """{X-Bench number: nanoseconds} of bench_watch's events; `before`: held() at the start."""
+        out = {}
+        reached = dict(before)
+        when = {}
+        for what, at in events:
+            name, number = what.split(" ")
+            for n in range(reached[name] + 1, int(number) + 1):
+                when[(name, n)] = at
+            reached[name] = int(number)
+        for name, first in before.items():
+            client = imaplib.IMAP4("127.0.0.1", self.imap, timeout=60)
+            client.login(name, f"secret-{name}")
+            client.select("INBOX", readonly=True)
+            if reached[name] > first:
+                for part in client.fetch(f"{first + 1}:*", "(BODY.PEEK[HEADER.FIELDS (X-Bench)])")[1]:
+                    if isinstance(part, tuple):
+                        n, mark = int(part[0].split()[0]), int(part[1].split(b":")[1])
+                        out[mark] = when[(name, n)]
+            client.logout()
+        return out
+
+    def queue_pid(self):
+        return next((pid for pid, name in self.processes().items() if name == "queue"), None)
+
+    def trouble(self):
+        return [line for line in self.log().splitlines() if " level=error" in line or " level=warn" in line]
+
+
+class Postfix:
+    name = "Postfix"
+    PACKAGE = f"{WORK}/package"
+
+    def __init__(self):
+        unpack()
+        self.directory = f"{WORK}/postfix"
+        shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(f"{WORK}/home", ignore_errors=True)
+        self.port = server.free_port()
+        self.group = measure.Group("postfix")
+        self.expected = {}
+        self.queue = f"{self.directory}/queue"
+        self.conf = f"{self.directory}/conf"
+        self.make_directories()
+        self.make_configuration()
+        self.child = self.watching = None
+
+    def make_directories(self):
+        owner, drop = pwd.getpwnam("postfix"), pwd.getpwnam("postdrop")
+        os.makedirs(self.queue, 0o755)
+        os.makedirs(self.conf, 0o755)
+        os.chmod(WORK, 0o755)
+        for name, mode, uid, gid in (
+                *((n, 0o700, owner.pw_uid, 0) for n in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+                                                        "incoming", "private", "saved", "trace")),
+                ("maildrop", 0o730, owner.pw_uid, drop.pw_gid), ("public", 0o710, owner.pw_uid, drop.pw_gid), ("pid", 0o755, 0, 0),
+                ("../data", 0o700, owner.pw_uid, owner.pw_gid)):
+            path = os.path.normpath(f"{self.queue}/{name}")
+            os.mkdir(path)
+            os.chown(path, uid, gid)
+            os.chmod(path, mode)
+        for n in range(ACCOUNTS):
+            home = f"{WORK}/home/{account(n)}"
+            os.makedirs(home, 0o700)
+            for box in ("", "/Maildir", "/Maildir/new", "/Maildir/tmp", "/Maildir/cur"):
+                os.makedirs(home + box, 0o700, exist_ok=True)
+                os.chown(home + box, FIRST_UID + n, FIRST_UID + n)
+        os.chmod(f"{WORK}/home", 0o755)
+
+    def make_configuration(self):
+        package = self.PACKAGE
+        main = f"""compatibility_level = 3.6
+biff = no
+append_dot_mydomain = no
+readme_directory = no
+queue_directory = {self.queue}
+data_directory = {self.directory}/data
+config_directory = {self.conf}
+command_directory = {package}/usr/sbin
+daemon_directory = {package}/usr/lib/postfix/sbin
+shlib_directory = {package}/usr/lib/postfix
+meta_directory = {package}/etc/postfix
+import_environment = LD_LIBRARY_PATH={package}/usr/lib/postfix MAIL_CONFIG TZ LANG=C
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.{DOMAIN}
+mydomain = {DOMAIN}
+mydestination = {DOMAIN}, localhost
+mynetworks = 127.0.0.0/8
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+alias_maps = hash:{self.conf}/aliases
+alias_database = hash:{self.conf}/aliases
+home_mailbox = Maildir/
+mailbox_size_limit = 0
+message_size_limit = {MESSAGE_SIZE}
+recipient_delimiter = +
+smtpd_banner = $myhostname ESMTP
+"""
+        with open(f"{self.conf}/main.cf", "w") as f:
+            f.write(main)
+        with open(f"{self.conf}/aliases", "w") as f:
+            f.write(f"postmaster: {account(0)}\nteam: {account(0)}, {account(1)}\n")
+        with open(f"{package}/usr/share/postfix/master.cf.dist") as f, open(f"{self.conf}/master.cf", "w") as out:
+            for line in f:
+                fields = line.split()
+                if line[:1] not in "# \t" and len(fields) >= 8:
+                    if fields[1] == "inet":
+                        fields[0] = f"127.0.0.1:{self.port}"
+                    fields[4] = "n"  # no chroot: it has no copy of the system's files
+                    line = " ".join(fields) + "\n"
+                out.write(line)
+        subprocess.run([f"{package}/usr/sbin/postalias", "-c", self.conf, f"hash:{self.conf}/aliases"], env=self.environment(),
+                       check=True)
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": f"{self.PACKAGE}/usr/lib/postfix", "MAIL_CONFIG": self.conf, "LANG": "C"}
+
+    def start(self):
+        self.child = self.group.popen([f"{self.PACKAGE}/usr/lib/postfix/sbin/master", "-c", self.conf, "-d"], env=self.environment(),
+                                      cwd=self.queue, stdin=subprocess.DEVNULL)
+        server.wait_until(lambda: os.path.exists(f"{self.queue}/pid/master.pid"), 10)
+        self.answers()
+        return self
+
+    def answers(self):
+        def look():
+            if self.child.poll() is not None:
+                raise AssertionError(f"Postfix's master ended with {self.child.returncode}")
+            with contextlib.suppress(OSError, AssertionError):
+                server.Smtp(self.port).close()
+                return True
+            return False
+        assert server.wait_until(look, 20), "Postfix does not answer"
+
+    def restart(self):
+        pass  # nothing of it belongs to an account
+
+    def settle(self):
+        server.wait_until(lambda: not any(files for d in ("incoming", "active", "maildrop")
+                                          for _, _, files in os.walk(f"{self.queue}/{d}")), 30)
+        time.sleep(1)
+
+    def end(self):
+        if self.watching:
+            self.watching.end()
+        if self.child and self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            self.child.wait(20)
+        server.wait_until(lambda: not self.group.pids(), 5)
+        for pid in self.group.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.group.remove()
+
+    def begin(self):
+        if self.watching:
+            self.watching.end()
+        self.watching = self.watch(map(account, range(ACCOUNTS)))
+
+    def arrived(self):
+        """Messages that are in their mailboxes since begin()."""
+        return self.watching.count()
+
+    def held(self, accounts):
+        return {name: len(os.listdir(f"{WORK}/home/{name}/Maildir/new")) for name in accounts}
+
+    def watch(self, accounts):
+        return Watch("maildir", *(f"{WORK}/home/{name}/Maildir" for name in accounts))
+
+    def appeared(self, events, _before):
+        out = {}
+        for path, at in events:
+            with open(path, "rb") as f:
+                for line in f:
+                    if line.startswith(b"X-Bench:"):
+                        out[int(line.split(b":")[1])] = at
+                        break
+        return out
+
+    def queue_pid(self):
+        return None
+
+    def trouble(self):
+        return [f"in the queue: {p}" for n in ("deferred", "corrupt") for p in glob.glob(f"{self.queue}/{n}/**/*", recursive=True)
+                if os.path.isfile(p)]
+
+
+def unpack():
+    """Debian's package, by apt-get download and dpkg -x, once."""
+    if os.path.exists(f"{Postfix.PACKAGE}/usr/lib/postfix/sbin/master"):
+        return
+    os.makedirs(f"{WORK}/download", exist_ok=True)
+    done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", "postfix"], cwd=f"{WORK}/download",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    found = glob.glob(f"{WORK}/download/postfix_*.deb")
+    if not found:
+        sys.exit(f"bench: apt-get download postfix: {done.stdout.strip()}\nor run it with --only-mailkeep")
+    subprocess.run(["dpkg", "-x", found[0], Postfix.PACKAGE], check=True)
+    libraries = subprocess.run(["ldd", f"{Postfix.PACKAGE}/usr/lib/postfix/sbin/smtpd"], stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "LD_LIBRARY_PATH": f"{Postfix.PACKAGE}/usr/lib/postfix"}).stdout
+    missing = [line.split()[0] for line in libraries.splitlines() if "not found" in line]
+    if missing:
+        sys.exit(f"bench: Postfix needs {', '.join(missing)}, which is not installed here")
