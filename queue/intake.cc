@@ -38,7 +38,10 @@ void Queue::drop_file_of(PeerId peer, uint64_t message) {
 
 void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text) {
   ++counters_.refused;
-  log::info("refused").kv("session", hex64(incoming.enqueue.session)).kv("msg", hex64(incoming.enqueue.message)).kv("code", code).kv("text", text);
+  auto line = log::info("refused");
+  line.kv("session", hex64(incoming.enqueue.session)).kv("msg", hex64(incoming.enqueue.message));
+  if (!incoming.enqueue.facts.account.empty()) line.kv("account", incoming.enqueue.facts.account);
+  line.kv("code", std::to_string(code)).kv("text", text);
   drop_file_of(incoming.peer, incoming.enqueue.message);
   Enqueued out;
   out.session = incoming.enqueue.session;
@@ -49,9 +52,24 @@ void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& e
   peers_->send(incoming.peer, out);
 }
 
+void Queue::on_vouch(PeerId, Vouch&& vouch) { tickets_.add(vouch, now_unix()); }
+
+// The account that submits, empty for mail from the world: what auth said of the ticket, nothing that the sender of the
+// Enqueue says. None: the ticket is no good.
+std::optional<std::string> Queue::submitter(const Incoming& in) const {
+  const Ticket ticket{in.enqueue.ticket_high, in.enqueue.ticket_low};
+  if (ticket.is_none()) return std::string();
+  std::string account;
+  if (in.peer.role == Role::kSmtpd) account = tickets_.account(in.peer.instance, ticket, now_unix());
+  return account.empty() ? std::nullopt : std::optional(std::move(account));
+}
+
 void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   Incoming in{peer, std::move(enqueue), {}};
   const Enqueue& e = in.enqueue;
+  const auto account = submitter(in);
+  in.enqueue.facts.account = account.value_or("");
+  if (!account) return refuse(in, 451, "4.7.0", "Your login is not known here any more: connect and log in again");
   if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message");
   if (config_.message_size != 0 && e.size > config_.message_size) return refuse(in, 552, "5.3.4", "Message too large");
   if (e.content) {
@@ -64,6 +82,7 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   lookup::Route route;
   route.query = ++last_query_;
   route.facts = e.facts;
+  route.check_sender = !e.facts.account.empty();
   for (const Recipient& r : e.recipients) route.recipients.push_back(r.address);
   if (!peers_->send_role(Role::kLookup, route)) return refuse(in, 451, "4.3.0", "Try again later");
   incoming_.emplace(route.query, std::move(in));
@@ -149,25 +168,28 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content)});
 }
 
-void Queue::answer(PeerId peer, uint64_t session, uint64_t message, const Status& status) {
+void Queue::answer(const Accepted& accepted, const Status& status) {
+  const Message& m = accepted.message;
   Enqueued out;
-  out.session = session;
-  out.message = message;
+  out.session = accepted.session;
+  out.message = m.id;
   if (status) {
     ++counters_.messages;
     out.code = 250;
     out.enhanced = "2.0.0";
-    out.text = "Queued as " + hex64(message);
-    log::info("queued").kv("session", hex64(session)).kv("msg", hex64(message));
+    out.text = "Queued as " + hex64(m.id);
+    auto line = log::info("queued");
+    line.kv("session", hex64(accepted.session)).kv("msg", hex64(m.id));
+    if (!m.account.empty()) line.kv("account", m.account);
   } else {
     ++counters_.refused;
     const bool full = status.error().code == ENOSPC || status.error().code == EDQUOT;
     out.code = full ? 452 : 451;
     out.enhanced = full ? "4.3.1" : "4.3.0";
     out.text = full ? "Insufficient system storage" : "Message could not be kept";
-    log::error("not-queued").kv("session", hex64(session)).kv("msg", hex64(message)).kv("why", status.error().text);
+    log::error("not-queued").kv("session", hex64(accepted.session)).kv("msg", hex64(m.id)).kv("why", status.error().text);
   }
-  peers_->send(peer, out);
+  peers_->send(accepted.peer, out);
 }
 
 }  // namespace mailkeep::queue

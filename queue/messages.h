@@ -49,7 +49,7 @@ struct EnvelopeId {
   }
 };
 
-enum class Protocol : uint8_t { kSmtp, kEsmtp, kEsmtps, kLmtp, kInternal };
+enum class Protocol : uint8_t { kSmtp, kEsmtp, kEsmtps, kEsmtpsa, kLmtp, kInternal };
 
 constexpr size_t kMaxEnvid = 100;  // RFC 3461 4.4, in xtext
 constexpr size_t kMaxOrcpt = 500;  // RFC 3461 4.2, with its type, in xtext

@@ -19,6 +19,7 @@ imsg::Routes<Queue> Queue::routes() {
     r.add<DropSpoolFile>(from, &Queue::on_drop_file);
     r.add<Enqueue>(from, &Queue::on_enqueue);
   }
+  r.add<Vouch>(Role::kAuth, &Queue::on_vouch);
   r.add<Routed>(Role::kLookup, &Queue::on_routed);
   r.add<Stored>(Role::kUser, &Queue::on_stored);
   r.add<Rejected>(Role::kUser, &Queue::on_rejected);
@@ -75,6 +76,7 @@ void Queue::on_peer_down(PeerId peer) {
   if (peer.role == Role::kUser) local_.user_down(peer.instance);
   if (peer.role == Role::kLookup) lookup_gone();
   if (peer.role != Role::kSmtpd && peer.role != Role::kLmtpd) return;
+  if (peer.role == Role::kSmtpd) tickets_.drop(peer.instance);
   std::vector<uint64_t> gone;
   for (const auto& [message, owner] : files_) {
     if (owner == peer) gone.push_back(message);
@@ -108,7 +110,7 @@ void Queue::commit_turn() {
     ++counters_.commits;
     local_.committed(results);
     for (Accepted& a : std::exchange(accepted_, {})) {
-      answer(a.peer, a.session, a.message.id, results[a.place]);
+      answer(a, results[a.place]);
       if (!results[a.place]) {
         if (a.message.in_file) spool_->drop_file(a.message.id);
         continue;
@@ -163,6 +165,7 @@ std::vector<worker::Stat> Queue::stats() {
           {"queue.deferred", local_.deferred()},
           {"queue.bounces", counters_.bounces},
           {"queue.commits", counters_.commits},
+          {"queue.tickets", tickets_.size()},
           {"queue.set-aside", spool_->set_aside()}};
 }
 

@@ -4,8 +4,8 @@
 //   failures ─▶ Route of the sender ─▶ Routed ──────┤  one commit at the end of the turn, then all answers:
 //   durable, put off ───────────────────────────────┘  Enqueued to smtpd and lmtpd, Deliver to user
 //
-// DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth's word in an Enqueue only as far as
-// smtpd may claim it; a memory file only when it is sealed; a `user` process only about its own account's envelopes.
+// DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth about who submits, and smtpd only as
+// far as its tickets go; a memory file only when it is sealed; a `user` process only about its own account's envelopes.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "queue/local.h"
 #include "queue/messages.h"
 #include "queue/spool.h"
+#include "queue/tickets.h"
 
 namespace mailkeep::queue {
 
@@ -65,10 +66,12 @@ class Queue final : public worker::Hooks {
   // intake.cc
   void on_need_file(imsg::PeerId peer, NeedSpoolFile&& need);
   void on_drop_file(imsg::PeerId peer, DropSpoolFile&& drop);
+  void on_vouch(imsg::PeerId peer, Vouch&& vouch);
+  std::optional<std::string> submitter(const Incoming& in) const;
   void on_enqueue(imsg::PeerId peer, Enqueue&& enqueue);
   void on_routed(imsg::PeerId peer, Routed&& routed);
   void take_in(Incoming incoming, const Routed& routed);
-  void answer(imsg::PeerId peer, uint64_t session, uint64_t message, const Status& status);
+  void answer(const Accepted& accepted, const Status& status);
   void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
   std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
@@ -108,6 +111,7 @@ class Queue final : public worker::Hooks {
   std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
   std::unordered_map<uint64_t, Return> failed_;       // by message, of this turn
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
+  Tickets tickets_;
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
   struct Counters {

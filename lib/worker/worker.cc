@@ -112,8 +112,8 @@ void Peers::add(PeerId peer, Fd channel, const std::string& account) {
   if (peer.role != Role::kParent) hooks_.on_peer_up(peer, account);
 }
 
-void Peers::flush_parent() {
-  if (imsg::Channel* c = find({Role::kParent, 0}); c != nullptr) c->flush();
+void Peers::flush(PeerId peer) {
+  if (imsg::Channel* c = find(peer); c != nullptr) c->flush();
 }
 
 void Peers::drop(PeerId peer) { channels_.erase(key(peer)); }

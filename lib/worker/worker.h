@@ -68,8 +68,9 @@ class Peers {
   bool send_parent(const M& message) {
     return send({imsg::Role::kParent, 0}, message);
   }
-  // What was sent to the parent leaves now, not at the end of the turn: before what is sent to others.
-  void flush_parent();
+  // What was sent to that peer leaves now, not at the end of the turn: before what is sent to others.
+  void flush(imsg::PeerId peer);
+  void flush_parent() { flush({imsg::Role::kParent, 0}); }
   // To the first worker of the role, or by `key` to always the same one of several.
   template <class M>
   bool send_role(imsg::Role role, const M& message, uint64_t key = 0) {

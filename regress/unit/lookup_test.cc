@@ -2,54 +2,9 @@
 // SPDX-License-Identifier: ISC
 #include <sys/mman.h>
 
-#include "lib/conf/parse.h"
-#include "smtpd/lookup/build.h"
-#include "smtpd/lookup/expand.h"
-
-#include "regress/unit/unit.h"
-
-using namespace mailkeep;
-using namespace mailkeep::lookup;
+#include "regress/unit/lookup_fixture.h"
 
 namespace {
-
-Result<std::string> no_file(const std::string&) { return Error("no such file"); }
-
-// The rules of a configuration's text, with these accounts and the aliases of "aliases".
-Ruleset make_rules(const std::string& text, const std::string& aliases, const std::vector<std::string>& accounts) {
-  const auto config = conf::parse_text("auth system\ntable aliases file:/a\n" + text, "c", no_file);
-  if (!config) fail_msg("%s", config.error().text.c_str());
-  const auto parsed = conf::parse_aliases(aliases, "a", no_file);
-  if (!parsed) fail_msg("%s", parsed.error().text.c_str());
-  Ruleset out;
-  out.hostname = "mx.mk.test";
-  out.domains = config->domains;
-  out.postmaster = config->options.postmaster;
-  for (const auto& action : config->actions) out.actions.emplace(action.name, action);
-  out.matches = config->matches;
-  for (const auto& table : config->tables) out.tables.emplace(table.name, TableIndex(table.entries));
-  out.aliases.emplace("aliases", *parsed);
-  out.accounts = AccountSet(accounts);
-  return out;
-}
-
-const std::string kRules =
-    "domain mk.test\ndomain other.test\naction in deliver alias <aliases>\naction out relay\n"
-    "match from any for domain mk.test action in\nmatch from any for domain other.test action in\n"
-    "match from auth for any action out\n";
-
-Facts from_world() {
-  Facts f;
-  f.source = conf::parse_address("192.0.2.1");
-  f.sender = smtp::Mailbox{"joe", "far.test"};
-  return f;
-}
-
-smtp::Mailbox mailbox(const std::string& text) {
-  const size_t at = text.rfind('@');
-  if (at == text.npos) return {text, ""};
-  return {text.substr(0, at), text.substr(at + 1)};
-}
 
 // "250 ann+detail<address> >relay@x" or "550 5.1.1"
 std::string show(const Verdict& v) {

@@ -2,10 +2,16 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/imsg/codec.h"
 
 namespace mailkeep::auth {
+
+// How long a login counts for new transactions of its session; the ticket that goes with it lives a little longer, for
+// the transaction that is under way.
+constexpr Seconds kLoginLife{3600};
+constexpr Seconds kTicketLife = kLoginLife + Seconds(900);
 
 struct Config {
   static constexpr uint16_t kType = 600;
@@ -50,7 +56,7 @@ struct Checked {
   bool unavailable = false;  // could not be checked now: not the client's fault
   std::string account;  // canonical
   uint64_t ticket_high = 0;
-  uint64_t ticket_low = 0;  // to present to the parent, once, soon
+  uint64_t ticket_low = 0;  // imapd presents it to the parent, once, soon; smtpd to the queue, with each message
   std::string text;  // reason for the log, never for the client
   template <class C, class M>
   static void fields(C& c, M& m) {

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "lib/base/text.h"
+#include "queue/messages.h"
 #include "smtpd/auth/password.h"
 #include "smtpd/auth/secret.h"
 #include "smtpd/parent/messages.h"
@@ -150,22 +151,44 @@ void Server::finish(uint64_t query, PamVerdict verdict, const std::string& why) 
 void Server::accept(const Pending& p) {
   std::array<uint64_t, 2> ticket{};
   if (getrandom(ticket.data(), sizeof ticket, 0) != static_cast<ssize_t>(sizeof ticket)) fatal("getrandom failed");
-  accepted_++;
-  log::info("auth-ok").kv("session", hex64(p.session)).kv("account", p.account).kv("src", p.source).kv("service", p.service);
   Checked m;
   m.ok = true;
   m.account = p.account;
+  m.ticket_high = ticket[0];
+  m.ticket_low = ticket[1];
+  if (!vouch(p, m)) {
+    log::warn("auth-unavailable").kv("session", hex64(p.session)).kv("account", p.account).kv("src", p.source).kv("service", p.service).kv("text", "the queue is not there");
+    m = {};
+    m.unavailable = true;
+    return answer(p, std::move(m));
+  }
+  accepted_++;
+  log::info("auth-ok").kv("session", hex64(p.session)).kv("account", p.account).kv("src", p.source).kv("service", p.service);
+  answer(p, std::move(m));
+}
+
+// Who is told must know the ticket before it can be presented: its frame leaves now.
+bool Server::vouch(const Pending& p, const Checked& m) {
   if (p.peer.role == Role::kImapd) {
-    // The parent must know the ticket before imapd can present it: its frame leaves now.
     parent::Vouch v;
-    v.ticket_high = m.ticket_high = ticket[0];
-    v.ticket_low = m.ticket_low = ticket[1];
-    v.account = p.account;
+    v.ticket_high = m.ticket_high;
+    v.ticket_low = m.ticket_low;
+    v.account = m.account;
     v.imapd = p.peer.instance;
     worker_.send_parent(v);
     worker_.flush_parent();
+    return true;
   }
-  answer(p, std::move(m));
+  queue::Vouch v;
+  v.ticket_high = m.ticket_high;
+  v.ticket_low = m.ticket_low;
+  v.account = m.account;
+  v.smtpd = p.peer.instance;
+  v.until = now_unix() + kTicketLife.count();
+  const PeerId to{Role::kQueue, 0};
+  if (!worker_.send(to, v)) return false;
+  worker_.flush(to);
+  return true;
 }
 
 void Server::refuse(uint64_t query, Pending& p, const std::string& why) {

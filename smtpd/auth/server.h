@@ -1,6 +1,7 @@
 // The auth process: passwords for imapd and smtpd, checked in forked children against the table or by pam.
 //
 //   imapd ─Check─▶ auth ─ child (crypt) or pam ─▶ ok:     Vouch ─▶ parent, then Checked with its ticket ─▶ imapd
+//   smtpd ─Check─▶ auth ─ the same                        Vouch ─▶ queue, then Checked with its ticket ─▶ smtpd
 //                                               denied: Checked, after kFailureDelay
 //
 // SPDX-License-Identifier: ISC
@@ -57,6 +58,7 @@ class Server : public worker::Hooks {
   void check_system(uint64_t query, std::string password);
   void finish(uint64_t query, PamVerdict verdict, const std::string& why);
   void accept(const Pending& p);
+  bool vouch(const Pending& p, const Checked& m);
   void refuse(uint64_t query, Pending& p, const std::string& why);
   void answer(const Pending& p, Checked m);
 

@@ -19,6 +19,8 @@ class Expansion {
   explicit Expansion(const Ruleset& rules) : rules_(rules) {}
   // Adds all that `mailbox` leads to; false if it leads nowhere.
   bool add(const smtp::Mailbox& mailbox, const std::string& alias_table, int depth, const std::string& detail);
+  // Adds the account that it names; false: none.
+  bool add_named(const smtp::Mailbox& mailbox) { return add_account(cut(mailbox, ""), mailbox); }
 
   std::vector<Destination> found;
   bool looped = false;    // an alias led back to itself
@@ -196,6 +198,17 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
   Verdict out = reply(250, "2.1.5", "recipient ok");
   out.destinations.push_back({"", "", to.text(), action->name});
   return out;
+}
+
+std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const std::string& alias_table) {
+  Expansion expansion(rules);
+  expansion.add(mailbox, alias_table, 0, "");
+  return std::move(expansion.found);
+}
+
+std::string account_named(const Ruleset& rules, const smtp::Mailbox& mailbox) {
+  Expansion expansion(rules);
+  return expansion.add_named(mailbox) ? expansion.found.front().account : "";
 }
 
 }  // namespace mailkeep::lookup

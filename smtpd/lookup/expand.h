@@ -46,4 +46,9 @@ struct Verdict {
 
 Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
 
+// Where mail for an address with a domain goes by that alias table, whatever the rules say; as much as the budget allows.
+std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const std::string& alias_table);
+// The account that the address names, aliases aside; "" for none.
+std::string account_named(const Ruleset& rules, const smtp::Mailbox& mailbox);
+
 }  // namespace mailkeep::lookup

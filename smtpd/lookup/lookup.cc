@@ -10,6 +10,7 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/os/sandbox.h"
+#include "smtpd/lookup/senders.h"
 
 namespace mailkeep::lookup {
 namespace {
@@ -51,6 +52,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<Match>(Role::kParent, &Lookup::on_match);
   r.add<CheckRcpt>(Role::kSmtpd, &Lookup::on_check_rcpt);
   r.add<CheckRcpt>(Role::kLmtpd, &Lookup::on_check_rcpt);
+  r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
   r.add<Route>(Role::kQueue, &Lookup::on_route);
   return r;
 }
@@ -141,13 +143,30 @@ void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
   worker_.send(from, answer);
 }
 
+void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
+  Verdict verdict = {250, "2.1.0", "sender ok", {}};
+  if (!rules_) verdict = {451, "4.3.0", "starting up, try again", {}};
+  for (const auto& address : m.addresses) {
+    if (verdict.accepted()) verdict = check_sender(*rules_, m.account, address);
+  }
+  SenderVerdict answer;
+  answer.session = m.session;
+  answer.query = m.query;
+  answer.code = static_cast<uint16_t>(verdict.code);
+  answer.enhanced = verdict.enhanced;
+  answer.text = verdict.text;
+  worker_.send(from, answer);
+}
+
 void Lookup::on_route(PeerId from, Route&& m) {
   const Facts facts = to_facts(m.facts);
+  const bool is_submission = rules_ && m.check_sender;
+  const Verdict sender = is_submission ? check_sender(*rules_, m.facts.account, m.facts.sender) : Verdict{250, "", "", {}};
   queue::Routed answer;
   answer.query = m.query;
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
-    Verdict verdict = ask(facts, m.recipients[i]);
+    Verdict verdict = sender.accepted() ? ask(facts, m.recipients[i]) : sender;
     std::vector<queue::Delivery> deliveries;
     for (auto& d : verdict.destinations) deliveries.push_back({i, d.is_relay(), d.account, d.detail, d.address, d.action});
     bytes += weight(deliveries);

@@ -33,6 +33,7 @@ class Lookup : public worker::Hooks {
   void on_action(imsg::PeerId from, Action&& m);
   void on_match(imsg::PeerId from, Match&& m);
   void on_check_rcpt(imsg::PeerId from, CheckRcpt&& m);
+  void on_check_sender(imsg::PeerId from, CheckSender&& m);
   void on_route(imsg::PeerId from, Route&& m);
 
   Status enter_sandbox();

@@ -149,12 +149,51 @@ struct Route {
   static constexpr uint16_t kType = 311;
   uint64_t query = 0;
   SessionFacts facts;
+  bool check_sender = false;  // facts.sender must be one of facts.account's addresses, else every recipient fails
   std::vector<std::string> recipients;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
     c.part(m.facts);
+    c.flag(m.check_sender);
     c.texts(m.recipients, kMaxRecipients, kMaxAddress);
+  }
+};
+
+constexpr size_t kMaxSenders = 100;  // addresses in the From and Sender fields of a submission
+
+// From smtpd: may that account write these addresses as the sender? Answered with SenderVerdict. This is for the client's
+// sake: what counts is the queue's Route.
+struct CheckSender {
+  static constexpr uint16_t kType = 313;
+  uint64_t session = 0;
+  uint32_t query = 0;  // echoed in the answer
+  std::string account;
+  std::vector<std::string> addresses;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.text(m.account, kMaxAccount);
+    c.texts(m.addresses, kMaxSenders, kMaxAddress);
+  }
+};
+
+// Answer to CheckSender, received by smtpd.
+struct SenderVerdict {
+  static constexpr uint16_t kType = 323;
+  uint64_t session = 0;
+  uint32_t query = 0;
+  uint16_t code = 0;  // 250, 550 or 451
+  std::string enhanced;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.num(m.code);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
   }
 };
 

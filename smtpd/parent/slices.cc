@@ -259,6 +259,7 @@ bool are_peers(Role a, Role b) {
   if (is(Role::kLookup, Role::kSmtpd) || is(Role::kLookup, Role::kLmtpd) || is(Role::kLookup, Role::kQueue)) return true;
   if (is(Role::kQueue, Role::kSmtpd) || is(Role::kQueue, Role::kLmtpd)) return true;
   if (is(Role::kAuth, Role::kImapd) || is(Role::kAuth, Role::kPam)) return true;
+  if (is(Role::kAuth, Role::kSmtpd) || is(Role::kAuth, Role::kQueue)) return true;
   if (a == Role::kControl || b == Role::kControl) {
     const Role other = a == Role::kControl ? b : a;
     return other != Role::kControl && other != Role::kUser && other != Role::kPam && other != Role::kParent;

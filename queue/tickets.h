@@ -1,0 +1,55 @@
+// The tickets of submissions: what auth has vouched for, by smtpd instance. A ticket is good for the instance that auth
+// named, until its time is over or that instance ends. Process: queue. Trusts auth; nothing of what smtpd presents.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "queue/messages.h"
+
+namespace mailkeep::queue {
+
+// Of one smtpd instance, which has fewer sessions than that; one more puts out the oldest.
+constexpr size_t kMaxTickets = 65'536;
+
+struct Ticket {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  bool is_none() const { return high == 0 && low == 0; }
+  bool operator==(const Ticket&) const = default;
+};
+
+class Tickets {
+ public:
+  explicit Tickets(size_t max_each = kMaxTickets) : max_each_(max_each) {}
+  void add(const Vouch& vouch, int64_t now);
+  // The account that this instance may submit as with that ticket; empty: none.
+  std::string account(uint32_t smtpd, const Ticket& ticket, int64_t now) const;
+  // The instance is gone.
+  void drop(uint32_t smtpd) { instances_.erase(smtpd); }
+  size_t size() const;
+
+ private:
+  struct Hash {
+    size_t operator()(const Ticket& t) const { return t.high ^ t.low; }  // random as they are
+  };
+  struct Entry {
+    std::string account;
+    int64_t until = 0;
+  };
+  struct Instance {
+    std::unordered_map<Ticket, Entry, Hash> entries;
+    std::deque<Ticket> order;  // as they came, which is the order of their ends
+  };
+  void shrink(Instance& instance, int64_t now) const;
+
+  size_t max_each_;
+  std::map<uint32_t, Instance> instances_;
+};
+
+}  // namespace mailkeep::queue
