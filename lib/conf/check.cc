@@ -9,8 +9,6 @@ namespace mailkeep::conf {
 namespace {
 
 constexpr Protocol kNotSpoken[] = {
-    Protocol::submission,
-    Protocol::submissions,
     Protocol::sieve,
 };
 

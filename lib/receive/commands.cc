@@ -20,6 +20,7 @@ lookup::SessionFacts Session::facts() const {
   f.helo = helo_;
   f.tag = tag_;
   f.tls = tls_.has_value();
+  if (login_) f.account = login_->account;
   if (transaction_) f.sender = transaction_->sender;
   return f;
 }
@@ -39,8 +40,8 @@ void Session::run(const smtp::Command& c) {
     case Verb::help: return cmd_help(c);
     case Verb::starttls: return cmd_starttls(c);
     case Verb::quit: reply(221, "2.0.0", server_.config().hostname + " Bye"); return end();
+    case Verb::auth: return cmd_auth(c);
     case Verb::bdat:
-    case Verb::auth:
     case Verb::expn:
     case Verb::etrn:
     case Verb::xclient: return bad(502, "5.5.1", "Command not offered here");
@@ -60,6 +61,7 @@ bool Session::may_start(Verb verb) {
     bad(503, "5.5.1", is_lmtp() ? "Say LHLO first" : "Say EHLO or HELO first");
     return false;
   }
+  if (is_submission() && !may_submit(verb)) return false;
   if ((verb == Verb::rcpt || verb == Verb::data) && !transaction_) {
     bad(503, "5.5.1", "Say MAIL first");
     return false;
@@ -83,6 +85,7 @@ void Session::cmd_ehlo(const smtp::Command& c) {
   std::vector<std::string> lines = {server_.config().hostname, "PIPELINING",
                                     "SIZE " + std::to_string(server_.config().message_size), "8BITMIME"};
   if (offers_tls()) lines.emplace_back("STARTTLS");
+  if (is_submission() && tls_ && !login_) lines.push_back("AUTH " + std::string(sasl::kMechanisms));
   lines.emplace_back("ENHANCEDSTATUSCODES");
   lines.emplace_back("HELP");
   stream_->write(smtp::format_multiline_reply(250, lines));
@@ -90,6 +93,7 @@ void Session::cmd_ehlo(const smtp::Command& c) {
 
 void Session::cmd_mail(const smtp::Command& c) {
   if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
+  if (login_ && !login_counts()) return;
   const auto args = smtp::parse_mail_args(c.arguments);
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
   if (!extended_ && (args->size || args->body != smtp::Body::unstated || !args->others.empty())) {
@@ -107,6 +111,10 @@ void Session::cmd_mail(const smtp::Command& c) {
   transaction_->message = server_.new_message_id();
   transaction_->sender = args->path.is_null ? "" : args->path.mailbox.text();
   if (args->body == smtp::Body::eight_bit) transaction_->options.body = queue::Body::k8bit;
+  if (is_submission() && !transaction_->sender.empty()) {
+    ask_senders({transaction_->sender});
+    return;
+  }
   reply(250, "2.1.0", "Sender ok");
 }
 
@@ -134,7 +142,8 @@ void Session::cmd_rcpt(const smtp::Command& c) {
 void Session::cmd_data(const smtp::Command& c) {
   if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument");
   if (transaction_->recipients.empty()) return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients");
-  transaction_->content.buffer() = received_field();
+  transaction_->header_is_done = !is_submission();
+  if (transaction_->header_is_done) transaction_->content.buffer() = received_field();
   transaction_->reader.emplace(server_.config().message_size);
   reply(354, "", "Go ahead, end with <CRLF>.<CRLF>");
 }
@@ -152,25 +161,28 @@ void Session::cmd_vrfy(const smtp::Command& c) {
 
 void Session::cmd_help(const smtp::Command&) {
   stream_->write(smtp::format_multiline_reply(
-      214, {"2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS", "2.0.0 RFC 5321 says the rest"}));
+      214, {"2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "2.0.0 RFC 5321 says the rest"}));
 }
 
-// RFC 3207. The client's descriptor goes to tls; we go on with a fresh socketpair. What was pipelined in plain text
-// stays in the old stream and dies with it.
+// RFC 3207.
 void Session::cmd_starttls(const smtp::Command& c) {
   if (!offers_tls()) return bad(tls_ ? 503 : 502, "5.5.1", tls_ ? "TLS is on already" : "STARTTLS is not offered here");
   if (!c.arguments.empty()) return bad(501, "5.5.4", "STARTTLS takes no argument");
+  if (!server_.tls_is_up()) return reply(454, "4.7.0", "TLS is not available now");
+  reply(220, "2.0.0", "Ready to start TLS");
+  if (!stream_->flush() || stream_->unsent() > 0 || !hand_to_tls()) return end();
+}
+
+// The client's descriptor goes to tls; we go on with a fresh socketpair. What was pipelined in plain text stays in the old
+// stream and dies with it. False: there is no TLS, and nothing more to say to the client.
+bool Session::hand_to_tls() {
   int ends[2];
-  if (!server_.tls_is_up() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
-    return reply(454, "4.7.0", "TLS is not available now");
-  }
+  if (!server_.tls_is_up() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return false;
   Fd mine(ends[0]);
   tls::Serve m;
   m.session = id_;
   m.pki = pki_;
   m.plain.reset(ends[1]);
-  reply(220, "2.0.0", "Ready to start TLS");
-  if (!stream_->flush() || stream_->unsent() > 0) return end();
   m.client = stream_->take_fd();
   attach(std::move(mine));
   stream_->pause(true);
@@ -178,7 +190,7 @@ void Session::cmd_starttls(const smtp::Command& c) {
   reset();
   helo_.clear();
   extended_ = false;
-  if (!server_.ask_tls(m, id_)) end();
+  return server_.ask_tls(m, id_);
 }
 
 }  // namespace mailkeep::receive

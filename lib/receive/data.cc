@@ -26,9 +26,17 @@ size_t count_received(std::string_view content) {
 
 }  // namespace
 
+// RFC 3848.
+std::string Session::with_protocol() const {
+  if (is_lmtp()) return "LMTP";
+  if (!extended_) return "SMTP";
+  return std::string("ESMTP") + (tls_ ? "S" : "") + (login_ ? "A" : "");
+}
+
+// Of a submission it does not say where the client is and what it calls itself: that is its user's own business.
 std::string Session::received_field() const {
-  const std::string with = is_lmtp() ? "LMTP" : !extended_ ? "SMTP" : tls_ ? "ESMTPS" : "ESMTP";
-  std::string out = "Received: from " + helo_ + " (" + peer_.literal + ")\r\n\tby " + server_.config().hostname + " with " + with;
+  const std::string from = login_ ? "[authenticated]" : helo_ + " (" + peer_.literal + ")";
+  std::string out = "Received: from " + from + "\r\n\tby " + server_.config().hostname + " with " + with_protocol();
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
   out += "\r\n\tid " + hex64(transaction_->message);
   if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0].address + ">";
@@ -49,21 +57,22 @@ bool Session::take_content() {
   if (in.empty()) return false;
   if (t.trouble != 0) t.content.buffer().clear();  // what comes is only read to its end
   stream_->consume(t.reader->feed(in, t.content.buffer()));
-  if (t.reader->done()) {
-    finish_data();
-    return true;
-  }
-  if (t.reader->fault() != DataReader::Fault::kNone || t.trouble != 0) {
-    t.content.buffer().clear();
-    return true;
-  }
+  const bool is_good = t.trouble == 0 && t.reader->fault() == DataReader::Fault::kNone;
+  if (t.header_is_done || !is_good || take_header()) go_on_with_content();
+  return true;
+}
+
+void Session::go_on_with_content() {
+  Transaction& t = *transaction_;
+  if (t.reader->done()) return finish_data();
+  if (t.reader->fault() != DataReader::Fault::kNone || t.trouble != 0) return t.content.buffer().clear();
+  if (!t.header_is_done) return;
   if (t.content.needs_file()) {
     need_spool_file();
   } else if (auto written = t.content.settle(false); !written) {
     log::error("spool-write").kv("session", hex64(id_)).kv("text", written.error().text);
     set_trouble(452, "4.3.1", "No space to take the message now, try again later");
   }
-  return true;
 }
 
 void Session::need_spool_file() {
@@ -120,7 +129,12 @@ void Session::submit() {
   m.session = id_;
   m.message = t.message;
   m.facts = facts();
+  if (login_) {
+    m.ticket_high = login_->ticket_high;
+    m.ticket_low = login_->ticket_low;
+  }
   m.protocol = is_lmtp() ? queue::Protocol::kLmtp : !extended_ ? queue::Protocol::kSmtp
+               : login_  ? queue::Protocol::kEsmtpsa
                : tls_    ? queue::Protocol::kEsmtps
                          : queue::Protocol::kEsmtp;
   m.options = t.options;
@@ -153,6 +167,7 @@ void Session::answer_data(int code, std::string_view enhanced, std::string_view 
   if (done->spool_asked) server_.drop_spool_file(done->message);
   auto line = log::info(code == 250 ? "accept" : "reject");
   line.kv("session", hex64(id_)).kv("msg", hex64(done->message)).kv("from", done->sender);
+  if (login_) line.kv("account", login_->account);
   line.kv("nrcpt", std::to_string(done->recipients.size())).kv("size", std::to_string(done->reader->size()));
   if (code == 250) {
     messages_++;
@@ -181,6 +196,7 @@ void Session::on_enqueued(queue::Enqueued&& m) {
 // A spool file that the queue handed over is not known to the one that comes after it, nor is a message it had not
 // answered for: the client sends it again.
 void Session::on_queue_down() {
+  if (login_) login_->is_lost = true;
   const bool was_waiting = waiting_ == Waiting::kQueue || waiting_ == Waiting::kSpoolFile;
   if (!transaction_ || (!was_waiting && !transaction_->spool_asked)) return;
   if (was_waiting) waiting_ = Waiting::kNothing;

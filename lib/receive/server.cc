@@ -62,6 +62,8 @@ imsg::Routes<Server> Server::routes() {
   r.add(imsg::Role::kParent, &Server::on_config);
   r.add(imsg::Role::kParent, &Server::on_listener);
   r.add(imsg::Role::kLookup, &Server::on_verdict);
+  r.add(imsg::Role::kLookup, &Server::on_sender_verdict);
+  r.add(imsg::Role::kAuth, &Server::on_checked);
   r.add(imsg::Role::kQueue, &Server::on_enqueued);
   r.add(imsg::Role::kQueue, &Server::on_spool_file);
   r.add(imsg::Role::kTls, &Server::on_established);
@@ -91,7 +93,6 @@ Session* Server::find(uint64_t id) {
 
 uint64_t Server::new_message_id() const { return static_cast<uint64_t>(now_unix()) << 32 | arc4random(); }
 
-bool Server::ask_lookup(const lookup::CheckRcpt& m) { return peers_.send_role(imsg::Role::kLookup, m); }
 bool Server::ask_tls(const tls::Serve& m, uint64_t key) { return peers_.send_role(imsg::Role::kTls, m, key); }
 
 void Server::drop_spool_file(uint64_t message) {
@@ -118,6 +119,8 @@ Status Server::on_prepare(uint32_t generation) {
       return Error(l.name + ": this process does not speak that listener's protocol");
     }
     if (!l.socket) return Error(l.name + ": no socket came with the listener");
+    const bool submits = l.protocol == smtpd::Protocol::kSubmission || l.protocol == smtpd::Protocol::kSubmissions;
+    if (submits && l.pki.empty()) return Error(l.name + ": submission needs a pki");
   }
   return {};
 }
@@ -182,7 +185,7 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
   if (full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
   if (crowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
-  session->greet();
+  session->start();
 }
 
 void Server::ended(uint64_t session) { ended_.push_back(session); }
@@ -209,6 +212,14 @@ void Server::on_verdict(imsg::PeerId, lookup::RcptVerdict&& m) {
   if (Session* s = find(m.session)) s->on_verdict(std::move(m));
 }
 
+void Server::on_sender_verdict(imsg::PeerId, lookup::SenderVerdict&& m) {
+  if (Session* s = find(m.session)) s->on_sender_verdict(std::move(m));
+}
+
+void Server::on_checked(imsg::PeerId, auth::Checked&& m) {
+  if (Session* s = find(m.session)) s->on_checked(std::move(m));
+}
+
 void Server::on_enqueued(imsg::PeerId, queue::Enqueued&& m) {
   if (Session* s = find(m.session)) s->on_enqueued(std::move(m));
 }
@@ -230,6 +241,7 @@ void Server::on_peer_down(imsg::PeerId peer) {
   for (auto& [id, session] : sessions_) {
     if (peer.role == imsg::Role::kQueue) session->on_queue_down();
     if (peer.role == imsg::Role::kLookup) session->on_lookup_down();
+    if (peer.role == imsg::Role::kAuth) session->on_auth_down();
     if (peer.role == imsg::Role::kTls) session->on_tls_failed("the tls process ended");
   }
 }

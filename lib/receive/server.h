@@ -21,7 +21,11 @@ class Server : public worker::Hooks {
   ~Server() override;
 
   // For sessions. False: that peer is not there now.
-  bool ask_lookup(const lookup::CheckRcpt& m);
+  template <class M>
+  bool ask_lookup(const M& m) {
+    return peers_.send_role(imsg::Role::kLookup, m);
+  }
+  bool ask_auth(const auth::Check& m) { return peers_.send_role(imsg::Role::kAuth, m); }
   template <class M>
   bool ask_queue(const M& m) {
     return peers_.send_role(imsg::Role::kQueue, m);
@@ -40,6 +44,8 @@ class Server : public worker::Hooks {
   void on_config(imsg::PeerId from, smtpd::Config&& m);
   void on_listener(imsg::PeerId from, smtpd::Listener&& m);
   void on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m);
+  void on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m);
+  void on_checked(imsg::PeerId from, auth::Checked&& m);
   void on_enqueued(imsg::PeerId from, queue::Enqueued&& m);
   void on_spool_file(imsg::PeerId from, queue::SpoolFile&& m);
   void on_established(imsg::PeerId from, tls::Established&& m);

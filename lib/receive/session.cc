@@ -7,6 +7,7 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
+#include "lib/sasl/plain.h"
 #include "lib/smtp/reply.h"
 
 namespace mailkeep::receive {
@@ -26,7 +27,8 @@ Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, P
       peer_(std::move(peer)),
       last_(now_monotonic()) {
   attach(std::move(connection));
-  log::info("connect").kv("session", hex64(id_)).kv("src", peer_.address).kv("listener", listener.name);
+  const std::string_view kind = is_lmtp() ? "lmtp" : is_submission() ? "submission" : "inbound";
+  log::info("connect").kv("session", hex64(id_)).kv("src", peer_.address).kv("listener", listener.name).kv("kind", kind);
 }
 
 Session::~Session() {
@@ -46,8 +48,14 @@ void Session::greet() {
   reply(220, "", server_.config().hostname + (is_lmtp() ? " LMTP Mailkeep" : " ESMTP Mailkeep"));
 }
 
+void Session::start() {
+  if (!is_implicit_tls()) return greet();
+  if (!hand_to_tls()) end();
+}
+
+// Before the handshake of an implicit TLS there is no way to say why.
 void Session::refuse(std::string_view enhanced, std::string_view text) {
-  reply(421, enhanced, text);
+  if (!is_implicit_tls() || tls_) reply(421, enhanced, text);
   end();
 }
 
@@ -114,11 +122,17 @@ void Session::work() {
       const auto command = smtp::parse_command(line);
       if (!command || command->verb != smtp::Verb::rcpt || verdicts_.size() >= kMaxPendingRcpts) break;
     }
-    const std::string copy(line);
+    std::string copy(line);
     stream_->consume(taken);
     on_line(copy);
+    if (is_submission()) sasl::wipe(copy);  // it may hold a password
   }
   working_ = false;
+}
+
+// RFC 4954 4: lines of an authentication may be longer than others.
+size_t Session::max_line(std::string_view in) const {
+  return exchange_ || (is_submission() && starts_with_nocase(in, "AUTH ")) ? smtp::kMaxAuthLine : smtp::kMaxMailLine;
 }
 
 // One whole line without its CRLF (a bare LF ends a command line too: only in DATA does the difference carry mail).
@@ -130,12 +144,15 @@ bool Session::next_line(std::string_view& line, size_t& taken) {
       stream_->consume(lf == std::string_view::npos ? in.size() : lf + 1);
       if (lf == std::string_view::npos) return false;
       skipping_line_ = false;
-      bad(500, "5.5.2", "Command line too long");
+      const bool in_auth = exchange_ != nullptr;
+      exchange_.reset();
+      bad(500, in_auth ? "5.5.6" : "5.5.2", in_auth ? "Authentication line too long" : "Command line too long");
       if (over_) return false;
       continue;
     }
-    if (lf == std::string_view::npos && in.size() < smtp::kMaxMailLine) return false;
-    if (lf == std::string_view::npos || lf >= smtp::kMaxMailLine) {
+    const size_t most = max_line(in);
+    if (lf == std::string_view::npos && in.size() < most) return false;
+    if (lf == std::string_view::npos || lf >= most) {
       if (!verdicts_.empty()) return false;
       skipping_line_ = true;
       continue;
@@ -148,6 +165,7 @@ bool Session::next_line(std::string_view& line, size_t& taken) {
 }
 
 void Session::on_line(std::string_view line) {
+  if (exchange_) return take_step(exchange_->next(line));
   const auto command = smtp::parse_command(line);
   if (!command) return bad(500, "5.5.2", "Syntax error: " + printable(command.error().text, 200));
   run(*command);
@@ -162,7 +180,10 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
     } else {
       p.reply = smtp::format_reply(m.code, m.enhanced, m.text);
       p.is_error = m.code >= 500 && !is_lmtp();  // an MTA that we trust may have many for users that are gone
-      log::info("rcpt-refused").kv("session", hex64(id_)).kv("to", p.recipient.address).kv("code", m.code).kv("text", m.text);
+      auto refused = log::info("rcpt-refused");
+      refused.kv("session", hex64(id_)).kv("to", p.recipient.address);
+      if (login_) refused.kv("account", login_->account);
+      refused.kv("code", std::to_string(m.code)).kv("text", m.text);
     }
     flush_verdicts();
     return work();
@@ -181,6 +202,14 @@ void Session::flush_verdicts() {
 }
 
 void Session::on_lookup_down() {
+  if (waiting_ == Waiting::kSender) {
+    lookup::SenderVerdict m;
+    m.query = next_query_ - 1;
+    m.code = 451;
+    m.enhanced = "4.3.0";
+    m.text = "Sender cannot be checked now, try again later";
+    return on_sender_verdict(std::move(m));
+  }
   for (PendingRcpt& p : verdicts_) {
     if (p.reply.empty()) p.reply = smtp::format_reply(451, "4.3.0", "Recipient cannot be checked now, try again later");
   }
@@ -194,6 +223,7 @@ void Session::on_established(tls::Established&& m) {
   log::info("tls").kv("session", hex64(id_)).kv("version", m.version).kv("cipher", m.cipher).kv("servername", m.servername);
   tls_ = std::move(m);
   stream_->pause(false);
+  if (is_implicit_tls()) greet();
   work();
 }
 

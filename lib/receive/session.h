@@ -1,5 +1,6 @@
-// One SMTP or LMTP connection (RFC 5321, RFC 2033): lines in, replies out, at most one transaction.
+// One SMTP, submission or LMTP connection (RFC 5321, RFC 6409, RFC 2033): lines in, replies out, at most one transaction.
 //
+//   submission: a handshake, then AUTH (RFC 4954), before any transaction; its header waits for lookup's word on the senders
 //   command phase → RCPTs may wait for lookup (replies stay in order) → DATA: content → Enqueue → wait for the queue
 // What a client pipelines behind something that waits stays in the stream (RFC 2920). Any failure of a transaction
 // destroys the Transaction object; nothing in it is reset field by field. Owned by Server's table; answers from other
@@ -16,8 +17,10 @@
 #include "lib/event/stream.h"
 #include "lib/receive/content.h"
 #include "lib/receive/data_reader.h"
+#include "lib/sasl/exchange.h"
 #include "lib/smtp/command.h"
 #include "queue/messages.h"
+#include "smtpd/auth/messages.h"
 #include "smtpd/listen/messages.h"
 #include "smtpd/lookup/messages.h"
 #include "smtpd/tls/messages.h"
@@ -33,11 +36,22 @@ struct Transaction {
   std::vector<queue::Recipient> recipients;  // accepted
   Content content;
   std::optional<DataReader> reader;      // from 354 on
+  bool header_is_done = true;            // of a submission: false until it is whole and completed
+  size_t header_seen = 0;                // of the content, when looking for the header's end
   bool spool_asked = false;
   bool ended = false;                    // the end of data has been seen
   int trouble = 0;                       // 0, or the reply code that the end of data gets, with the next two
   std::string trouble_enhanced;
   std::string trouble_text;
+};
+
+// Who has logged in: what auth gave, to present to the queue.
+struct Login {
+  std::string account;
+  uint64_t ticket_high = 0;
+  uint64_t ticket_low = 0;
+  Micros since{0};
+  bool is_lost = false;  // the queue that knew the ticket is gone
 };
 
 class Session {
@@ -49,11 +63,14 @@ class Session {
 
   Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection);
   ~Session();
-  void greet();
+  void start();  // the greeting, or the handshake before it
   void refuse(std::string_view enhanced, std::string_view text);  // 421, then the connection ends
 
   // Answers from other processes.
   void on_verdict(lookup::RcptVerdict&& m);
+  void on_sender_verdict(lookup::SenderVerdict&& m);
+  void on_checked(auth::Checked&& m);
+  void on_auth_down();
   void on_enqueued(queue::Enqueued&& m);
   void on_spool_file(queue::SpoolFile&& m);
   void on_established(tls::Established&& m);
@@ -70,7 +87,7 @@ class Session {
   const std::string& source() const { return peer_.address; }
 
  private:
-  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls };
+  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender };
   struct PendingRcpt {
     uint32_t query = 0;
     queue::Recipient recipient;
@@ -80,11 +97,15 @@ class Session {
   };
 
   void attach(Fd connection);
+  void greet();
+  bool hand_to_tls();
+  size_t max_line(std::string_view in) const;
   void work();
   bool next_line(std::string_view& line, size_t& taken);
   void on_line(std::string_view line);
   void run(const smtp::Command& command);
   bool may_start(smtp::Verb verb);
+  bool may_submit(smtp::Verb verb);
   void reply(int code, std::string_view enhanced, std::string_view text);
   // RCPT's: behind the replies of the RCPTs that still wait for their verdict.
   void reply_in_order(int code, std::string_view enhanced, std::string_view text);
@@ -94,6 +115,8 @@ class Session {
   void flush_verdicts();
   void reset() { transaction_.reset(); }
   bool is_lmtp() const { return protocol_ == smtpd::Protocol::kLmtp; }
+  bool is_implicit_tls() const { return protocol_ == smtpd::Protocol::kSubmissions; }
+  bool is_submission() const { return protocol_ == smtpd::Protocol::kSubmission || is_implicit_tls(); }
   bool offers_tls() const;
 
   // commands.cc
@@ -108,9 +131,22 @@ class Session {
   void cmd_starttls(const smtp::Command& c);
   lookup::SessionFacts facts() const;
 
+  // auth.cc
+  void cmd_auth(const smtp::Command& c);
+  void take_step(sasl::Exchange::Step step);
+  void ask_auth();
+  void denied();
+
+  // submission.cc
+  void ask_senders(std::vector<std::string> addresses);
+  bool take_header();
+  bool login_counts();
+
   // data.cc
   std::string received_field() const;
+  std::string with_protocol() const;
   bool take_content();
+  void go_on_with_content();
   void need_spool_file();
   void finish_data();
   void submit();
@@ -127,6 +163,9 @@ class Session {
   std::string helo_;
   bool extended_ = false;  // EHLO or LHLO
   std::optional<tls::Established> tls_;
+  std::unique_ptr<sasl::Exchange> exchange_;  // AUTH under way
+  std::optional<Login> login_;
+  unsigned failed_logins_ = 0;
   std::unique_ptr<Transaction> transaction_;
   std::deque<PendingRcpt> verdicts_;
   uint32_t next_query_ = 1;

@@ -102,7 +102,7 @@ class Server:
         self.directory = tempfile.mkdtemp(prefix="mk-e2e-")
         os.chmod(self.directory, 0o755)
         d = self.directory
-        self.smtp, self.imap, self.imaps, self.lmtp_tcp = (free_port() for _ in range(4))
+        self.smtp, self.imap, self.imaps, self.lmtp_tcp, self.submission, self.submissions = (free_port() for _ in range(6))
         self.lmtp = f"{d}/lmtp.sock"
         self.control = f"{d}/mailkeep.sock"
         self.state = state or f"{d}/state"
@@ -127,6 +127,8 @@ table   accounts file:{d}/accounts
 table   aliases  file:{d}/aliases
 uid-range 200000-299999
 listen on 127.0.0.1 port {self.smtp} smtp  pki {{ mx, other }}
+listen on 127.0.0.1 port {self.submission} submission pki {{ mx, other }}
+listen on 127.0.0.1 port {self.submissions} submissions pki {{ mx, other }}
 listen on 127.0.0.1 port {self.imap} imap  pki {{ mx, other }} plaintext-ok
 listen on 127.0.0.1 port {self.imaps} imaps pki {{ mx, other }}
 listen on 127.0.0.1 port {self.lmtp_tcp} lmtp

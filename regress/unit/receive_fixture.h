@@ -1,4 +1,4 @@
-// A receiving process without the process: the test is its parent, its lookup, its queue, its tls and its clients.
+// A receiving process without the process: the test is its parent, its lookup, queue, tls and auth, and its clients.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -79,6 +79,7 @@ struct House {
     wire(imsg::Role::kLookup, lookup);
     wire(imsg::Role::kQueue, queue);
     wire(imsg::Role::kTls, tls);
+    wire(imsg::Role::kAuth, auth);
   }
 
   static Fd pair(Fd& ours) {
@@ -226,6 +227,7 @@ struct House {
   Fd lookup;
   Fd queue;
   Fd tls;
+  Fd auth;
   sockaddr_in address{};
   std::unique_ptr<receive::Server> server;
 };

@@ -1,4 +1,5 @@
-// smtpd: SMTP from the world. No files, no connections of its own, an empty root; what it can do is hand on a message.
+// smtpd: SMTP from the world, and submission. No files, no connections of its own, an empty root; what it can do is hand
+// on a message, and as an account only with the ticket that auth has given for it.
 // SPDX-License-Identifier: ISC
 #include "lib/receive/server.h"
 
@@ -8,6 +9,6 @@ int main(int argc, char** argv, char** envp) {
   const auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kNetwork);
   event::Loop loop;
-  receive::Server server(loop, {smtpd::Protocol::kSmtp});
+  receive::Server server(loop, {smtpd::Protocol::kSmtp, smtpd::Protocol::kSubmission, smtpd::Protocol::kSubmissions});
   loop.run();
 }
