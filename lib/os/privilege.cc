@@ -27,6 +27,17 @@ Status set_capabilities(uint64_t kept) {
   return {};
 }
 
+// Leaves the permitted set as it is: with the next change of the effective uid to root all of it is back.
+Status set_effective(uint64_t effective) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return errno_error("capget");
+  data[0].effective = static_cast<uint32_t>(effective);
+  data[1].effective = static_cast<uint32_t>(effective >> 32);
+  if (syscall(SYS_capset, &header, data) != 0) return errno_error("capset");
+  return {};
+}
+
 Status bound_capabilities(uint64_t kept) {
   for (int cap = 0; cap <= kLastCapability; cap++) {
     if ((kept >> cap & 1) != 0) continue;
@@ -60,14 +71,20 @@ Status check_dropped(uid_t uid, gid_t gid) {
 
 void close_from(int lowest) { closefrom(lowest); }
 
-Status enter_root(const std::string& directory, uid_t owner) {
+Status enter_root(const Fd& directory, const std::string& name, uid_t owner) {
   struct stat st {};
-  if (stat(directory.c_str(), &st) != 0) return errno_error("stat " + directory);
-  if (!S_ISDIR(st.st_mode)) return Error(directory + ": not a directory");
-  if (st.st_uid != 0 && st.st_uid != owner) return Error(directory + ": belongs to uid " + std::to_string(st.st_uid));
-  if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return Error(directory + ": group or others may write to it");
-  if (chroot(directory.c_str()) != 0) return errno_error("chroot " + directory);
-  if (chdir("/") != 0) return errno_error("chdir / in " + directory);
+  if (fstat(directory.get(), &st) != 0) return errno_error("stat " + name);
+  if (!S_ISDIR(st.st_mode)) return Error(name + ": not a directory");
+  if (st.st_uid != 0 && st.st_uid != owner) return Error(name + ": belongs to uid " + std::to_string(st.st_uid));
+  if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return Error(name + ": group or others may write to it");
+  // Root without CAP_DAC_OVERRIDE cannot enter a directory that is another's alone: its owner does, with one capability.
+  if (st.st_uid != 0) {
+    if (seteuid(st.st_uid) != 0) return errno_error("become the owner of " + name);
+    if (auto done = set_effective(uint64_t{1} << CAP_SYS_CHROOT); !done) return done;
+  }
+  if (fchdir(directory.get()) != 0) return errno_error("chdir " + name);
+  if (chroot(".") != 0) return errno_error("chroot " + name);
+  if (st.st_uid != 0 && seteuid(0) != 0) return errno_error("be root in " + name);
   return {};
 }
 

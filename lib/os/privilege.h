@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/fd.h"
 #include "lib/base/result.h"
 
 namespace mailkeep::os {
@@ -16,8 +17,9 @@ namespace mailkeep::os {
 // Closes every descriptor from `lowest` up.
 void close_from(int lowest);
 
-// chroot(2) into `directory`, which must belong to root (or to `owner`) and be nobody else's to write.
-Status enter_root(const std::string& directory, uid_t owner);
+// chroot(2) into `directory` (O_PATH will do; `name` is for messages), which must belong to root (or to `owner`) and be nobody
+// else's to write. As root; needs of the capabilities only SETUID and SYS_CHROOT.
+Status enter_root(const Fd& directory, const std::string& name, uid_t owner);
 
 // Drops to uid and gid (all four of each) without supplementary groups, empties every capability set and
 // the bounding set, sets no_new_privs, undumpable and a core limit of 0, then tries to get root back: success of

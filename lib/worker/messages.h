@@ -21,11 +21,11 @@ struct Boot {
   uint32_t instance = 0;
   uint32_t uid = 0;
   uint32_t gid = 0;
-  std::string root;     // directory to chroot into; empty: none
+  std::string root;     // the name of the directory to chroot into; empty: none
   std::string account;  // `user` only
   uint8_t log_level = 2;
   bool log_stderr = true;
-  Fd directory;  // `user`: where the mail directories are, O_PATH; queue: none
+  Fd directory;  // that directory, O_PATH; for `user`: where the mail directories are
   uint32_t extra_gid = 0;  // `user`: held only while it makes its own directory; 0 none
   template <class C, class M>
   static void fields(C& c, M& m) {

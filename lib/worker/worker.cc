@@ -59,14 +59,15 @@ Boot boot(Role role, int argc, char** argv, char** envp) {
   return b;
 }
 
-void confine_ids(const Boot& boot) {
+void confine_ids(Boot& boot) {
   if (!boot.root.empty()) {
-    if (auto done = os::enter_root(boot.root, boot.uid); !done) give_up("chroot", done.error().text);
+    if (auto done = os::enter_root(boot.directory, boot.root, boot.uid); !done) give_up("chroot", done.error().text);
+    boot.directory.reset();
   }
   if (auto done = os::drop_to(boot.uid, boot.gid); !done) give_up("drop", done.error().text);
 }
 
-void confine(const Boot& boot, os::Profile profile) {
+void confine(Boot& boot, os::Profile profile) {
   confine_ids(boot);
   if (auto done = os::enter_seccomp(profile); !done) give_up("seccomp", done.error().text);
 }

@@ -33,9 +33,9 @@ constexpr int kParentFd = 3;
 Boot boot(imsg::Role role, int argc, char** argv, char** envp);
 
 // chroot (if Boot names a root), drop to Boot's uid and gid, no_new_privs, seccomp. Failure ends the process.
-void confine(const Boot& boot, os::Profile profile);
+void confine(Boot& boot, os::Profile profile);
 // The same without the seccomp profile: for a role that enters Landlock between.
-void confine_ids(const Boot& boot);
+void confine_ids(Boot& boot);
 
 // What a role may override. The order at start: configuration messages, on_prepare, on_commit, peers come up.
 class Hooks {

@@ -5,7 +5,7 @@
 using namespace mailkeep;
 
 int main(int argc, char** argv, char** envp) {
-  const auto boot = worker::boot(imsg::Role::kLmtpd, argc, argv, envp);
+  auto boot = worker::boot(imsg::Role::kLmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kNetwork);
   event::Loop loop;
   receive::Server server(loop, {smtpd::Protocol::kLmtp});

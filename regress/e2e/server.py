@@ -1,7 +1,8 @@
 """A whole server for the end-to-end tests: installed tree, real users, free ports, everything ended and checked.
 
 The test starts again in a mount namespace of its own, where /etc/passwd and /etc/group have Mailkeep's users: nothing
-is left behind on the machine. A test is a function; it fails by AssertionError. run() prints "ok NAME" and so on.
+is left behind on the machine (but what MAILKEEP_KEEP=1 asks for: the server's directory with its log). A test is a function;
+it fails by AssertionError. run() prints "ok NAME" and so on.
 """
 import contextlib
 import fcntl
@@ -386,5 +387,8 @@ def run(*tests, server=Server, **options):
             house.kill_all()
             if failed:
                 print("--- the server's log\n" + house.log()[-8000:] if os.path.exists(house.log_path) else "no log")
-            house.remove()
+            if os.environ.get("MAILKEEP_KEEP"):
+                print(f"--- kept: {house.directory}")
+            else:
+                house.remove()
     sys.exit(1 if failed else 0)

@@ -74,6 +74,7 @@ struct Process {
     boot.role = Role::kQueue;
     boot.uid = boot.gid = kNobody;
     boot.root = root;
+    boot.directory.reset(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     send(parent, boot);
     queue::Config config;
     config.generation = 1;

@@ -5,7 +5,7 @@
 using namespace mailkeep;
 
 int main(int argc, char** argv, char** envp) {
-  const auto boot = worker::boot(imsg::Role::kControl, argc, argv, envp);
+  auto boot = worker::boot(imsg::Role::kControl, argc, argv, envp);
 
   worker::confine(boot, os::Profile::kControl);
 

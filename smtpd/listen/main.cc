@@ -6,7 +6,7 @@
 using namespace mailkeep;
 
 int main(int argc, char** argv, char** envp) {
-  const auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
+  auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kNetwork);
   event::Loop loop;
   receive::Server server(loop, {smtpd::Protocol::kSmtp, smtpd::Protocol::kSubmission, smtpd::Protocol::kSubmissions});

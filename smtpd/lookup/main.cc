@@ -6,7 +6,7 @@
 using namespace mailkeep;
 
 int main(int argc, char** argv, char** envp) {
-  const auto boot = worker::boot(imsg::Role::kLookup, argc, argv, envp);
+  auto boot = worker::boot(imsg::Role::kLookup, argc, argv, envp);
   // Landlock and seccomp follow when the first configuration says where the tables are: Lookup::enter_sandbox.
   worker::confine_ids(boot);
   event::Loop loop;

@@ -28,6 +28,7 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
   auto accounts = Accounts::load(out->config, out->config.options.state + "/uids");
   if (!accounts) return accounts.error();
   out->accounts = std::move(*accounts);
+  if (auto opened = open_files(*out); !opened) return opened.error();
   return out;
 }
 

@@ -121,13 +121,14 @@ int main(int argc, char** argv, char** envp) {
 
   event::Loop loop;
   parent::Parent parent(loop, args.settings, std::move(*first), *ids, std::move(*paths), std::move(*libexec));
-  if (auto started = parent.start(); !started) fail(started.error().text);
+  if (auto opened = parent.open(); !opened) fail(opened.error().text);
 
   // Paragraph 2: only what is needed from here on.
   if (auto kept = os::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_KILL, CAP_NET_BIND_SERVICE}); !kept) {
     fail(kept.error().text);
   }
+  parent.start();
   loop.run();
   log::flush();
-  return 0;
+  return parent.has_failed() ? 1 : 0;
 }

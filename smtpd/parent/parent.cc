@@ -24,6 +24,9 @@ constexpr Micros kMaxBackoff = Seconds(10);
 constexpr Micros kGoodLife = Seconds(10);     // a worker that lived this long starts again at once
 constexpr Micros kPrepareLimit = Seconds(20);
 constexpr Micros kQuitLimit = Seconds(4);     // CONTRACT: SIGTERM ends all in 5 seconds
+
+// Empty when there is no descriptor left: who gets it says so.
+Fd duplicate(const Fd& fd) { return Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)); }
 }  // namespace
 
 struct Parent::Slot {
@@ -49,7 +52,7 @@ struct Parent::Reloading {
 };
 
 Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids, StatePaths paths,
-               std::string libexec)
+               Libexec libexec)
     : loop_(loop),
       settings_(std::move(settings)),
       ids_(ids),
@@ -89,12 +92,12 @@ Users::Environment Parent::environment() {
   Users::Environment env;
   env.generation = [this]() -> const Generation& { return *current_; };
   env.listeners = [this]() -> const Listeners& { return sockets_; };
-  env.libexec = libexec_;
+  env.libexec = &libexec_;
   env.boot = [this] {
     worker::Boot boot;
     boot.log_level = log_level_number(current_->config.options.log_level);
     boot.log_stderr = settings_.foreground;
-    boot.directory.reset(fcntl(mail_directory_.get(), F_DUPFD_CLOEXEC, 3));
+    boot.directory = duplicate(mail_directory_);
     boot.extra_gid = ids_.mail_group;
     return boot;
   };
@@ -125,18 +128,21 @@ bool Parent::tell(PeerId peer, const M& m) {
   return true;
 }
 
-mailkeep::Status Parent::start() {
-  mail_directory_.reset(::open(paths_.mail.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!mail_directory_) return errno_error("open " + paths_.mail);
+mailkeep::Status Parent::open() {
+  for (auto& [path, fd] : {std::pair{&paths_.mail, &mail_directory_}, {&paths_.spool, &spool_directory_}, {&paths_.empty, &empty_directory_}}) {
+    fd->reset(::open(path->c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    if (!*fd) return errno_error("open " + *path);
+  }
   auto bound = sockets_.bind(current_->config);
   if (!bound) return bound.error();
   current_->listeners = std::move(*bound);
   auto control = listen_unix(current_->config.control_path(), 0660, 0, ids_[Role::kControl].gid);
   if (!control) return Error("control socket: " + control.error().text);
   control_socket_ = std::move(*control);
-  start_missing();
   return {};
 }
+
+void Parent::start() { start_missing(); }
 
 void Parent::start_missing() {
   for (size_t i = 1; i < imsg::kRoles; i++) {
@@ -160,7 +166,7 @@ mailkeep::Status Parent::send_config(Slot& slot, const Generation& g) {
     control::Config m;
     m.generation = g.number;
     m.path = g.config.control_path();
-    m.socket.reset(fcntl(control_socket_.get(), F_DUPFD_CLOEXEC, 3));
+    m.socket = duplicate(control_socket_);
     m.uid = ids_[Role::kControl].uid;
     slot.channel->send(m);
   }
@@ -182,8 +188,10 @@ void Parent::start_slot(Slot& slot) {
   boot.log_stderr = settings_.foreground;
   if (slot.id.role == Role::kQueue) {
     boot.root = paths_.spool;
+    boot.directory = duplicate(spool_directory_);
   } else if (slot.id.role != Role::kPam && slot.id.role != Role::kAuth && slot.id.role != Role::kLookup) {
     boot.root = paths_.empty;  // auth and lookup are held by Landlock instead
+    boot.directory = duplicate(empty_directory_);
   }
   slot.started = now_monotonic();
   slot.started_unix = now_unix();
@@ -256,11 +264,12 @@ void Parent::reaped(pid_t pid, int status) {
   slot.restart.set(slot.backoff);
 }
 
-void Parent::wire(Slot& a, Slot& b) {
+// False: not now. One of the two must be started again, for nothing else would lead to another try.
+bool Parent::wire(Slot& a, Slot& b) {
   auto pair = make_pair();
   if (!pair) {
     log::error("wire").kv("text", pair.error().text);
-    return;
+    return false;
   }
   worker::Wire to_a, to_b;
   to_a.role = b.id.role;
@@ -271,6 +280,7 @@ void Parent::wire(Slot& a, Slot& b) {
   to_b.channel = std::move(pair->second);
   a.channel->send(to_a);
   b.channel->send(to_b);
+  return true;
 }
 
 void Parent::on_ready(Slot& slot) {
@@ -284,7 +294,11 @@ void Parent::on_ready(Slot& slot) {
   }
   slot.ready = true;
   for (auto& [key, other] : slots_) {
-    if (other.get() != &slot && other->ready && are_peers(slot.id.role, key.first)) wire(slot, *other);
+    if (other.get() == &slot || !other->ready || !are_peers(slot.id.role, key.first)) continue;
+    if (!wire(slot, *other)) {
+      kill(slot.pid, SIGKILL);
+      return;
+    }
   }
   maybe_announce();
 }
@@ -318,6 +332,7 @@ void Parent::on_prepared(PeerId peer, worker::Prepared&& m) {
   log::error("worker-config").kv("role", imsg::role_name(peer.role)).kv("text", m.text);
   if (!announced_) {  // a configuration that never worked: say so and stop, rather than try for ever
     log::error("start-failed").kv("text", m.text);
+    has_failed_ = true;
     return quit();
   }
   kill(slot->pid, SIGKILL);
@@ -399,7 +414,7 @@ void Parent::reload(std::optional<uint32_t> query) {
   if (quitting_) return answer_reload(query, "the server is stopping");
   if (reloading_) return answer_reload(query, "another reload is under way");
   for (const auto& [key, slot] : slots_) {
-    if (!slot->ready) {
+    if (!slot->ready || slot->retiring) {
       return answer_reload(query, "a " + std::string(imsg::role_name(key.first)) + " process is being restarted; try again");
     }
   }
@@ -446,7 +461,7 @@ void Parent::commit_reload() {
   for (auto& [key, slot] : slots_) {
     if (key.second < workers_of(key.first, current_->config)) continue;
     slot->retiring = true;
-    slot->channel->send(worker::Quit{});
+    if (slot->channel) slot->channel->send(worker::Quit{});  // else it has just died
   }
   start_missing();
   users_->reconfigure();

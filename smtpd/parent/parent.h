@@ -31,10 +31,13 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
 class Parent {
  public:
   Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids, StatePaths paths,
-         std::string libexec);
+         Libexec libexec);
   ~Parent();
-  // Binds the listeners (while root can), the control socket, and starts all workers.
-  Status start();
+  // While root may do anything: binds the listeners and the control socket, opens the directories under `state`.
+  Status open();
+  // Starts all workers; with the same few capabilities with which one will be started again that has died.
+  void start();
+  bool has_failed() const { return has_failed_; }  // a first configuration that no worker could take
 
  private:
   struct Slot;
@@ -45,7 +48,7 @@ class Parent {
   void start_slot(Slot& slot);
   Status send_config(Slot& slot, const Generation& g);
   void on_ready(Slot& slot);
-  void wire(Slot& a, Slot& b);
+  bool wire(Slot& a, Slot& b);
   bool on_frame(imsg::PeerId peer, imsg::Frame& frame);
   void on_broken(imsg::PeerId peer, std::string_view why);
   void on_child();
@@ -77,11 +80,11 @@ class Parent {
   Settings settings_;
   Identities ids_;
   StatePaths paths_;
-  std::string libexec_;
+  Libexec libexec_;
   std::unique_ptr<Generation> current_;
   Listeners sockets_;
   Fd control_socket_;
-  Fd mail_directory_;
+  Fd mail_directory_, spool_directory_, empty_directory_;
   std::map<Key, std::unique_ptr<Slot>> slots_;
   std::map<pid_t, Key> by_pid_;
   std::unique_ptr<Reloading> reloading_;
@@ -92,6 +95,7 @@ class Parent {
   int64_t started_ = 0;
   bool announced_ = false;
   bool quitting_ = false;
+  bool has_failed_ = false;
   bool following_ = false;
 };
 

@@ -3,18 +3,18 @@
 #include "smtpd/parent/process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/imsg/channel.h"
-#include "lib/os/privilege.h"
 
 #define TITLE_ROOM "                                                                "  // 64 bytes; three of them hold any title
 
 namespace mailkeep::parent {
 
-Result<std::string> find_libexec() {
+Result<Libexec> find_libexec() {
   char path[4096];
   const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
   if (n <= 0) return errno_error("readlink /proc/self/exe");
@@ -22,7 +22,9 @@ Result<std::string> find_libexec() {
   for (int up = 0; up < 2; up++) dir.resize(std::max(dir.rfind('/'), size_t{0}));
   dir += "/libexec/mailkeep";
   if (access((dir + "/smtpd").c_str(), X_OK) != 0) return errno_error("the workers' programs: " + dir + "/smtpd");
-  return dir;
+  Libexec found{dir, Fd(::open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))};
+  if (!found.directory) return errno_error("open " + dir);
+  return found;
 }
 
 Result<std::pair<Fd, Fd>> make_pair() {
@@ -34,7 +36,7 @@ Result<std::pair<Fd, Fd>> make_pair() {
 namespace {
 
 // Between fork and exec: system calls only.
-[[noreturn]] void become(const char* program, const char* name, int channel) {
+[[noreturn]] void become(int libexec, const char* name, int channel) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -46,33 +48,33 @@ namespace {
   } else if (dup2(channel, 3) < 0) {
     _exit(127);
   }
-  os::close_from(4);
-  char* const argv[] = {const_cast<char*>(name), nullptr};
-  // Room for the title that the worker shows in ps: setproctitle(3) writes over arguments and environment.
-  static char room[] = "MAILKEEP_TITLE=" TITLE_ROOM TITLE_ROOM TITLE_ROOM;
-  char* const envp[] = {room, nullptr};
-  execve(program, argv, envp);
+  // The rest is closed by the exec, the directory of programs too.
+  if (close_range(4, ~0U, CLOSE_RANGE_CLOEXEC) != 0 || chdir("/") != 0) _exit(127);
+  // Room for the title that the worker shows in ps: setproctitle(3) writes over the arguments. There is no environment.
+  static char room[] = TITLE_ROOM TITLE_ROOM TITLE_ROOM;
+  char* const argv[] = {const_cast<char*>(name), room, nullptr};
+  char* const envp[] = {nullptr};
+  execveat(libexec, name, argv, envp, 0);
   _exit(127);
 }
 
 }  // namespace
 
-Result<Started> start_worker(const std::string& libexec, const worker::Boot& boot) {
+Result<Started> start_worker(const Libexec& libexec, const worker::Boot& boot) {
   auto pair = make_pair();
   if (!pair) return pair.error();
   const std::string name(imsg::role_name(boot.role));
-  const std::string program = libexec + "/" + name;
   Started out;
   out.pid = fork();
   if (out.pid < 0) return errno_error("fork");
-  if (out.pid == 0) become(program.c_str(), name.c_str(), pair->second.get());
+  if (out.pid == 0) become(libexec.directory.get(), name.c_str(), pair->second.get());
   out.channel = std::move(pair->first);
   pair->second.reset();
   imsg::Encoder e;
   worker::Boot::fields(e, boot);
   if (auto sent = imsg::write_frame(out.channel.get(), worker::Boot::kType, e.bytes(), e.fds()); !sent) {
     kill(out.pid, SIGKILL);  // the caller's SIGCHLD handling reaps it
-    return Error("start " + program + ": " + sent.error().text);
+    return Error("start " + libexec.path + "/" + name + ": " + sent.error().text);
   }
   return out;
 }

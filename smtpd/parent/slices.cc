@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: ISC
 #include "smtpd/parent/slices.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "imapd/login/messages.h"
 #include "lmtpd/user/messages.h"
@@ -39,10 +42,10 @@ Status send_tls(imsg::Channel& to, const Generation& g) {
     tls::Keypair m;
     m.generation = g.number;
     m.name = p.name;
-    auto cert = open_for_worker(p.cert);
-    if (!cert) return Error(conf::to_string(p.position) + ": " + cert.error().text);
-    auto key = open_for_worker(p.key);
-    if (!key) return Error(conf::to_string(p.position) + ": " + key.error().text);
+    auto cert = g.file(p.cert);
+    if (!cert) return cert.error();
+    auto key = g.file(p.key);
+    if (!key) return key.error();
     m.cert = std::move(*cert);
     m.key = std::move(*key);
     to.send(m);
@@ -142,8 +145,8 @@ Status send_tables(imsg::Channel& to, const Generation& g) {
       if (!fd) return fd.error();
       out.content = std::move(*fd);
     } else {
-      auto fd = open_for_worker(t.path);
-      if (!fd) return Error(conf::to_string(t.position) + ": " + fd.error().text);
+      auto fd = g.file(t.path);
+      if (!fd) return fd.error();
       out.content = std::move(*fd);
     }
     to.send(out);
@@ -200,8 +203,8 @@ Status send_auth(imsg::Channel& to, const Generation& g) {
     const conf::Table* t = g.config.table(g.config.auth.table);
     if (t == nullptr) fatal("auth table vanished");
     m.path = t->path;
-    auto fd = open_for_worker(t->path);
-    if (!fd) return Error(conf::to_string(t->position) + ": " + fd.error().text);
+    auto fd = g.file(t->path);
+    if (!fd) return fd.error();
     m.table = std::move(*fd);
   }
   to.send(m);
@@ -235,6 +238,37 @@ void send_user(imsg::Channel& to, const Generation& g) {
 }
 
 }  // namespace
+
+Result<Fd> Generation::file(const std::string& path) const {
+  const auto it = files.find(path);
+  if (it == files.end()) fatal("a file that was not opened with its configuration: " + path);
+  Fd copy(fcntl(it->second.get(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) return errno_error("dup of " + path);
+  return copy;
+}
+
+Status open_files(Generation& g) {
+  const auto open = [&g](const std::string& path, const conf::Position& where) -> Status {
+    if (g.files.count(path) != 0) return {};
+    auto fd = open_for_worker(path);
+    if (fd) {
+      g.files[path] = std::move(*fd);
+      return {};
+    }
+    std::string text = conf::to_string(where) + ": " + fd.error().text;
+    if (fd.error().code == EACCES) text += "; mailkeepd reads it as root, but without rights over others' files: chown root " + path;
+    return Error(text, fd.error().code);
+  };
+  for (const auto& p : g.config.pki) {
+    if (auto done = open(p.cert, p.position); !done) return done;
+    if (auto done = open(p.key, p.position); !done) return done;
+  }
+  for (const auto& t : g.config.tables) {
+    if (t.kind != conf::TableKind::file) continue;
+    if (auto done = open(t.path, t.position); !done) return done;
+  }
+  return {};
+}
 
 uint32_t workers_of(Role role, const conf::Config& c) {
   switch (role) {

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "lib/conf/config.h"
 #include "lib/imsg/channel.h"
@@ -19,7 +21,14 @@ struct Generation {
   std::string hostname;
   Accounts accounts;
   std::vector<BoundListener> listeners;
+  std::map<std::string, Fd> files;  // what it names, opened with it: whoever is started again gets the same ones
+
+  // A duplicate for a worker.
+  Result<Fd> file(const std::string& path) const;
 };
+
+// Fills `files`. Error: which one cannot be had, and where it is named.
+Status open_files(Generation& g);
 
 // How many workers of `role` the configuration asks for; 0: none. `user` is not counted here.
 uint32_t workers_of(imsg::Role role, const conf::Config& config);

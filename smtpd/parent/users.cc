@@ -83,7 +83,7 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
   boot.account = account;
   auto slot = std::make_unique<Slot>();
   slot->instance = boot.instance;
-  auto started = start_worker(env_.libexec, boot);
+  auto started = start_worker(*env_.libexec, boot);
   if (!started) {
     why = started.error().text;
     log::error("user-start").kv("account", account).kv("text", why);

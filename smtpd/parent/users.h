@@ -35,7 +35,7 @@ class Users {
     std::function<void(const queue::UserFailed&)> tell_queue;
     std::function<void(imsg::PeerId imapd, const imapd::Presented&)> tell_imapd;
     std::function<void(const worker::LogLine&)> log_line;
-    std::string libexec;
+    const Libexec* libexec = nullptr;
   };
 
   Users(event::Loop& loop, Environment environment);
