@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "lib/base/text.h"
+#include "lib/os/descriptors.h"
 
 namespace mailkeep::imapd {
 
@@ -76,21 +77,26 @@ void Server::listen_all(bool on) {
 
 void Server::accept_some(const Listening& from) {
   for (int i = 0; i < kAcceptsPerTurn; i++) {
+    if (!os::may_accept(from.line.socket.get())) return pause_accepting(from);
     struct sockaddr_storage address {};
     socklen_t length = sizeof address;
     Fd connection(::accept4(from.line.socket.get(), reinterpret_cast<struct sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
-      told_pause_ = false;
       accepted(from, std::move(connection), os::peer_of(address));
       continue;
     }
-    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return;  // the client gave up, or no more
-    if (!told_pause_) log::warn("accept-paused").kv("listener", from.line.name).kv("text", errno_error("accept").text);
-    told_pause_ = true;
-    listen_all(false);
-    resume_.set(kAcceptPause);
-    return;
+    if (errno == EAGAIN) told_pause_ = false;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting(from);
+    return;  // the client gave up, or no more
   }
+}
+
+// Clients wait in the backlog until descriptors are free again.
+void Server::pause_accepting(const Listening& at) {
+  if (!told_pause_) log::warn("accept-paused").kv("listener", at.line.name).kv("text", errno_error("accept").text);
+  told_pause_ = true;
+  listen_all(false);
+  resume_.set(kAcceptPause);
 }
 
 void Server::accepted(const Listening& from, Fd connection, const os::Peer& peer) {

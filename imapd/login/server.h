@@ -54,6 +54,7 @@ class Server : public worker::Hooks, private Host {
   void ended(uint64_t session, std::string_view why) override;
 
   void accept_some(const Listening& from);
+  void pause_accepting(const Listening& at);
   void accepted(const Listening& from, Fd connection, const os::Peer& peer);
   void listen_all(bool on);
   Session* find(uint64_t id);

@@ -75,7 +75,9 @@ ssize_t send_with_fds(int fd, std::string_view bytes, const std::vector<Fd>& fds
   return ::sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 }
 
-ssize_t receive_with_fds(int fd, char* buffer, size_t size, std::deque<Fd>& fds, int flags, bool& cut) {
+// An empty Fd in `fds` stands for all that is missing of one frame's descriptors: this process had none free to take them
+// up. Only `excess` is the peer's fault.
+ssize_t receive_with_fds(int fd, char* buffer, size_t size, std::deque<Fd>& fds, int flags, bool& excess) {
   struct iovec iov = {buffer, size};
   struct msghdr msg {};
   Control control;
@@ -85,16 +87,19 @@ ssize_t receive_with_fds(int fd, char* buffer, size_t size, std::deque<Fd>& fds,
   msg.msg_controllen = control.bytes.size();
   const ssize_t n = ::recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
   if (n < 0) return n;
+  size_t taken = 0;
   for (struct cmsghdr* c = CMSG_FIRSTHDR(&msg); c != nullptr; c = CMSG_NXTHDR(&msg, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++, taken++) {
       int raw = -1;
       std::memcpy(&raw, CMSG_DATA(c) + i * sizeof raw, sizeof raw);
       fds.emplace_back(raw);
     }
   }
-  cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+  const bool cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+  excess = cut && taken == kMaxFds;
+  if (cut && !excess) fds.emplace_back();
   return n;
 }
 
@@ -108,6 +113,7 @@ struct Channel::State {
   void on_ready(unsigned ready);
   void read_some();
   bool take_frames(const std::shared_ptr<bool>& lives);
+  bool take_descriptors(size_t count, std::deque<Fd>& frame);
   void flush();
   void fail(std::string why);
   void schedule();
@@ -196,18 +202,33 @@ void Channel::State::read_some() {
   const auto lives = alive;
   for (int i = 0; i < 16; i++) {  // then the other events of this turn have their go
     char chunk[kReadChunk];
-    bool cut = false;
-    const ssize_t n = receive_with_fds(fd.get(), chunk, sizeof chunk, in_fds, MSG_DONTWAIT, cut);
+    bool excess = false;
+    const ssize_t n = receive_with_fds(fd.get(), chunk, sizeof chunk, in_fds, MSG_DONTWAIT, excess);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
     // A peer that died with our bytes unread resets the connection: an end like another, no misbehaviour.
     if (n == 0 || (n < 0 && errno == ECONNRESET)) return fail(std::string(kEndOfFile));
     if (n < 0) return fail(errno_error("receive from peer").text);
-    if (cut || in_fds.size() > kMaxQueuedFds) return fail("too many descriptors, or none left for them");
+    if (excess || in_fds.size() > kMaxQueuedFds) return fail("too many descriptors");
     in.append(chunk, static_cast<size_t>(n));
     if (!take_frames(lives)) return;
     if (static_cast<size_t>(n) < sizeof chunk && in_fds.empty() && i > 0) return;
   }
+}
+
+// Those of one frame; what could not be taken up is an empty Fd each. False: they never came.
+bool Channel::State::take_descriptors(size_t count, std::deque<Fd>& frame) {
+  for (bool lost = false; count > 0; count--) {
+    if (lost) {
+      frame.emplace_back();
+      continue;
+    }
+    if (in_fds.empty()) return false;
+    frame.push_back(std::move(in_fds.front()));
+    in_fds.pop_front();
+    lost = !frame.back();
+  }
+  return true;
 }
 
 // False: the channel failed or is gone.
@@ -218,12 +239,8 @@ bool Channel::State::take_frames(const std::shared_ptr<bool>& lives) {
     Header h;
     if (!parse_header(rest, h)) return fail("bad frame header"), false;
     if (rest.size() < h.length) break;
-    if (in_fds.size() < h.fds) return fail("descriptors missing"), false;
     Frame frame{h.type, rest.substr(kHeader, h.length - kHeader), {}};
-    for (; h.fds > 0; h.fds--) {
-      frame.fds.push_back(std::move(in_fds.front()));
-      in_fds.pop_front();
-    }
+    if (!take_descriptors(h.fds, frame.fds)) return fail("descriptors missing"), false;
     const bool good = call->frame(frame);
     if (!*lives) return false;
     if (!good || !frame.fds.empty()) return fail("bad message of type " + std::to_string(h.type)), false;
@@ -266,10 +283,10 @@ Result<BlockingFrame> read_frame(int fd) {
   // Byte by byte no further than this frame: what follows belongs to the event loop's channel.
   while (bytes.size() < want) {
     char chunk[4096];
-    bool cut = false;
+    bool excess = false;
     struct pollfd p = {fd, POLLIN, 0};
     if (poll(&p, 1, -1) < 0 && errno != EINTR) return errno_error("poll");
-    const ssize_t n = receive_with_fds(fd, chunk, std::min(sizeof chunk, want - bytes.size()), out.fds, 0, cut);
+    const ssize_t n = receive_with_fds(fd, chunk, std::min(sizeof chunk, want - bytes.size()), out.fds, 0, excess);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return errno_error("receive");
     if (n == 0) return Error("end of file");

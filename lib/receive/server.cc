@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <bsd/stdlib.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/os/descriptors.h"
 
 namespace mailkeep::receive {
 
@@ -22,17 +22,8 @@ constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kAcceptPause = Millis(100);
 constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the parent waits a little longer
 
-// How many sessions this process has descriptors for: each may need a second one, for a spool file. Without this a
-// crowd of clients could use up those that its peers' messages bring.
-uint64_t sessions_by_descriptors() {
-  constexpr uint64_t kReserved = 160;  // peers, listeners, a batch of clients that are refused, memory files on their way
-  struct rlimit limit {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    log::error("descriptors").kv("text", std::strerror(errno));
-    return 1;
-  }
-  return limit.rlim_cur > kReserved ? std::max<uint64_t>((limit.rlim_cur - kReserved) / 2, 1) : 1;
-}
+// How many sessions this process has descriptors for: each may need a second one, for a spool file.
+uint64_t sessions_by_descriptors() { return std::max<uint64_t>((os::descriptor_limit() - os::spare_descriptors()) / 2, 1); }
 
 Session::Peer peer_of(const struct sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -150,6 +141,7 @@ void Server::on_abort(uint32_t) { next_listeners_.clear(); }
 
 void Server::accept_some(Listening& listening) {
   for (int i = 0; i < kAcceptBatch; i++) {
+    if (!os::may_accept(listening.listener.socket.get())) return pause_accepting();
     struct sockaddr_storage from {};
     socklen_t length = sizeof from;
     Fd fd(::accept4(listening.listener.socket.get(), reinterpret_cast<struct sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -158,6 +150,7 @@ void Server::accept_some(Listening& listening) {
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EAGAIN) told_pause_ = false;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting();
     return;
   }
@@ -165,7 +158,8 @@ void Server::accept_some(Listening& listening) {
 
 // Clients wait in the backlog until descriptors are free again.
 void Server::pause_accepting() {
-  log::warn("accept-paused").kv("text", std::strerror(errno)).kv("sessions", sessions_.size());
+  if (!told_pause_) log::warn("accept-paused").kv("text", std::strerror(errno)).kv("sessions", sessions_.size());
+  told_pause_ = true;
   for (auto& [id, l] : listening_) l->watch->want(event::Watch::kNone);
   accept_again_.set(kAcceptPause);
 }

@@ -80,6 +80,7 @@ class Server : public worker::Hooks {
   event::Timer accept_again_;
   event::Timer quit_limit_;
   bool quitting_ = false;
+  bool told_pause_ = false;
   uint64_t messages_ = 0;
   uint64_t connections_ = 0;
 };

@@ -1,5 +1,7 @@
 // lib/imsg: the codec refuses what it must; channels keep order, descriptors and the receiver's life.
 // SPDX-License-Identifier: ISC
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "lib/imsg/channel.h"
@@ -129,6 +131,46 @@ static void channel_keeps_order_and_fds(void**) {
   }
 }
 
+// A receiver without a free descriptor misses that one, and only that: neither side is to blame, and the next one comes.
+static void lost_descriptors_end_nobody(void**) {
+  event::Loop loop;
+  Ends ends;
+  std::vector<Sample> got;
+  std::string broken;
+  Channel in(loop, std::move(ends.b),
+             {.frame = [&](Frame& f) { return decode(f.body, f.fds, got.emplace_back()); },
+              .broken = [&](std::string_view why) { broken = why; }});
+  Channel out(loop, std::move(ends.a), {.frame = [](Frame&) { return true; }, .broken = {}});
+  const auto send = [&](uint64_t id, bool with) {
+    Sample s;
+    s.id = id;
+    if (with) s.fd.reset(open("/dev/null", O_RDONLY));
+    out.send(s);
+  };
+  loop.turn(false);
+  struct rlimit before {};
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = dup(0);
+  close(lowest);
+  send(1, true);
+  send(2, false);
+  out.flush();  // the sender's own copy is closed here: one number is free, and is taken up by `held`
+  const Fd held(dup(0));
+  const struct rlimit none = {static_cast<rlim_t>(lowest) + 1, before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (int i = 0; i < 100 && got.size() < 2; i++) loop.turn(false);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  send(3, true);
+  for (int i = 0; i < 100 && got.size() < 3; i++) loop.turn(false);
+  assert_text(broken, "");
+  assert_int_equal(got.size(), 3);
+  assert_int_equal(got[0].id, 1);
+  assert_false(got[0].fd);
+  assert_int_equal(got[1].id, 2);
+  assert_int_equal(got[2].id, 3);
+  assert_true(got[2].fd);
+}
+
 static void garbage_breaks_the_channel(void**) {
   unsigned seed = 1;
   for (int round = 0; round < 200; round++) {
@@ -173,7 +215,7 @@ static void routes_know_who_may(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds),
+  const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds), unit_test(lost_descriptors_end_nobody),
                               unit_test(garbage_breaks_the_channel), unit_test(routes_know_who_may)};
   return run_unit_tests(tests);
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "lib/base/text.h"
+#include "lib/os/descriptors.h"
 
 namespace mailkeep::control {
 
@@ -37,6 +38,11 @@ imsg::Routes<Control> control_routes() {
   r.add<queue::MessageRemoved>(Role::kQueue, &Control::on_message_removed);
   return r;
 }
+
+Control::Control(event::Loop& loop)
+    : loop_(loop), resume_(loop, [this] {
+        if (accept_) accept_->want(event::Watch::kRead);
+      }) {}
 
 // --- configuration and peers -----------------------------------------------------------------------
 
@@ -95,10 +101,10 @@ std::vector<worker::Stat> Control::stats() {
 
 void Control::accept_clients() {
   while (clients_.size() < kMaxClients) {
+    if (!os::may_accept(config_.socket.get())) return pause_accepting();
     Fd fd(::accept4(config_.socket.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
-      // EMFILE and ENFILE end with the clients that cause them; the socket's backlog keeps the others.
-      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) log::warn("accept-failed").kv("errno", errno);
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) pause_accepting();
       return;
     }
     const uint64_t id = ++last_client_;
@@ -112,6 +118,13 @@ void Control::accept_clients() {
     c.patience->set(kIdlePatience);
   }
   accept_->want(event::Watch::kNone);
+}
+
+// Clients wait in the socket's backlog until descriptors are free again.
+void Control::pause_accepting() {
+  log::warn("accept-paused").kv("text", errno_error("accept").text);
+  accept_->want(event::Watch::kNone);
+  resume_.set(kAcceptPause);
 }
 
 void Control::end_client(uint64_t id) {

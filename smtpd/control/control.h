@@ -20,13 +20,14 @@
 namespace mailkeep::control {
 
 constexpr size_t kMaxClients = 64;
+constexpr Millis kAcceptPause{100};     // out of descriptors: until others have ended
 constexpr Seconds kStatusPatience{2};   // for the workers' counters
 constexpr Seconds kAnswerPatience{60};  // for one answer of the parent or the queue
 constexpr Seconds kIdlePatience{60};    // a client without a request
 
 class Control : public worker::Hooks {
  public:
-  explicit Control(event::Loop& loop) : loop_(loop) {}
+  explicit Control(event::Loop& loop);
   void set_peers(worker::Peers* peers) { peers_ = peers; }
 
   mailkeep::Status on_prepare(uint32_t generation) override;
@@ -65,6 +66,7 @@ class Control : public worker::Hooks {
   };
 
   void accept_clients();
+  void pause_accepting();
   bool may_command(int fd, uint32_t& uid) const;
   bool on_client_frame(uint64_t id, imsg::Frame& frame);
   template <class M>
@@ -91,6 +93,7 @@ class Control : public worker::Hooks {
   std::optional<Config> next_;
   Config config_;
   std::unique_ptr<event::Watch> accept_;
+  event::Timer resume_;
   std::map<uint64_t, Client> clients_;
   uint64_t last_client_ = 0;
   uint32_t last_query_ = 0;
