@@ -103,14 +103,14 @@ void Session::on_durable() {
   only_reads_ = false;
 }
 
-void Session::on_sync_failed(const Error& error) {
-  if (options_.report) options_.report("store sync: " + error.text);
+// A write failed. The number that it waits for will be another change's: waiting on would end in an OK for what is not there.
+void Session::on_taken_back(store::Seq last, const Error& cause) {
   quiet_seq_ = 0;
-  if (!waiting_) return;
+  if (!waiting_ || waiting_->seq <= last) return;
   const auto failed = std::move(waiting_->failed);
   waiting_.reset();
-  if (failed) failed(error);
-  else no(error);
+  if (failed) failed(cause);
+  else no(cause);
 }
 
 Session::Blocked Session::step() {

@@ -7,7 +7,7 @@
 //     then it answers. What the client has sent meanwhile waits behind it.
 // The owner, the event loop of `user`, does this in each turn:
 //     session.feed(…) and session.run() for all that have something to do
-//     if any session.wants_sync(): store.sync();  then on_durable() of every session, or on_sync_failed(error)
+//     if any session.wants_sync(): store.sync();  then on_durable() of every session
 //     take_output() of each whose stream has room
 //     input is read while wants_input(); run() is called again while wants_run()
 // Several sessions share a store. The numbers of messages are each session's own (View).
@@ -56,8 +56,6 @@ class Session : public store::Observer {
   void run();
   // The store has synced. Answers what waited for that; starts nothing that changes the store.
   void on_durable();
-  // flush() or sync() failed: what waited for it did not happen.
-  void on_sync_failed(const Error& error);
   // Ends the session when the client has been silent for too long.
   void tick(Micros now);
 
@@ -87,6 +85,7 @@ class Session : public store::Observer {
 
   // store::Observer
   void on_durable(store::Seq durable, std::span<const store::Change> changes) override;
+  void on_taken_back(store::Seq last, const Error& cause) override;
 
   // --- the engine: session.cc ---
   Blocked step();
@@ -95,7 +94,7 @@ class Session : public store::Observer {
   template <class T>
   void dispatch(T command);
   bool is_dirty() const { return store_.last_seq() > store_.durable_seq(); }
-  // Runs `then` when `seq` is durable; when that fails, `failed`, or else a NO.
+  // Runs `then` when `seq` is durable; when it is taken back, `failed`, or else a NO.
   void after_sync(store::Seq seq, std::function<void()> then, std::function<void(const Error&)> failed = {});
 
   // --- answers: session.cc ---

@@ -74,6 +74,7 @@ class AccountStore : public Store {
   Status take_back(Error cause);   // all since the last flush; returns the cause
   void drop_dead_files();
   void tell_observers();
+  void tell_taken_back(const Error& cause);
   void report(const std::string& text) const;
   int64_t now() const;
 

@@ -65,18 +65,27 @@ Status AccountStore::flush() {
 Status AccountStore::take_back(Error cause) {
   report("store: taken back since the last write: " + cause.text);
   journal_->discard_buffered();
+  is_group_ = false;
   if (journal_->has_failed()) {
     is_broken_ = true;
-    return cause;
+  } else {
+    std::erase_if(pending_, [this](const Change& change) { return change.seq > written_seq_; });
+    if (auto loaded = load(false); loaded) {
+      journal_->set_unsynced();
+    } else {
+      is_broken_ = true;
+      cause = Error(loaded.error().text, EIO);
+    }
   }
-  std::erase_if(pending_, [this](const Change& change) { return change.seq > written_seq_; });
-  is_group_ = false;
-  if (auto loaded = load(false); !loaded) {
-    is_broken_ = true;
-    return Error(loaded.error().text, EIO);
-  }
-  journal_->set_unsynced();
+  tell_taken_back(cause);
   return cause;
+}
+
+void AccountStore::tell_taken_back(const Error& cause) {
+  const std::vector<Observer*> told = observers_;
+  for (Observer* observer : told) {
+    if (std::find(observers_.begin(), observers_.end(), observer) != observers_.end()) observer->on_taken_back(written_seq_, cause);
+  }
 }
 
 Status AccountStore::sync() {

@@ -15,8 +15,8 @@
 // Errors carry errno in Error::code: ENOENT no such mailbox or message, EEXIST the name is taken, EINVAL a bad name, flag
 // or keyword, EPERM not allowed for this mailbox (INBOX, \Noselect), EMFILE a limit was reached (mailboxes, keywords),
 // EFBIG message too large, ENOSPC and EDQUOT disk full (nothing changed; try again later), EIO otherwise.
-// When flush() fails, all since the last flush() is taken back, in memory too (observers never saw it). When the disk fails
-// a sync, the store is_broken() for good: every change fails; end the process, the next one replays what is there.
+// When flush() fails, all since the last flush() is taken back, in memory too (observers never saw it, and are told so:
+// it may be another's call that flushed, such as begin_group()). When the disk fails a sync, the store is_broken() for good: every change fails; end the process, the next one replays what is there.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -38,6 +38,8 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void on_durable(Seq durable, std::span<const Change> changes) = 0;
+  // A write failed: what was made after `last` is gone, and never was. Whoever waits for it must be told so.
+  virtual void on_taken_back(Seq /*last*/, const Error& /*cause*/) {}
 };
 
 struct Options {

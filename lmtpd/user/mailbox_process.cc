@@ -52,6 +52,7 @@ MailboxProcess::MailboxProcess(event::Loop& loop, std::unique_ptr<store::Store> 
         tick_timer_.set(kTick);
       }) {
   told_durable_ = store_->durable_seq();
+  store_->add_observer(this);
   loop_.at_turn_end(event::Loop::Stage::kCommit, [this] { commit_turn(); });
   idle_timer_.set(kIdleAfter);
   tick_timer_.set(kTick);
@@ -96,6 +97,10 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   c.id = next_client_++;
   c.session_name = hex64(m.session);
   c.source = m.source;
+  if (!m.connection) {
+    log::warn("session-refused").kv("session", c.session_name).kv("account", account_).kv("text", "no descriptor left");
+    return;
+  }
   if (clients_.size() >= kMaxClients) {
     static constexpr std::string_view kText = " NO [LIMIT] Too many sessions of this account\r\n";
     const std::string answer = m.tag + std::string(kText);
@@ -146,34 +151,18 @@ void MailboxProcess::send_output(Client& c) {
   if (!c.gone && c.session->has_output() && !c.stream->congested()) c.stream->write(c.session->take_output());
 }
 
+// A write failed, in whatever call it was made: what was delivered since the one before is not there.
+void MailboxProcess::on_taken_back(store::Seq last, const Error& cause) {
+  std::erase_if(delivered_, [&](const queue::Stored& stored) {
+    if (stored.sequence <= last) return false;
+    if (queue_) peers_.send(*queue_, rejection(stored.envelope, cause));
+    return true;
+  });
+}
+
 // At the end of a turn: what was delivered is written and answered; what somebody waits for is synced.
 void MailboxProcess::commit_turn() {
-  if (!delivered_.empty()) {
-    const auto flushed = store_->flush();
-    for (const auto& stored : delivered_) {
-      if (!queue_) break;
-      if (flushed) {
-        peers_.send(*queue_, stored);
-      } else {
-        peers_.send(*queue_, rejection(stored.envelope, flushed.error()));
-      }
-    }
-    if (flushed) {
-      bool said_before = false;
-      for (const auto& stored : delivered_) {
-        promised_ = std::max(promised_, stored.sequence);
-        said_before = said_before || stored.sequence <= told_durable_;
-      }
-      // A queue that has been started again delivers what it had not heard to be durable: it must hear it again.
-      if (said_before && queue_) {
-        queue::Durable d;
-        d.sequence = told_durable_;
-        peers_.send(*queue_, d);
-      }
-    }
-    if (!flushed) log::error("store-write").kv("account", account_).kv("text", flushed.error().text);
-    delivered_.clear();
-  }
+  if (!delivered_.empty()) answer_deliveries();
   for (int round = 0; round < 4; round++) {
     const bool watched = !clients_.empty() && store_->last_seq() > store_->durable_seq();
     const bool wanted = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
@@ -184,12 +173,33 @@ void MailboxProcess::commit_turn() {
   finish_clients();
 }
 
+void MailboxProcess::answer_deliveries() {
+  if (const auto flushed = store_->flush(); !flushed) {
+    log::error("store-write").kv("account", account_).kv("text", flushed.error().text);
+    if (store_->is_broken()) end(1);
+  }
+  // Those that were taken back have been answered and are no longer here.
+  bool said_before = false;
+  for (const auto& stored : delivered_) {
+    if (queue_) peers_.send(*queue_, stored);
+    promised_ = std::max(promised_, stored.sequence);
+    said_before = said_before || stored.sequence <= told_durable_;
+  }
+  // A queue that has been started again delivers what it had not heard to be durable: it must hear it again.
+  if (said_before && queue_) {
+    queue::Durable d;
+    d.sequence = told_durable_;
+    peers_.send(*queue_, d);
+  }
+  delivered_.clear();
+}
+
 void MailboxProcess::sync_now() {
   const auto synced = store_->sync();
   if (!synced) {
     log::error("store-sync").kv("account", account_).kv("text", synced.error().text);
-    for (auto& [id, c] : clients_) c->session->on_sync_failed(synced.error());
-    if (store_->is_broken()) end(1);  // the next process replays what the disk really has
+    // What could not be written was taken back, and who waited for it has been told. Else nobody knows what the disk has.
+    if (store_->is_broken()) end(1);  // the next process replays what is really there
   } else {
     for (auto& [id, c] : clients_) c->session->on_durable();
   }

@@ -17,7 +17,7 @@
 
 namespace mailkeep::user {
 
-class MailboxProcess : public worker::Hooks {
+class MailboxProcess : public worker::Hooks, private store::Observer {
  public:
   MailboxProcess(event::Loop& loop, std::unique_ptr<store::Store> store, std::string account);
   ~MailboxProcess() override;
@@ -35,7 +35,10 @@ class MailboxProcess : public worker::Hooks {
   struct Client;
   void run_client(Client& client);
   void send_output(Client& client);
+  void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
+  void on_taken_back(store::Seq last, const Error& cause) override;
   void commit_turn();
+  void answer_deliveries();
   void sync_now();
   void finish_clients();
   void report_sessions();

@@ -16,6 +16,16 @@
 
 namespace mailkeep {
 
+// A disk that refuses to write for as long as it is told to.
+class RefusingIo : public os::RealIo {
+ public:
+  int refuses = 0;  // errno
+  Status pwritev(int fd, std::span<const std::string_view> parts, uint64_t offset) override {
+    if (refuses != 0) return Error("pwritev", refuses);
+    return RealIo::pwritev(fd, parts, offset);
+  }
+};
+
 class Account {
  public:
   Account() {
@@ -35,6 +45,7 @@ class Account {
   }
 
   store::Store& store() { return *store_; }
+  RefusingIo& disk() { return io_; }
 
   // A new session; its number. The answer to its login is dropped.
   size_t login(uint64_t max_message = 1 << 20) {
@@ -57,7 +68,7 @@ class Account {
         ++syncs_;
         const Status synced = store_->sync();
         if (synced) for (auto& client : clients_) client->on_durable();
-        else for (auto& client : clients_) client->on_sync_failed(synced.error());
+        else assert_false(store_->is_broken());  // who waited has been told by the store
       }
       for (auto& client : clients_) again |= client->wants_run() && !client->has_output();
     }
@@ -95,7 +106,7 @@ class Account {
  private:
   std::string directory_ = "/tmp/mailkeep-session-XXXXXX";
   Fd dir_;
-  os::RealIo io_;
+  RefusingIo io_;
   std::unique_ptr<store::Store> store_;
   std::vector<std::unique_ptr<imapd::Session>> clients_;
   int syncs_ = 0;

@@ -263,14 +263,39 @@ static void answers_wait_for_the_sync(void**) {
   two.on_durable();
   assert_text(one.take_output(), "* 1 FETCH (FLAGS (\\Seen \\Recent))\r\nb OK Stored\r\nc OK Done\r\n");
   assert_text(two.take_output(), "* 1 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (FLAGS (\\Seen))\r\nd OK Done\r\n");
-  // A failed sync is a NO.
-  one.feed("e STORE 1 -FLAGS (\\Seen)\r\nf NOOP\r\n", Micros(0));
+}
+
+// What cannot be written is a NO at once, is not there, and is not answered OK when its number is given again.
+static void what_was_not_written_is_no(void**) {
+  Account account;
+  account.deliver(kMessage);
+  account.login();
+  account.login();
+  account.send("a SELECT INBOX\r\n");
+  imapd::Session& one = account.session();
+  one.feed("b APPEND INBOX {31+}\r\n" + std::string(kMessage) + "\r\nc STORE 1 +FLAGS (\\Seen)\r\n", Micros(0));
   one.run();
-  one.on_sync_failed(Error("write", ENOSPC));
-  assert_text(one.take_output(), "");  // the store still holds the change: not before it is taken back or synced
-  assert_true(account.store().sync());
-  one.on_durable();
-  assert_text(one.take_output().substr(0, 50), "* 1 FETCH (FLAGS (\\Recent))\r\ne NO [UNAVAILABLE] Di");
+  assert_text(one.take_output(), "");
+  account.disk().refuses = ENOSPC;
+  assert_false(account.store().flush());  // for somebody else: a delivery, another session's CREATE
+  account.disk().refuses = 0;
+  const store::Uid next = account.deliver(kMessage);
+  assert_int_equal(next, 2);
+  std::string said = one.take_output();
+  assert_true(said.starts_with("b NO [UNAVAILABLE] Disk full: "));
+  said += account.told();
+  assert_null(strstr(said.c_str(), "b OK"));
+  assert_non_null(strstr(said.c_str(), "c OK Stored\r\n"));
+  assert_int_equal(account.store().find_mailbox("INBOX")->messages.size(), 2);
+  // Of a flag change likewise; and a full quota has a code of its own.
+  one.feed("d STORE 1 -FLAGS (\\Seen)\r\n", Micros(0));
+  one.run();
+  account.disk().refuses = EDQUOT;
+  assert_false(account.store().sync());
+  account.disk().refuses = 0;
+  assert_true(account.told().starts_with("d NO [OVERQUOTA] "));
+  assert_int_equal(account.store().find_mailbox("INBOX")->find(1)->flags, store::kSeen);
+  assert_non_null(strstr(account.send("e STORE 1 -FLAGS (\\Seen)\r\n").c_str(), "e OK Stored\r\n"));
 }
 
 static void bad_commands_end_it(void**) {
@@ -288,6 +313,7 @@ int main() {
       unit_test(mailboxes),           unit_test(creating),              unit_test(subscriptions),
       unit_test(status_and_append),   unit_test(storing_and_expunging), unit_test(copying_and_moving),
       unit_test(idling),              unit_test(deleted_while_selected), unit_test(answers_wait_for_the_sync),
+      unit_test(what_was_not_written_is_no),
       unit_test(bad_commands_end_it)};
   return run_unit_tests(tests);
 }
