@@ -36,6 +36,7 @@ struct MailboxProcess::Client {
   std::string session_name;  // imapd's session, for the log
   std::string source;
   bool gone = false;         // the connection has ended
+  std::unique_ptr<event::Timer> next_turn;  // runs it again
   std::unique_ptr<event::Stream> stream;
   std::unique_ptr<imapd::Session> session;
 };
@@ -145,6 +146,13 @@ void MailboxProcess::run_client(Client& c) {
     if (!c.session->wants_run() || c.stream->congested()) break;
   }
   c.stream->pause(!c.session->wants_input());
+  if (c.session->wants_run() && !c.stream->congested()) go_on(c);  // congested: when it has drained
+}
+
+// Deliveries and the other sessions have their turn first. It must be asked for: nothing else need come that wakes us.
+void MailboxProcess::go_on(Client& c) {
+  if (!c.next_turn) c.next_turn = std::make_unique<event::Timer>(loop_, [this, &c] { run_client(c); });
+  if (!c.next_turn->pending()) c.next_turn->set(Micros(0));
 }
 
 void MailboxProcess::send_output(Client& c) {
@@ -219,12 +227,7 @@ void MailboxProcess::finish_clients() {
     if (c.session->is_finished() && !c.session->has_output() && c.stream->unsent() > 0) c.stream->flush();
     const bool said_all = c.session->is_finished() && !c.session->has_output() && c.stream->unsent() == 0;
     if (!c.gone && !said_all) {
-      if (c.session->wants_run() && !c.stream->congested()) {
-        loop_.defer([this, id = c.id] {
-          const auto found = clients_.find(id);
-          if (found != clients_.end()) run_client(*found->second);
-        });
-      }
+      if (c.session->wants_run() && !c.stream->congested()) go_on(c);
       ++it;
       continue;
     }

@@ -35,6 +35,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   struct Client;
   void run_client(Client& client);
   void send_output(Client& client);
+  void go_on(Client& client);
   void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
   void on_taken_back(store::Seq last, const Error& cause) override;
   void commit_turn();
