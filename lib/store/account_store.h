@@ -105,7 +105,7 @@ class AccountStore : public Store {
   Status open_directories();
   Status load(bool is_start);
   bool load_checkpoint(std::string_view bytes, CheckpointMeta& position, uint64_t& mark);
-  void keep_aside(Place place, std::string_view bytes, const char* what);
+  void keep_aside(const std::string& name, std::string_view bytes, const char* what);
   Status remove_orphans();
 
   // compact.cc
@@ -128,6 +128,7 @@ class AccountStore : public Store {
   Seq durable_seq_ = 0;
   uint64_t since_checkpoint_ = 0;
   bool is_group_ = false;
+  bool has_told_cache_ = false;
   bool is_broken_ = false;
 };
 

@@ -63,7 +63,7 @@ Status AccountStore::load(bool is_start) {
   if (!saved && saved.error().code != ENOENT) return saved.error();
   state_->begin_replay();
   if (saved && !load_checkpoint(*saved, position, mark)) {
-    report("store: the checkpoint is damaged; replaying the whole journal");
+    keep_aside("checkpoint", *saved, "checkpoint is damaged, replaying the whole journal");
     state_ = std::make_unique<State>();
     state_->begin_replay();
     position = {};
@@ -91,7 +91,8 @@ Status AccountStore::load(bool is_start) {
   };
   sink.on_damage = [&](Place place, std::string_view bytes, const Record* lost, bool is_torn) {
     is_damaged = true;
-    keep_aside(place, bytes, is_torn ? "torn tail cut" : "damaged record passed over");
+    const std::string name = segment_name(place.segment) + "-" + std::to_string(place.offset);
+    keep_aside(name, bytes, is_torn ? "torn tail cut" : "damaged record passed over");
     if (lost != nullptr) state_->skip_lost(*lost);
     if (lost == nullptr && !is_torn) is_hidden = true;
   };
@@ -135,8 +136,7 @@ bool AccountStore::load_checkpoint(std::string_view bytes, CheckpointMeta& posit
   return records == position.records;
 }
 
-void AccountStore::keep_aside(Place place, std::string_view bytes, const char* what) {
-  const std::string name = segment_name(place.segment) + "-" + std::to_string(place.offset);
+void AccountStore::keep_aside(const std::string& name, std::string_view bytes, const char* what) {
   report(std::string("store: ") + what + ": " + std::to_string(bytes.size()) + " bytes kept as aside/" + name);
   bool is_made = false;
   auto dir = open_directory(io_, dir_, "aside", true, is_made);
