@@ -16,7 +16,10 @@ check-build:
 	@$(MAKE) --no-print-directory -k -j$(CHECK_JOBS) tests fuzzers > build/check/build.log 2>&1 || \
 	  { tail -n 40 build/check/build.log; echo 'check: the build failed' >> build/check/build.log; }
 
-demo: all
+# A second make: what a missing package would have changed is asked for anew.
+demo:
+	@sh etc/install-deps etc/deps regress/tools/demo.deps
+	@$(MAKE) --no-print-directory -j$(CHECK_JOBS) all
 	@bash regress/tools/demo $(B)
 
 # Mailkeep beside Debian's Postfix; make bench BENCH_ARGS='--rounds 5 --only rate'
