@@ -94,8 +94,9 @@ void Session::cmd_ehlo(const smtp::Command& c) {
 void Session::cmd_mail(const smtp::Command& c) {
   if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
   if (login_ && !login_counts()) return;
-  const auto args = smtp::parse_mail_args(c.arguments);
+  auto args = smtp::parse_mail_args(c.arguments);
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
+  if (is_submission() && !take_auth_param(args->others)) return bad(501, "5.5.4", "MAIL: AUTH is not xtext");
   if (!extended_ && (args->size || args->body != smtp::Body::unstated || !args->others.empty())) {
     return bad(555, "5.5.4", "Parameters need EHLO");
   }

@@ -133,6 +133,7 @@ class Session {
 
   // auth.cc
   void cmd_auth(const smtp::Command& c);
+  static bool take_auth_param(std::vector<smtp::Param>& params);
   void take_step(sasl::Exchange::Step step);
   void ask_auth();
   void denied();

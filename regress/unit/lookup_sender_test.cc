@@ -1,5 +1,6 @@
 // smtpd/lookup: whose address is it? A table of accounts and addresses.
 // SPDX-License-Identifier: ISC
+#include "smtpd/lookup/lookup.h"
 #include "smtpd/lookup/senders.h"
 
 #include "regress/unit/lookup_fixture.h"
@@ -108,7 +109,43 @@ static void the_refusal_names_the_address(void**) {
   assert_true(longest.text.size() <= kMaxReplyText);
 }
 
+// A ticket of ann's is no way to send as anybody else, whatever smtpd has told its client.
+static void a_route_for_an_account_needs_its_sender(void**) {
+  const auto r = rules();
+  const struct {
+    const char *account, *sender;
+    bool checked, good;
+  } rows[] = {
+      {"ann", "ann@mk.test", true, true},   {"ann", "chief+x@mk.test", true, true}, {"ann", "", true, true},
+      {"ann", "ben@mk.test", true, false},  {"ann", "joe@far.test", true, false},   {"ann", "ann", true, false},
+      {"nobody", "ann@mk.test", true, false}, {"", "joe@far.test", false, true},
+      {"ann", "gone-alias@mk.test", false, true},  // routed again later: it was checked when it came
+  };
+  for (const auto& row : rows) {
+    Route m;
+    m.query = 7;
+    m.facts.source = "192.0.2.1";
+    m.facts.account = row.account;
+    m.facts.sender = row.sender;
+    m.check_sender = row.checked;
+    m.recipients = {"ben@mk.test", "info@other.test"};
+    const auto routed = answer_route(&r, m);
+    assert_int_equal(routed.query, 7);
+    assert_int_equal(routed.deliveries.size(), row.good ? 2 : 0);
+    assert_int_equal(routed.failures.size(), row.good ? 0 : 2);
+    for (const auto& f : routed.failures) {
+      assert_text(f.enhanced, "5.7.1");
+      assert_false(f.temporary);
+      assert_true(f.text.find(row.sender) != std::string::npos);
+    }
+    const auto early = answer_route(nullptr, m);
+    assert_int_equal(early.failures.size(), 2);
+    assert_true(early.failures[0].temporary);
+  }
+}
+
 int main() {
-  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(the_refusal_names_the_address)};
+  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(the_refusal_names_the_address),
+                              unit_test(a_route_for_an_account_needs_its_sender)};
   return run_unit_tests(tests);
 }

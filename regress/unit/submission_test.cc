@@ -333,6 +333,24 @@ static void senders_that_are_not_theirs(void**) {
   assert_true(read_all(m.content.get()).find("@mx.mk.test>\r\n\r\nread") != std::string::npos);
 }
 
+static void the_auth_parameter_of_mail(void**) {
+  Submission h;
+  Client c = h.logged_in();
+  for (const char* value : {"<>", "alice@mk.test", "e+3Dmc2@mk.test"}) {
+    h.say(c, "MAIL FROM:<> SIZE=100 AUTH="s + value + "\r\nRSET\r\n");
+    h.expect(c, "250 2.1.0");
+    h.expect(c, "250");
+  }
+  for (const char* bad : {"AUTH", "AUTH=+zz", "AUTH=<> AUTH=<>"}) {
+    h.say(c, "MAIL FROM:<> "s + bad + "\r\n");
+    h.expect(c, "501 5.5.4");
+  }
+  House inbound;
+  Client d = inbound.greeted();
+  inbound.say(d, "MAIL FROM:<a@b.test> AUTH=<>\r\n");
+  inbound.expect(d, "555 5.5.4");  // not offered there
+}
+
 static void headers_that_are_refused(void**) {
   Submission h;
   Client c = h.logged_in();
@@ -434,6 +452,7 @@ int main() {
       unit_test(a_login_byte_by_byte),
       unit_test(failures),
       unit_test(senders_that_are_not_theirs),
+      unit_test(the_auth_parameter_of_mail),
       unit_test(headers_that_are_refused),
       unit_test(a_large_message),
       unit_test(peers_that_end),

@@ -122,16 +122,16 @@ Status Lookup::enter_sandbox() {
 
 // --- questions -------------------------------------------------------------------------------------
 
-Verdict Lookup::ask(const Facts& facts, const std::string& recipient) const {
-  if (!rules_) return {451, "4.3.0", "starting up, try again", {}};
-  if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster")) return decide(*rules_, facts, {recipient, ""});
+static Verdict ask(const Ruleset* rules, const Facts& facts, const std::string& recipient) {
+  if (!rules) return {451, "4.3.0", "starting up, try again", {}};
+  if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster")) return decide(*rules, facts, {recipient, ""});
   const auto mailbox = smtp::parse_mailbox(recipient);
   if (!mailbox) return {553, "5.1.3", "not a mailbox", {}};
-  return decide(*rules_, facts, *mailbox);
+  return decide(*rules, facts, *mailbox);
 }
 
 void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
-  const Verdict verdict = ask(to_facts(m.facts), m.recipient);
+  const Verdict verdict = ask(rules_ ? &*rules_ : nullptr, to_facts(m.facts), m.recipient);
   checked_++;
   if (!verdict.accepted()) refused_++;
   RcptVerdict answer;
@@ -158,15 +158,15 @@ void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
   worker_.send(from, answer);
 }
 
-void Lookup::on_route(PeerId from, Route&& m) {
+queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   const Facts facts = to_facts(m.facts);
-  const bool is_submission = rules_ && m.check_sender;
-  const Verdict sender = is_submission ? check_sender(*rules_, m.facts.account, m.facts.sender) : Verdict{250, "", "", {}};
+  Verdict sender = {250, "", "", {}};
+  if (rules != nullptr && m.check_sender) sender = check_sender(*rules, m.facts.account, m.facts.sender);
   queue::Routed answer;
   answer.query = m.query;
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
-    Verdict verdict = sender.accepted() ? ask(facts, m.recipients[i]) : sender;
+    Verdict verdict = sender.accepted() ? ask(rules, facts, m.recipients[i]) : sender;
     std::vector<queue::Delivery> deliveries;
     for (auto& d : verdict.destinations) deliveries.push_back({i, d.is_relay(), d.account, d.detail, d.address, d.action});
     bytes += weight(deliveries);
@@ -180,6 +180,11 @@ void Lookup::on_route(PeerId from, Route&& m) {
       answer.failures.push_back({i, verdict.code < 500, verdict.enhanced, verdict.text});
     }
   }
+  return answer;
+}
+
+void Lookup::on_route(PeerId from, Route&& m) {
+  const queue::Routed answer = answer_route(rules_ ? &*rules_ : nullptr, m);
   routed_ += answer.deliveries.size();
   worker_.send(from, answer);
 }

@@ -15,6 +15,10 @@
 
 namespace mailkeep::lookup {
 
+// The answer to the queue; without rules a temporary failure for each recipient. Where the sender is to be checked and is not
+// the account's, every recipient fails for good.
+queue::Routed answer_route(const Ruleset* rules, const Route& m);
+
 class Lookup : public worker::Hooks {
  public:
   explicit Lookup(event::Loop& loop);
@@ -37,8 +41,6 @@ class Lookup : public worker::Hooks {
   void on_route(imsg::PeerId from, Route&& m);
 
   Status enter_sandbox();
-  Verdict ask(const Facts& facts, const std::string& recipient) const;
-
   Draft draft_;
   std::optional<Ruleset> next_;
   std::optional<Ruleset> rules_;
