@@ -5,6 +5,7 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "queue/content.h"
+#include "queue/honest.h"
 #include "queue/queue.h"
 
 namespace mailkeep::queue {
@@ -12,11 +13,22 @@ namespace mailkeep::queue {
 using imsg::PeerId;
 using imsg::Role;
 
+namespace {
+constexpr uint64_t kMaxIncoming = 128 * 1024 * 1024;  // bytes of one process that wait for their routes
+}
+
+// One process of several may have half of all.
+bool Queue::may_have_file(PeerId peer) const {
+  if (files_.size() >= max_files_) return false;
+  const auto have = std::count_if(files_.begin(), files_.end(), [peer](const auto& f) { return f.second == peer; });
+  return static_cast<size_t>(have) < max_files_ / 2;
+}
+
 void Queue::on_need_file(PeerId peer, NeedSpoolFile&& need) {
   SpoolFile answer;
   answer.session = need.session;
   answer.message = need.message;
-  Result<Fd> file = spool_->create_file(need.message);
+  Result<Fd> file = may_have_file(peer) ? spool_->create_file(need.message) : Error("too many spool files at once");
   if (file) {
     answer.file = std::move(file).value();
     files_[need.message] = peer;
@@ -42,7 +54,7 @@ void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& e
   line.kv("session", hex64(incoming.enqueue.session)).kv("msg", hex64(incoming.enqueue.message));
   if (!incoming.enqueue.facts.account.empty()) line.kv("account", incoming.enqueue.facts.account);
   line.kv("code", std::to_string(code)).kv("text", text);
-  drop_file_of(incoming.peer, incoming.enqueue.message);
+  if (incoming.owns_file) spool_->drop_file(incoming.enqueue.message);
   Enqueued out;
   out.session = incoming.enqueue.session;
   out.message = incoming.enqueue.message;
@@ -65,10 +77,17 @@ std::optional<std::string> Queue::submitter(const Incoming& in) const {
 }
 
 void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
+  if (const std::string_view lie = lie_in(enqueue); !lie.empty()) return peers_->condemn(peer, lie);
   Incoming in{peer, std::move(enqueue), {}};
   const Enqueue& e = in.enqueue;
   const auto account = submitter(in);
   in.enqueue.facts.account = account.value_or("");
+  if (!e.content) {  // from here on the file is this message's, and no other's
+    const auto file = files_.find(e.message);
+    in.owns_file = file != files_.end() && file->second == peer;
+    if (!in.owns_file) return refuse(in, 451, "4.3.0", "Message could not be read");
+    files_.erase(file);
+  }
   if (!account) return refuse(in, 451, "4.7.0", "Your login is not known here any more: connect and log in again");
   if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message");
   if (config_.message_size != 0 && e.size > config_.message_size) return refuse(in, 552, "5.3.4", "Message too large");
@@ -76,27 +95,41 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
     Result<std::string> body = read_memory_file(e.content.get(), e.size);
     if (!body) return refuse(in, 451, "4.3.0", "Message could not be read");
     in.body = std::move(body).value();
-  } else if (const auto file = files_.find(e.message); file == files_.end() || file->second != peer) {
-    return refuse(in, 451, "4.3.0", "Message could not be read");
   }
+  uint64_t& weight = incoming_weight_[peer];
+  if (weight + in.weight() > kMaxIncoming) return refuse(in, 451, "4.3.2", "Too many messages at once, try again later");
   lookup::Route route;
   route.query = ++last_query_;
   route.facts = e.facts;
   route.check_sender = !e.facts.account.empty();
   for (const Recipient& r : e.recipients) route.recipients.push_back(r.address);
   if (!peers_->send_role(Role::kLookup, route)) return refuse(in, 451, "4.3.0", "Try again later");
+  weight += in.weight();
   incoming_.emplace(route.query, std::move(in));
 }
 
 void Queue::lookup_gone() {
+  incoming_weight_.clear();
   for (const auto& [query, in] : std::exchange(incoming_, {})) refuse(in, 451, "4.3.0", "Try again later");
   for (const auto& [query, back] : std::exchange(returning_, {})) postpone(back, "the route of the report could not be found");
   for (const auto& [query, envelope] : std::exchange(rerouting_, {})) local_.try_again(envelope.id, "no route now", now_unix());
 }
 
-void Queue::on_routed(PeerId, Routed&& routed) {
-  if (auto in = incoming_.extract(routed.query); !in.empty()) {
-    take_in(std::move(in.mapped()), routed);
+std::optional<Queue::Incoming> Queue::take_incoming(uint64_t query) {
+  auto node = incoming_.extract(query);
+  if (node.empty()) return std::nullopt;
+  const auto weight = incoming_weight_.find(node.mapped().peer);
+  if (weight != incoming_weight_.end()) weight->second -= std::min(weight->second, node.mapped().weight());
+  return std::move(node.mapped());
+}
+
+void Queue::on_routed(PeerId peer, Routed&& routed) {
+  const auto asked = incoming_.find(routed.query);
+  if (const std::string_view lie = lie_in(routed, asked == incoming_.end() ? 1 : asked->second.enqueue.recipients.size()); !lie.empty()) {
+    return peers_->condemn(peer, lie);
+  }
+  if (auto in = take_incoming(routed.query)) {
+    take_in(std::move(*in), routed);
   } else if (auto back = returning_.extract(routed.query); !back.empty()) {
     take_return(std::move(back.mapped()), routed);
   } else if (auto again = rerouting_.extract(routed.query); !again.empty()) {
@@ -158,9 +191,8 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.received = now_unix();
   m.size = in.enqueue.size;
   m.recipients = static_cast<uint32_t>(envelopes.size());
-  m.in_file = !in.enqueue.content;
+  m.in_file = in.owns_file;
   m.options = in.enqueue.options;
-  files_.erase(m.id);
   change.body = std::move(in.body);
   change.put = envelopes;
   const Message message = m;

@@ -8,6 +8,7 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/smtp/reply.h"
 #include "queue/content.h"
 
 namespace mailkeep::queue {
@@ -258,6 +259,12 @@ Local::Item* Local::item_of(uint32_t user, const EnvelopeId& id, Account*& accou
   return &it->second;
 }
 
+bool Local::is_of_another(uint32_t user, const EnvelopeId& id) const {
+  const auto name = users_.find(user);
+  const auto it = items_.find(id);
+  return name != users_.end() && it != items_.end() && it->second.envelope.account != name->second;
+}
+
 bool Local::stored(uint32_t user, const Stored& stored) {
   Account* account = nullptr;
   Item* item = item_of(user, stored.envelope, account);
@@ -283,7 +290,8 @@ bool Local::rejected(uint32_t user, const Rejected& rejected, int64_t now) {
   if (rejected.temporary) {
     put_off(*item, text, now);
   } else {
-    fail(*item, rejected.enhanced.starts_with("5.") ? rejected.enhanced : "5.0.0", rejected.text);
+    fail(*item, smtp::is_enhanced_code(rejected.enhanced) && rejected.enhanced[0] == '5' ? rejected.enhanced : "5.0.0",
+         printable(rejected.text, kMaxReplyText - 4));
   }
   pump(name, *account);
   return true;

@@ -57,6 +57,8 @@ class Local {
   // False: that process has no such envelope in hand.
   bool stored(uint32_t user, const Stored& stored);
   bool rejected(uint32_t user, const Rejected& rejected, int64_t now);
+  // True: the envelope is here, for another account than that process is of.
+  bool is_of_another(uint32_t user, const EnvelopeId& id) const;
   void durable(uint32_t user, uint64_t sequence);
 
   // A failing envelope is gone from the spool, or is to be tried again later.

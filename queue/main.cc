@@ -1,5 +1,6 @@
 // mailkeep queue: the process that holds the spool. See queue.h.
 // SPDX-License-Identifier: ISC
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include "queue/queue.h"
@@ -16,7 +17,10 @@ int main(int argc, char** argv, char** envp) {
   if (!raised) log::warn("worker-limits").kv("text", errno_error("setrlimit").text);
 
   // Drop, chroot to the spool, sandbox.
-  worker::confine(boot, os::Profile::kSpool);
+  {
+    const Fd root(::fcntl(boot.directory.get(), F_DUPFD_CLOEXEC, 3));  // the one place that Landlock leaves open
+    worker::confine(boot, os::Profile::kSpool, {{root.get(), true}});
+  }
 
   queue::SpoolOptions options;
   options.directory = std::string(boot.root.empty() ? "." : "/");

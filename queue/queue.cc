@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: ISC
 #include "queue/queue.h"
 
+#include <sys/resource.h>
+
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 
@@ -44,6 +46,8 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
               .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, status, text); },
               .reroute = [this](const Envelope& e) { on_reroute(e); }}),
       timer_(loop, [this]() { tick(); }) {
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) max_files_ = static_cast<size_t>(limit.rlim_cur) / 4;
   loop_.at_turn_end(event::Loop::Stage::kCommit, [this]() { commit_turn(); });
 }
 
@@ -82,7 +86,12 @@ void Queue::on_peer_down(PeerId peer) {
     if (owner == peer) gone.push_back(message);
   }
   for (const uint64_t message : gone) drop_file_of(peer, message);
-  std::erase_if(incoming_, [peer](const auto& entry) { return entry.second.peer == peer; });
+  std::erase_if(incoming_, [this, peer](const auto& entry) {
+    if (entry.second.peer != peer) return false;
+    if (entry.second.owns_file) spool_->drop_file(entry.second.enqueue.message);
+    return true;
+  });
+  incoming_weight_.erase(peer);
 }
 
 void Queue::on_user_failed(PeerId, UserFailed&& failed) {
@@ -90,10 +99,12 @@ void Queue::on_user_failed(PeerId, UserFailed&& failed) {
 }
 
 void Queue::on_stored(PeerId peer, Stored&& stored) {
+  if (local_.is_of_another(peer.instance, stored.envelope)) return peers_->condemn(peer, "stored what is another account's");
   if (!local_.stored(peer.instance, stored)) log::warn("stray-answer").kv("msg", hex64(stored.envelope.message)).kv("user", peer.instance);
 }
 
 void Queue::on_rejected(PeerId peer, Rejected&& rejected) {
+  if (local_.is_of_another(peer.instance, rejected.envelope)) return peers_->condemn(peer, "rejected what is another account's");
   if (!local_.rejected(peer.instance, rejected, now_unix())) {
     log::warn("stray-answer").kv("msg", hex64(rejected.envelope.message)).kv("user", peer.instance);
   }

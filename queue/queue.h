@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <map>
 #include <unordered_map>
 
 #include "lib/event/loop.h"
@@ -40,7 +41,9 @@ class Queue final : public worker::Hooks {
   struct Incoming {
     imsg::PeerId peer;
     Enqueue enqueue;
-    std::string body;  // when small
+    std::string body;        // when small
+    bool owns_file = false;  // when large
+    uint64_t weight() const { return body.size() + enqueue.recipients.size() * (kMaxAddress + kMaxOrcpt); }
   };
   // A bounce whose own route is asked for.
   struct Return {
@@ -74,6 +77,8 @@ class Queue final : public worker::Hooks {
   void answer(const Accepted& accepted, const Status& status);
   void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
+  bool may_have_file(imsg::PeerId peer) const;
+  std::optional<Incoming> take_incoming(uint64_t query);
   std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
   void lookup_gone();
   // returns.cc
@@ -107,11 +112,13 @@ class Queue final : public worker::Hooks {
   bool load_more_ = false;
   uint64_t last_query_ = 0;
   std::unordered_map<uint64_t, Incoming> incoming_;   // by query
+  std::map<imsg::PeerId, uint64_t> incoming_weight_;  // bytes of them, by who sent them
   std::unordered_map<uint64_t, Return> returning_;    // by query
   std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
   std::unordered_map<uint64_t, Return> failed_;       // by message, of this turn
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;
+  size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
   struct Counters {

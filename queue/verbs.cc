@@ -11,6 +11,12 @@ namespace mailkeep::queue {
 
 using imsg::PeerId;
 
+namespace {
+// What one MessageShown may hold; the rest of a long list of recipients is in `queue list`.
+constexpr size_t kMaxShown = 1000;
+constexpr size_t kMaxShownBytes = imsg::kMaxMessage - 128 * 1024;
+}  // namespace
+
 QueueItem Queue::item_for(const Envelope& envelope) {
   QueueItem item;
   item.envelope = envelope.id;
@@ -53,8 +59,13 @@ void Queue::on_show(PeerId peer, ShowMessage&& wanted) {
   const auto envelopes = spool_->envelopes(wanted.message);
   if (message && message->has_value() && envelopes) {
     out.found = true;
+    size_t bytes = 0;
     for (const Envelope& e : *envelopes) {
-      if (out.items.size() < 1000) out.items.push_back(item_for(e));
+      if (out.items.size() >= kMaxShown || bytes > kMaxShownBytes) break;
+      out.items.push_back(item_for(e));
+      imsg::Encoder encoded;
+      QueueItem::fields(encoded, out.items.back());
+      bytes += encoded.bytes().size();
     }
     if ((*message)->in_file) {
       if (Result<Fd> file = spool_->open_file(wanted.message); file) out.content = std::move(file).value();

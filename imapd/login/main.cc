@@ -7,7 +7,7 @@ int main(int argc, char** argv, char** envp) {
   using namespace mailkeep;
   auto boot = worker::boot(imsg::Role::kImapd, argc, argv, envp);
 
-  worker::confine(boot, os::Profile::kNetwork);
+  worker::confine(boot, os::Profile::kLogin);
 
   event::Loop loop;
   imapd::Server server(loop);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "lib/conf/names.h"
 
+#include <limits.h>
 #include <net/if.h>
 
 #include <algorithm>
@@ -29,7 +30,7 @@ bool is_domain(std::string_view text) {
 }
 
 bool is_absolute_path(std::string_view text) {
-  if (text.empty() || text[0] != '/') return false;
+  if (text.empty() || text[0] != '/' || text.size() >= PATH_MAX) return false;
   if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) return false;
   const auto parts = split(text, '/');
   return std::find(parts.begin(), parts.end(), "..") == parts.end();

@@ -159,6 +159,7 @@ bool Parser::parse_include(const Token& keyword) {
 
 bool Parser::parse_domain() {
   const std::string expected = "a domain name";
+  const Token start = peek();
   std::vector<TableEntry> list;
   if (peek().is('{')) {
     if (!parse_entries(list, is_domain, expected)) return false;
@@ -172,7 +173,12 @@ bool Parser::parse_domain() {
   auto& domains = draft_.config.domains;
   for (const auto& entry : list) {
     const std::string name = lower(entry.key);
-    if (seen_.insert("domain " + name).second) domains.push_back(name);
+    if (!seen_.insert("domain " + name).second) continue;
+    domain_bytes_ += name.size();
+    if (domains.size() >= kMaxDomains || domain_bytes_ > kMaxDomainBytes) {
+      return fail(start, "at most " + std::to_string(kMaxDomains) + " domains of " + std::to_string(kMaxDomainBytes) + " bytes in all");
+    }
+    domains.push_back(name);
   }
   return true;
 }

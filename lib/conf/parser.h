@@ -111,6 +111,7 @@ class Parser {
   Draft& draft_;
   const ReadFile& read_;
   std::map<std::string, std::vector<Token>> macros_;
+  size_t domain_bytes_ = 0;
   std::set<std::string> seen_;  // statements and options that may stand only once
   size_t statements_ = 0, includes_ = 0, expanded_ = 0, entries_ = 0;
 

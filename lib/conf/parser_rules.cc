@@ -100,6 +100,7 @@ bool Parser::parse_listen_pki(Listener& out) {
     names.emplace_back();
     if (!expect_name(names[0].key, "the name of a pki")) return false;
   }
+  if (names.size() > kMaxListenerPki) return fail(at, "at most " + std::to_string(kMaxListenerPki) + " pki for a listener");
   for (const auto& name : names) {
     refer(RefKind::pki, name.key, at);
     out.pki.push_back(name.key);

@@ -142,14 +142,21 @@ Channel::~Channel() { *s_->alive = false; }
 bool Channel::congested() const { return s_->out_bytes >= kHighWater; }
 bool Channel::ok() const { return !s_->failed; }
 void Channel::flush() { s_->flush(); }
+#ifdef MAILKEEP_CAPTIVE
+int Channel::captive_fd() const { return s_->fd.get(); }
+#endif
 
 void Channel::push(uint16_t type, std::string body, const std::vector<Fd*>& fds) {
   State& s = *s_;
   std::vector<Fd> owned;
   for (Fd* f : fds) owned.push_back(std::move(*f));
   if (s.failed) return;
+#ifdef MAILKEEP_CAPTIVE
+  captive::record(this, type, body);
+#endif
   std::string bytes = frame_bytes(type, body, owned.size());
   s.out_bytes += bytes.size();
+  if (s.out_bytes > kMaxUnread) return s.fail("does not read what it is sent");
   // Frames without descriptors join the one before: fewer system calls, fewer wake-ups of the peer.
   if (owned.empty() && !s.out.empty() && s.out.back().bytes.size() < kReadChunk) {
     s.out.back().bytes += bytes;

@@ -5,7 +5,7 @@
 // A descriptor for which the receiver has no room arrives as an empty Fd: the handler refuses that one request, and the
 // sender is not to blame. Frames of one turn leave together at its end. A frame that is malformed ends the channel: `broken` is
 // called once and the owner decides what becomes of the peer. Sending never blocks and never fails here: what
-// does not fit waits in memory; congested() tells when to stop producing.
+// does not fit waits in memory, up to kMaxUnread; congested() tells when to stop producing.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -36,6 +36,8 @@ class Channel {
     std::function<void(std::string_view why)> broken;
   };
   static constexpr size_t kHighWater = 1024 * 1024;
+  // A peer that leaves so much unread is no longer served: the channel breaks.
+  static constexpr size_t kMaxUnread = 64 * 1024 * 1024;
 
   Channel(event::Loop& loop, Fd fd, Callbacks callbacks);
   ~Channel();
@@ -53,6 +55,9 @@ class Channel {
   void flush();
   bool congested() const;
   bool ok() const;
+#ifdef MAILKEEP_CAPTIVE
+  int captive_fd() const;
+#endif
 
  private:
   struct State;
@@ -69,3 +74,10 @@ struct BlockingFrame {
 Result<BlockingFrame> read_frame(int fd);
 
 }  // namespace mailkeep::imsg
+
+#ifdef MAILKEEP_CAPTIVE
+// The captive build's hook: regress/captive has it.
+namespace mailkeep::captive {
+void record(const imsg::Channel* channel, uint16_t type, const std::string& body);
+}
+#endif

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <string_view>
 #include <unordered_map>
@@ -22,7 +23,7 @@ std::string_view role_name(Role role);
 struct PeerId {
   Role role = Role::kParent;
   uint32_t instance = 0;
-  bool operator==(const PeerId&) const = default;
+  auto operator<=>(const PeerId&) const = default;
 };
 
 template <class Owner>

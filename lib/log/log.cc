@@ -3,6 +3,7 @@
 #include "lib/log/log.h"
 
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/text.h"
@@ -123,7 +124,9 @@ void open(std::string_view process, Level level, bool to_stderr) {
   s.level = level;
   s.to_stderr = to_stderr;
   s.buffered = true;
-  if (!to_stderr) openlog("mailkeep", LOG_PID | LOG_NDELAY, LOG_MAIL);
+  if (to_stderr) return;
+  openlog("mailkeep", LOG_PID | LOG_NDELAY, LOG_MAIL);
+  tzset();  // syslog(3) would look for the time zone's file at the first line, when there is no file system any more
 }
 
 void set_level(Level level) { sink().level = level; }

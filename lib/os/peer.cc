@@ -62,6 +62,12 @@ Peer peer_of(const struct sockaddr_storage& from) {
   return out;
 }
 
+bool is_stream_socket(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
 Peer peer_of(int fd) {
   struct sockaddr_storage from {};
   socklen_t length = sizeof from;

@@ -10,14 +10,17 @@
 
 namespace mailkeep::os {
 
-// What a class of role needs beyond what all need (memory, time, its descriptors, epoll, signals to itself):
+// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). No profile lets a process
+// make a socket that reaches others, execute a program, map executable memory, or signal another process.
 enum class Profile {
-  kNetwork,   // smtpd, lmtpd, imapd, tls: accept, read and write sockets; no files, no new connections
-  kLookup,    // files read-only, resolver sockets
-  kAuth,      // files read-only, fork (a child per check) and wait
-  kSpool,     // queue: files read and write, no sockets but those passed to it
-  kUser,      // files read and write under Landlock, fork for long work; no sockets made
-  kControl,   // accept on its socket
+  kReceive,  // smtpd, lmtpd: accept, connections, memory files
+  kLogin,    // imapd: accept, connections
+  kTls,      // connections that others hand over
+  kLookup,   // files read-only; unix sockets of the name service
+  kAuth,     // a forked child per check, which it may kill
+  kSpool,    // queue: files read and write
+  kUser,     // files read and write, connections that are handed over
+  kControl,  // accept on its socket, ask who is there
 };
 
 // Allows only the profile's system calls from here on, in every thread; needs no_new_privs or root.

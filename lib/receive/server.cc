@@ -6,6 +6,7 @@
 #include <bsd/stdlib.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -202,11 +203,26 @@ void Server::sweep() {
   sweep_.set(kSweepEvery);
 }
 
-void Server::on_verdict(imsg::PeerId, lookup::RcptVerdict&& m) {
+// What a client may be told: yes, or an error.
+static bool is_answer(uint16_t code) { return code == 250 || (code >= 400 && code < 600); }
+
+static bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
+}
+
+// What is written to without waiting: anything but a file could hold this process up.
+static bool is_file(const Fd& fd) {
+  struct stat st {};
+  return ::fstat(fd.get(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+void Server::on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m) {
+  if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
   if (Session* s = find(m.session)) s->on_verdict(std::move(m));
 }
 
-void Server::on_sender_verdict(imsg::PeerId, lookup::SenderVerdict&& m) {
+void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {
+  if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
   if (Session* s = find(m.session)) s->on_sender_verdict(std::move(m));
 }
 
@@ -214,16 +230,20 @@ void Server::on_checked(imsg::PeerId, auth::Checked&& m) {
   if (Session* s = find(m.session)) s->on_checked(std::move(m));
 }
 
-void Server::on_enqueued(imsg::PeerId, queue::Enqueued&& m) {
+void Server::on_enqueued(imsg::PeerId from, queue::Enqueued&& m) {
+  if (!is_answer(m.code)) return peers_.condemn(from, "an answer that is no reply");
   if (Session* s = find(m.session)) s->on_enqueued(std::move(m));
 }
 
-void Server::on_spool_file(imsg::PeerId, queue::SpoolFile&& m) {
+void Server::on_spool_file(imsg::PeerId from, queue::SpoolFile&& m) {
+  if (m.file && !is_file(m.file)) return peers_.condemn(from, "a spool file that is none");
   if (Session* s = find(m.session)) return s->on_spool_file(std::move(m));
   drop_spool_file(m.message);
 }
 
-void Server::on_established(imsg::PeerId, tls::Established&& m) {
+void Server::on_established(imsg::PeerId from, tls::Established&& m) {
+  // They become part of a Received field.
+  if (!is_plain(m.version) || !is_plain(m.cipher)) return peers_.condemn(from, "a cipher with bytes that no name has");
   if (Session* s = find(m.session)) s->on_established(std::move(m));
 }
 

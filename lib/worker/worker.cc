@@ -56,6 +56,9 @@ Boot boot(Role role, int argc, char** argv, char** envp) {
     setproctitle("-mailkeep: %s %u", name.c_str(), b.instance);
   }
   if (clearenv() != 0) give_up("environment", "clearenv failed");
+#ifdef MAILKEEP_CAPTIVE
+  captive::arm(b);
+#endif
   return b;
 }
 
@@ -67,8 +70,10 @@ void confine_ids(Boot& boot) {
   if (auto done = os::drop_to(boot.uid, boot.gid); !done) give_up("drop", done.error().text);
 }
 
-void confine(Boot& boot, os::Profile profile) {
+void confine(Boot& boot, os::Profile profile, const std::vector<os::Allowed>& open) {
   confine_ids(boot);
+  if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none: uid, root and seccomp alone confine this process");
+  if (auto done = os::enter_landlock(open, false); !done) give_up("landlock", done.error().text);
   if (auto done = os::enter_seccomp(profile); !done) give_up("seccomp", done.error().text);
 }
 
@@ -80,7 +85,18 @@ void Hooks::on_quit() {
 Peers::Peers(event::Loop& loop, Hooks& hooks, Dispatch dispatch, Fd parent)
     : loop_(loop), hooks_(hooks), dispatch_(std::move(dispatch)) {
   add({Role::kParent, 0}, std::move(parent), "");
+#ifdef MAILKEEP_CAPTIVE
+  captive::serve(loop, *this);
+#endif
 }
+
+#ifdef MAILKEEP_CAPTIVE
+std::vector<PeerId> Peers::captive_peers() const {
+  std::vector<PeerId> out;
+  for (const auto& [k, channel] : channels_) out.push_back({static_cast<Role>(k >> 32), static_cast<uint32_t>(k)});
+  return out;
+}
+#endif
 
 imsg::Channel* Peers::find(PeerId peer) {
   const auto it = channels_.find(key(peer));
@@ -133,7 +149,13 @@ bool Peers::on_frame(PeerId peer, imsg::Frame& frame) {
     s.values = hooks_.stats();
     return send(peer, s);
   }
-  return dispatch_(peer, frame);
+  const bool good = dispatch_(peer, frame);
+  return !std::exchange(condemned_, std::nullopt) && good;
+}
+
+void Peers::condemn(PeerId peer, std::string_view why) {
+  log::error("peer-lied").kv("peer", imsg::role_name(peer.role)).kv("instance", peer.instance).kv("text", why);
+  condemned_ = peer;
 }
 
 // `known` tells whether the message is one that all workers take.

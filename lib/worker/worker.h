@@ -3,7 +3,7 @@
 //   int main(int argc, char** argv, char** envp) {
 //     auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);   // still root; channel on descriptor 3
 //     ... open what needs root ...
-//     worker::confine(boot, os::Profile::kNetwork);                     // chroot, drop, no_new_privs, seccomp
+//     worker::confine(boot, os::Profile::kReceive);                     // chroot, drop, no_new_privs, seccomp
 //     event::Loop loop;
 //     Smtpd smtpd(loop);
 //     worker::Worker<Smtpd> worker(loop, smtpd, smtpd_routes());
@@ -32,9 +32,10 @@ constexpr int kParentFd = 3;
 // SIGPIPE, closes every descriptor above 3. Ends the process if it was not started by mailkeepd.
 Boot boot(imsg::Role role, int argc, char** argv, char** envp);
 
-// chroot (if Boot names a root), drop to Boot's uid and gid, no_new_privs, seccomp. Failure ends the process.
-void confine(Boot& boot, os::Profile profile);
-// The same without the seccomp profile: for a role that enters Landlock between.
+// chroot (if Boot names a root), drop to Boot's uid and gid, no_new_privs, Landlock (nothing but `open` of the file system;
+// no TCP, no signals, no abstract sockets: as far as the kernel knows them), seccomp. Failure ends the process.
+void confine(Boot& boot, os::Profile profile, const std::vector<os::Allowed>& open = {});
+// The same without Landlock and seccomp: for a role that learns later what it must be able to open.
 void confine_ids(Boot& boot);
 
 // What a role may override. The order at start: configuration messages, on_prepare, on_commit, peers come up.
@@ -77,11 +78,17 @@ class Peers {
     const auto to = pick(role, key);
     return to.has_value() && send(*to, message);
   }
+  // In a handler of a message from `peer`: it said what it cannot honestly have said. As if the message were malformed.
+  void condemn(imsg::PeerId peer, std::string_view why);
   bool up(imsg::PeerId peer) const { return channels_.count(key(peer)) != 0; }
   bool congested(imsg::PeerId peer);
   std::optional<imsg::PeerId> pick(imsg::Role role, uint64_t key) const;
   void add(imsg::PeerId peer, Fd channel, const std::string& account);
   void drop(imsg::PeerId peer);  // closes our end, without on_peer_down
+#ifdef MAILKEEP_CAPTIVE
+  std::vector<imsg::PeerId> captive_peers() const;
+  imsg::Channel* captive_channel(imsg::PeerId peer) { return find(peer); }
+#endif
 
  private:
   static uint64_t key(imsg::PeerId p) { return static_cast<uint64_t>(p.role) << 32 | p.instance; }
@@ -94,6 +101,7 @@ class Peers {
   Hooks& hooks_;
   Dispatch dispatch_;
   std::map<uint64_t, std::unique_ptr<imsg::Channel>> channels_;
+  std::optional<imsg::PeerId> condemned_;
 };
 
 template <class Owner>
@@ -109,3 +117,11 @@ class Worker : public Peers {
 };
 
 }  // namespace mailkeep::worker
+
+#ifdef MAILKEEP_CAPTIVE
+// The captive build's hooks: regress/captive has them.
+namespace mailkeep::captive {
+void arm(const worker::Boot& boot);
+void serve(event::Loop& loop, worker::Peers& peers);
+}  // namespace mailkeep::captive
+#endif

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: ISC
 #include "lmtpd/user/mailbox_process.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/os/peer.h"
 
 namespace mailkeep::user {
 
@@ -93,6 +95,10 @@ void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
 void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   attached_++;
   note_work();
+  if (!os::is_stream_socket(m.connection.get())) {
+    log::error("session-refused").kv("account", account_).kv("session", hex64(m.session)).kv("text", "what came is no connection");
+    return;
+  }
   auto client = std::make_unique<Client>();
   Client& c = *client;
   c.id = next_client_++;
@@ -105,7 +111,7 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   if (clients_.size() >= kMaxClients) {
     static constexpr std::string_view kText = " NO [LIMIT] Too many sessions of this account\r\n";
     const std::string answer = m.tag + std::string(kText);
-    if (write(m.connection.get(), answer.data(), answer.size()) < 0) log::info("session-refused").kv("account", account_);
+    if (send(m.connection.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) log::info("session-refused").kv("account", account_);
     return report_sessions();
   }
   imapd::SessionOptions options;

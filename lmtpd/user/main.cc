@@ -51,9 +51,7 @@ int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
   const Fd dir = open_directory(boot);
   boot.directory.reset();
-  worker::confine_ids(boot);
-  if (auto done = os::enter_landlock({{dir.get(), true}}, false); !done) fail(boot.account, done.error().text);
-  if (auto done = os::enter_seccomp(os::Profile::kUser); !done) fail(boot.account, done.error().text);
+  worker::confine(boot, os::Profile::kUser, {{dir.get(), true}});
 
   os::RealIo io;
   store::Options options;

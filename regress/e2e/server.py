@@ -25,6 +25,7 @@ BUILD = os.environ.get("MAILKEEP_BUILD", f"{TOP}/build/g++")
 INSTALLED = f"{BUILD}/inst"
 PREFIX = f"{INSTALLED}/usr/local"
 SOAK = bool(os.environ.get("MAILKEEP_SOAK"))
+TRACE = os.environ.get("MAILKEEP_TRACE")  # a folder for strace's files: see regress/tools/system-calls
 ROLES = {"mailkeep": "control", "mailkeep-tls": "tls", "mailkeep-smtp": "smtpd", "mailkeep-lookup": "lookup",
          "mailkeep-auth": "auth", "mailkeep-queue": "queue", "mailkeep-lmtp": "lmtpd", "mailkeep-imap": "imapd"}
 FIRST_UID = 61200
@@ -107,6 +108,7 @@ class Server:
         self.lmtp = f"{d}/lmtp.sock"
         self.control = f"{d}/mailkeep.sock"
         self.state = state or f"{d}/state"
+        self.prefix = PREFIX
         self.accounts = list(accounts)
         make_certificate(d, "mx", ["mx.mk.test", "localhost"])
         make_certificate(d, "other", ["other.mk.test"])
@@ -151,7 +153,8 @@ match from any  for domain mk.test action in
     def start(self, patience=20):
         log = open(self.log_path, "ab")
         at = log.tell()
-        self.child = subprocess.Popen([f"{PREFIX}/sbin/mailkeepd", "-d", "-f", self.conf], stdin=subprocess.DEVNULL,
+        traced = ["strace", "-D", "-ff", "-qq", "-s", "0", "-e", "signal=none", "-o", f"{TRACE}/{os.getpid()}"] if TRACE else []
+        self.child = subprocess.Popen([*traced, f"{self.prefix}/sbin/mailkeepd", "-d", "-f", self.conf], stdin=subprocess.DEVNULL,
                                       stdout=log, stderr=log, cwd="/")
         log.close()
         self.wait_log("event=ready", patience, at)
@@ -198,7 +201,7 @@ match from any  for domain mk.test action in
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
-                if exe.startswith(PREFIX + "/") and not exe.endswith("mailkeepctl"):
+                if exe.startswith(self.prefix + "/") and not exe.endswith("mailkeepctl"):
                     found[int(pid)] = os.path.basename(exe)
         return found
 
@@ -225,7 +228,7 @@ match from any  for domain mk.test action in
 
     # --- tools --------------------------------------------------------------------------------------
     def ctl(self, *arguments, code=0, patience=20):
-        done = subprocess.run([f"{PREFIX}/sbin/mailkeepctl", "-f", self.conf, *arguments], stdout=subprocess.PIPE,
+        done = subprocess.run([f"{self.prefix}/sbin/mailkeepctl", "-f", self.conf, *arguments], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=patience)
         assert code is None or done.returncode == code, \
             f"mailkeepctl {' '.join(arguments)}: exit {done.returncode}: {done.stdout}{done.stderr}"

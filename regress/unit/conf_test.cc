@@ -5,6 +5,7 @@
 #include "lib/conf/options.h"
 #include "lib/conf/parse.h"
 
+#include <cstring>
 #include <map>
 
 #include "regress/unit/unit.h"
@@ -204,6 +205,29 @@ static void errors_to_the_letter(void**) {
 }
 
 // Each statement's error is told, ten at most; a bad list does not make its lines errors of their own.
+static void domains_fit_into_a_message(void**) {
+  std::string many = "domain {";
+  for (int i = 0; i < 10000; i++) many += (i == 0 ? " d" : ", d") + std::to_string(i) + ".test";
+  assert_text(errors_of(many + " }\n").substr(0, 30), errors_of("domain a.test\n").substr(0, 30));
+  assert_text(errors_of(many + ", one.more }\n").substr(0, 76), "/etc/c:1:8: found '{', expected at most 10000 domains of 524288 bytes in all");
+  std::string big;
+  for (int i = 0; i < 2200; i++) {
+    const std::string label(60, 'a');
+    big += "domain " + label + "." + label + "." + label + "." + label + "." + std::to_string(i) + ".t\n";
+  }
+  assert_non_null(strstr(errors_of(big).c_str(), "expected at most 10000 domains of 524288 bytes in all"));
+}
+
+// What the parent sends on must have room in its message, or the parent would end at a `reload`.
+static void lists_and_paths_are_bounded(void**) {
+  std::string text = "pki p cert /c key /k\nlisten on 127.0.0.1 smtp pki { p";
+  for (int i = 1; i < 16; i++) text += ", p";
+  assert_null(strstr(errors_of(text + " }\n").c_str(), "at most 16 pki"));
+  assert_non_null(strstr(errors_of(text + ", p }\n").c_str(), "expected at most 16 pki for a listener"));
+  const std::string path(4096, 'x');
+  assert_non_null(strstr(errors_of("pki p cert /" + path + " key /k\n").c_str(), "expected an absolute path"));
+}
+
 static void several_errors(void**) {
   assert_text(errors_of("domain a..b\ntable t { a,\n b b,\n c }\nauth maybe\n"),
               "/etc/c:1:8: found 'a..b', expected a domain name\n"
@@ -279,7 +303,7 @@ static void demo(void**) {
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
                               unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules),
-                              unit_test(errors_to_the_letter), unit_test(several_errors), unit_test(cut_at_every_byte),
+                              unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};
   return run_unit_tests(tests);

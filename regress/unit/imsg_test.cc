@@ -196,6 +196,22 @@ static void garbage_breaks_the_channel(void**) {
   }
 }
 
+// A peer that asks and never reads: there is an end to what waits for it.
+static void unread_output_is_bounded(void**) {
+  event::Loop loop;
+  Ends ends;
+  std::string why;
+  Channel out(loop, std::move(ends.a), {.frame = [](Frame&) { return true; }, .broken = [&](std::string_view text) { why = text; }});
+  unsigned sent = 0;
+  for (; sent < 2000 && out.ok(); sent++) {
+    out.push(7, std::string(100 * 1000, 'x'), {});
+    loop.turn(false);
+  }
+  loop.turn(false);
+  assert_text(why, "does not read what it is sent");
+  assert_in_range(sent, 600, 700);
+}
+
 struct Owner {
   int got = 0;
   void on_sample(PeerId, Sample&&) { got++; }
@@ -216,6 +232,6 @@ static void routes_know_who_may(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds), unit_test(lost_descriptors_end_nobody),
-                              unit_test(garbage_breaks_the_channel), unit_test(routes_know_who_may)};
+                              unit_test(garbage_breaks_the_channel), unit_test(unread_output_is_bounded), unit_test(routes_know_who_may)};
   return run_unit_tests(tests);
 }

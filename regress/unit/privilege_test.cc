@@ -55,12 +55,12 @@ static void landlock_closes_the_rest(void**) {
 
 static void seccomp_kills(void**) {
   assert_int_equal(in_child([] {
-                     if (!os::harden_process() || !os::enter_seccomp(os::Profile::kNetwork)) return 1;
+                     if (!os::harden_process() || !os::enter_seccomp(os::Profile::kReceive)) return 1;
                      return 0;
                    }),
                    0);
   assert_int_equal(in_child([] {
-                     if (!os::harden_process() || !os::enter_seccomp(os::Profile::kNetwork)) return 1;
+                     if (!os::harden_process() || !os::enter_seccomp(os::Profile::kReceive)) return 1;
                      return open("/etc/passwd", O_RDONLY) >= 0 ? 2 : 3;
                    }),
                    -SIGSYS);

@@ -18,6 +18,7 @@ using imsg::Role;
 namespace {
 
 constexpr PeerId kQueue{Role::kQueue, 0};
+constexpr size_t kMaxCounters = 199;  // and our own: what client::Status has room for
 
 uint64_t key(PeerId p) { return static_cast<uint64_t>(p.role) << 32 | p.instance; }
 PeerId peer_of(uint64_t k) { return {static_cast<Role>(k >> 32), static_cast<uint32_t>(k)}; }
@@ -263,7 +264,7 @@ void Control::on_stats(PeerId from, worker::Stats&& m) {
   counters.role = imsg::role_name(from.role);
   counters.instance = from.instance;
   counters.values = std::move(m.values);
-  if (c->gathering->status.counters.size() < 200) c->gathering->status.counters.push_back(std::move(counters));
+  if (c->gathering->status.counters.size() < kMaxCounters) c->gathering->status.counters.push_back(std::move(counters));
   finish_status(*c);
 }
 

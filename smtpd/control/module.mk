@@ -2,7 +2,7 @@ progs += control mailkeepctl
 control_OUT := libexec/mailkeep
 control_SRC := smtpd/control/main.cc smtpd/control/control.cc
 control_DEP := worker
-control_TESTS := control_test
+control_TESTS := control_test hostile_control_test
 control_TESTSRC := smtpd/control/control.cc
 
 mailkeepctl_OUT := sbin

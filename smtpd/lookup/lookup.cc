@@ -43,6 +43,31 @@ size_t weight(const std::vector<queue::Delivery>& deliveries) {
 
 }  // namespace
 
+// Landlock wants to know where the tables are, which the first configuration tells; until it is entered only the parent
+// has been heard. Tables come as descriptors: the directories are for what :include: names, and the system's users.
+Status enter_sandbox(const Draft& first) {
+  (void)is_system_account("nobody");  // loads what nsswitch.conf(5) wants while it can be read
+  std::set<std::string> paths = {"/etc"};
+  for (const auto& table : first.tables) {
+    if (!table.path.empty()) paths.insert(directory_of(table.path));
+  }
+  std::vector<Fd> fds;
+  std::vector<os::Allowed> allowed;
+  for (const auto& path : paths) {
+    Fd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) {
+      log::warn("table-directory").kv("path", path).kv("text", errno_error("open").text);
+      continue;
+    }
+    allowed.push_back({fd.get(), false});
+    fds.push_back(std::move(fd));
+  }
+  if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none; lookup runs under its uid and seccomp alone");
+  if (auto status = os::enter_landlock(allowed, false); !status) fatal("lookup: " + status.error().text);
+  if (auto status = os::enter_seccomp(os::Profile::kLookup); !status) fatal("lookup: " + status.error().text);
+  return {};
+}
+
 imsg::Routes<Lookup> Lookup::routes() {
   imsg::Routes<Lookup> r;
   r.add<Config>(Role::kParent, &Lookup::on_config);
@@ -57,7 +82,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   return r;
 }
 
-Lookup::Lookup(event::Loop& loop) : worker_(loop, *this, routes()) {}
+Lookup::Lookup(event::Loop& loop, Confine confine) : confine_(confine), worker_(loop, *this, routes()) {}
 
 // --- configuration ---------------------------------------------------------------------------------
 
@@ -71,8 +96,8 @@ void Lookup::on_action(PeerId, Action&& m) { draft_.actions.push_back(std::move(
 void Lookup::on_match(PeerId, Match&& m) { draft_.matches.push_back(std::move(m)); }
 
 Status Lookup::on_prepare(uint32_t generation) {
-  if (!is_confined_) {
-    if (auto status = enter_sandbox(); !status) return status;
+  if (confine_ != nullptr) {
+    if (auto status = std::exchange(confine_, nullptr)(draft_); !status) return status;
   }
   if (draft_.config.generation != generation) return Error("lookup: no configuration of that generation");
   auto built = build_rules(draft_, is_system_account);
@@ -92,32 +117,6 @@ void Lookup::on_commit(uint32_t generation) {
 void Lookup::on_abort(uint32_t) {
   draft_ = Draft{};
   next_.reset();
-}
-
-// Landlock wants to know where the tables are, which the first configuration tells; until it is entered only the parent
-// has been heard. Tables come as descriptors: the directories are for what :include: names, and the system's users.
-Status Lookup::enter_sandbox() {
-  is_confined_ = true;
-  (void)is_system_account("nobody");  // loads what nsswitch.conf(5) wants while it can be read
-  std::set<std::string> paths = {"/etc"};
-  for (const auto& table : draft_.tables) {
-    if (!table.path.empty()) paths.insert(directory_of(table.path));
-  }
-  std::vector<Fd> fds;
-  std::vector<os::Allowed> allowed;
-  for (const auto& path : paths) {
-    Fd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) {
-      log::warn("table-directory").kv("path", path).kv("text", errno_error("open").text);
-      continue;
-    }
-    allowed.push_back({fd.get(), false});
-    fds.push_back(std::move(fd));
-  }
-  if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none; lookup runs under its uid and seccomp alone");
-  if (auto status = os::enter_landlock(allowed, false); !status) fatal("lookup: " + status.error().text);
-  if (auto status = os::enter_seccomp(os::Profile::kLookup); !status) fatal("lookup: " + status.error().text);
-  return {};
 }
 
 // --- questions -------------------------------------------------------------------------------------

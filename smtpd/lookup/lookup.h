@@ -19,9 +19,13 @@ namespace mailkeep::lookup {
 // the account's, every recipient fails for good.
 queue::Routed answer_route(const Ruleset* rules, const Route& m);
 
+// Confines the process to what the first configuration names; from main, so that a test may leave it out.
+using Confine = Status (*)(const Draft& first);
+Status enter_sandbox(const Draft& first);
+
 class Lookup : public worker::Hooks {
  public:
-  explicit Lookup(event::Loop& loop);
+  Lookup(event::Loop& loop, Confine confine);
 
   Status on_prepare(uint32_t generation) override;
   void on_commit(uint32_t generation) override;
@@ -40,11 +44,10 @@ class Lookup : public worker::Hooks {
   void on_check_sender(imsg::PeerId from, CheckSender&& m);
   void on_route(imsg::PeerId from, Route&& m);
 
-  Status enter_sandbox();
   Draft draft_;
   std::optional<Ruleset> next_;
   std::optional<Ruleset> rules_;
-  bool is_confined_ = false;
+  Confine confine_;  // nullptr once done
   uint64_t checked_ = 0, refused_ = 0, routed_ = 0;
   worker::Worker<Lookup> worker_;
 };

@@ -219,7 +219,7 @@ struct RcptVerdict {
 
 constexpr size_t kMaxHops = 32;       // MX hosts that are tried
 constexpr size_t kMaxHopAddresses = 16;  // of one host
-constexpr size_t kMaxTlsa = 32;       // records of one host and port
+constexpr size_t kMaxTlsa = 16;       // records of one host and port: all of all hops fit into one message
 
 // From relay: the hosts that take mail for a domain, or with `is_host` the addresses of a host. Answered by Hops.
 struct FindHops {

@@ -5,3 +5,6 @@ mailkeepd_SRC := $(addprefix smtpd/parent/,main.cc parent.cc users.cc slices.cc 
 mailkeepd_DEP := base log event imsg os worker conf
 mailkeepd_EXT := bsd
 mailkeepd_MAN := smtpd/parent/mailkeepd.8 smtpd/parent/mailkeep.conf.5
+mailkeepd_TESTS := users_test
+mailkeepd_TESTSRC := $(addprefix smtpd/parent/,users.cc slices.cc process.cc listeners.cc accounts.cc files.cc)
+users_test_EXT := bsd

@@ -23,6 +23,10 @@ constexpr Micros kFirstBackoff = Millis(50);
 constexpr Micros kMaxBackoff = Seconds(10);
 constexpr Micros kGoodLife = Seconds(10);     // a worker that lived this long starts again at once
 constexpr Micros kPrepareLimit = Seconds(20);
+// How often a process that strangers talk to is believed when it accuses its peers of one role. It may be the one that has been
+// taken over; then it goes, and a fresh one takes its place.
+constexpr size_t kMaxAccusations = 3;
+constexpr Micros kAccusationsPer = Seconds(60);
 constexpr Micros kQuitLimit = Seconds(4);     // CONTRACT: SIGTERM ends all in 5 seconds
 
 // Empty when there is no descriptor left: who gets it says so.
@@ -40,6 +44,7 @@ struct Parent::Slot {
   int64_t started_unix = 0;
   Micros backoff{0};
   uint32_t restarts = 0;
+  std::map<Role, std::vector<Micros>> accusations;  // when, by the role accused
   event::Timer restart;
 };
 
@@ -111,7 +116,11 @@ Users::Environment Parent::environment() {
   };
   env.tell_queue = [this](const queue::UserFailed& m) { tell({Role::kQueue, 0}, m); };
   env.tell_imapd = [this](PeerId imapd, const imapd::Presented& m) { tell(imapd, m); };
-  env.log_line = [this](const worker::LogLine& m) { tell({Role::kControl, 0}, m); };
+  env.log_line = [this](const worker::LogLine& m) { pass_log_line(m); };
+  env.is_worker_uid = [this](uid_t uid) {
+    return std::any_of(ids_.of.begin(), ids_.of.end(), [uid](const Identity& who) { return who.uid != 0 && who.uid == uid; });
+  };
+  env.condemn = [this](PeerId imapd, std::string_view why) { condemn(imapd, why); };
   return env;
 }
 
@@ -248,6 +257,8 @@ void Parent::reaped(pid_t pid, int status) {
   slot.pid = -1;
   slot.ready = false;
   slot.channel.reset();
+  slot.accusations.clear();
+  if (slot.id.role == Role::kControl) set_following(false);  // the new one will say whether somebody listens
   const std::string_view role = imsg::role_name(slot.id.role);
   if (quitting_ || slot.retiring) {
     log::info("worker-end").kv("role", role).kv("pid", pid);
@@ -346,10 +357,36 @@ void Parent::on_misbehaved(PeerId peer, worker::Misbehaved&& m) {
     return;
   }
   Slot* slot = find({m.role, m.instance});
-  if (slot != nullptr && slot->pid > 0 && are_peers(peer.role, m.role)) kill(slot->pid, SIGKILL);
+  Slot* accuser = find(peer);
+  if (slot == nullptr || accuser == nullptr || slot->pid <= 0 || !are_peers(peer.role, m.role)) return;
+  if (!may_accuse(*accuser, m.role)) return condemn(peer, "accuses its peers too often");
+  kill(slot->pid, SIGKILL);
 }
 
-void Parent::on_log_line(PeerId, worker::LogLine&& m) { tell({Role::kControl, 0}, m); }
+bool Parent::may_accuse(Slot& accuser, Role accused) {
+  const Role role = accuser.id.role;
+  if (role != Role::kSmtpd && role != Role::kLmtpd && role != Role::kImapd && role != Role::kTls) return true;
+  auto& times = accuser.accusations[accused];
+  const Micros now = now_monotonic();
+  std::erase_if(times, [now](Micros at) { return now - at > kAccusationsPer; });
+  times.push_back(now);
+  return times.size() <= kMaxAccusations;
+}
+
+void Parent::condemn(PeerId peer, std::string_view why) {
+  log::error("worker-misbehaved").kv("role", imsg::role_name(peer.role)).kv("instance", peer.instance).kv("told-by", "parent").kv("text", why);
+  Slot* slot = find(peer);
+  if (slot != nullptr && slot->pid > 0) kill(slot->pid, SIGKILL);
+}
+
+// While somebody reads them, and as fast as they are read: no process can fill the parent's memory by talking.
+void Parent::pass_log_line(const worker::LogLine& m) {
+  Slot* control = find({Role::kControl, 0});
+  if (!following_ || control == nullptr || !control->channel || control->channel->congested()) return;
+  tell(control->id, m);
+}
+
+void Parent::on_log_line(PeerId, worker::LogLine&& m) { pass_log_line(m); }
 void Parent::on_need_user(PeerId, queue::NeedUser&& m) { users_->need(m.account); }
 void Parent::on_vouch(PeerId, Vouch&& m) { users_->vouch(std::move(m)); }
 void Parent::on_present(PeerId peer, Present&& m) { users_->present(peer, std::move(m)); }
@@ -380,19 +417,22 @@ void Parent::on_status(PeerId peer, StatusQuery&& m) {
   tell(peer, report);
 }
 
-void Parent::on_follow(PeerId, Follow&& m) {
-  following_ = m.on;
+void Parent::on_follow(PeerId, Follow&& m) { set_following(m.on); }
+
+void Parent::set_following(bool on) {
+  if (on == following_) return;
+  following_ = on;
   worker::Follow f;
-  f.on = m.on;
+  f.on = on;
   for (auto& [key, slot] : slots_) {
     if (slot->ready && key.first != Role::kControl) slot->channel->send(f);
   }
-  users_->follow(m.on);
-  if (!m.on) return log::set_tap({});
+  users_->follow(on);
+  if (!on) return log::set_tap({});
   log::set_tap([this](std::string_view line) {
     worker::LogLine out;
     out.text = line.substr(0, worker::kMaxLogLine);
-    tell({Role::kControl, 0}, out);
+    pass_log_line(out);
   });
 }
 

@@ -63,6 +63,10 @@ class Parent {
   void on_present(imsg::PeerId peer, Present&& m);
   void on_reload(imsg::PeerId peer, Reload&& m);
   void on_status(imsg::PeerId peer, StatusQuery&& m);
+  void pass_log_line(const worker::LogLine& m);
+  void set_following(bool on);
+  bool may_accuse(Slot& accuser, imsg::Role accused);
+  void condemn(imsg::PeerId peer, std::string_view why);
   void on_follow(imsg::PeerId peer, Follow&& m);
 
   void reload(std::optional<uint32_t> query);

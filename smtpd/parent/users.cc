@@ -9,6 +9,7 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/os/peer.h"
 
 namespace mailkeep::parent {
 
@@ -18,6 +19,8 @@ constexpr Micros kEarlyLife = Seconds(2);   // a Present may overtake its Vouch,
 constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kStartLimit = Seconds(30);
 constexpr size_t kMaxTickets = 10000;
+constexpr size_t kMaxEarly = 256;           // Presents that wait for their Vouch; each holds a descriptor
+constexpr size_t kMaxText = 300;            // of a reason, for another process
 constexpr size_t kMaxUsers = 20000;
 constexpr size_t kMaxWaiting = 100;         // connections waiting for one account's process to start
 
@@ -75,6 +78,11 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
     permanent = true;
     return nullptr;
   }
+  if (env_.is_worker_uid(ids->uid)) {  // the account's process would be one of the worker's own, for the kernel
+    why = "this account's uid belongs to the server itself";
+    log::error("user-start").kv("account", account).kv("uid", ids->uid).kv("text", why);
+    return nullptr;
+  }
   worker::Boot boot = env_.boot();
   boot.role = imsg::Role::kUser;
   boot.instance = next_instance_++;
@@ -104,9 +112,8 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
                                      Slot* s = it == by_instance_.end() ? nullptr : find(it->second);
                                      if (s == nullptr) return;
                                      s->dead = true;
-                                     if (reason == imsg::kEndOfFile) return;
-                                     log::error("user-misbehaved").kv("account", s->account).kv("text", reason);
-                                     kill(s->pid, SIGKILL);
+                                     if (reason != imsg::kEndOfFile) log::error("user-misbehaved").kv("account", s->account).kv("text", reason);
+                                     kill(s->pid, SIGKILL);  // one that only closes its channel must go too
                                    }});
   by_instance_[instance] = account;
   by_pid_[slot->pid] = instance;
@@ -197,7 +204,7 @@ void Users::wire(Slot& slot) {
   if (!pair) {
     queue::UserFailed f;
     f.account = slot.account;
-    f.text = pair.error().text;
+    f.text = pair.error().text.substr(0, kMaxText);
     return env_.tell_queue(f);
   }
   worker::Wire w;
@@ -215,7 +222,7 @@ void Users::need(const std::string& account) {
     queue::UserFailed f;
     f.account = account;
     f.permanent = permanent;
-    f.text = why;
+    f.text = why.substr(0, kMaxText);
     return env_.tell_queue(f);
   }
   slot->queue_waits = true;
@@ -240,14 +247,15 @@ void Users::vouch(Vouch&& ticket) {
 void Users::refuse(imsg::PeerId imapd, uint64_t session, const std::string& text) {
   imapd::Presented m;
   m.session = session;
-  m.text = text.substr(0, 300);
+  m.text = text.substr(0, kMaxText);
   env_.tell_imapd(imapd, m);
 }
 
 void Users::present(imsg::PeerId imapd, Present&& request) {
+  if (request.connection && !os::is_stream_socket(request.connection.get())) return env_.condemn(imapd, "presents what is no connection");
   const auto it = tickets_.find({request.ticket_high, request.ticket_low});
   if (it == tickets_.end()) {
-    if (early_.size() >= kMaxTickets) return refuse(imapd, request.session, "too many logins at once");
+    if (early_.size() >= kMaxEarly) return refuse(imapd, request.session, "too many logins at once");
     early_.push_back(std::make_unique<Early>(Early{imapd, std::move(request), now_monotonic() + kEarlyLife}));
     return;
   }

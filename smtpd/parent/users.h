@@ -35,6 +35,8 @@ class Users {
     std::function<void(const queue::UserFailed&)> tell_queue;
     std::function<void(imsg::PeerId imapd, const imapd::Presented&)> tell_imapd;
     std::function<void(const worker::LogLine&)> log_line;
+    std::function<bool(uid_t uid)> is_worker_uid;
+    std::function<void(imsg::PeerId imapd, std::string_view why)> condemn;  // ends that process
     const Libexec* libexec = nullptr;
   };
 

@@ -13,7 +13,7 @@ constexpr size_t kMaxSmartHosts = 16;
 constexpr size_t kMaxTransferRecipients = 100;  // of one transaction; RFC 5321 4.5.3.1.8 lets a server take no more
 
 struct Config {
-  static constexpr uint16_t kType = 1000;
+  static constexpr uint16_t kType = 1200;
   uint32_t generation = 0;
   std::string hostname;
   template <class C, class M>
@@ -45,7 +45,7 @@ struct SmartHost {
 
 // From the parent, one for each `relay` action of a generation.
 struct Action {
-  static constexpr uint16_t kType = 1001;
+  static constexpr uint16_t kType = 1201;
   uint32_t generation = 0;
   std::string name;
   std::vector<SmartHost> hosts;  // empty: by MX. Else in the order to try
@@ -76,7 +76,7 @@ struct Rcpt {
 
 // From the queue: send this message to these recipients, all of one domain (or one smart host). One Transferred answers.
 struct Transfer {
-  static constexpr uint16_t kType = 1010;
+  static constexpr uint16_t kType = 1210;
   uint64_t transfer = 0;  // echoed
   uint64_t message = 0;
   std::string action;
@@ -124,7 +124,7 @@ struct Result {
 
 // To the queue.
 struct Transferred {
-  static constexpr uint16_t kType = 1020;
+  static constexpr uint16_t kType = 1220;
   uint64_t transfer = 0;
   std::vector<Result> results;  // one a recipient of the Transfer
   bool host_failed = false;     // no host of the destination could be talked to: the whole destination waits

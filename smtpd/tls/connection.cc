@@ -20,6 +20,19 @@ std::string reason(::tls* t) {
   return text == nullptr ? "connection closed" : text;
 }
 
+// The client's socket is shared with the process that handed it over, which could make it a blocking one at any time.
+int socket_of(const void* connection) { return static_cast<const Connection*>(connection)->client(); }
+
+ssize_t receive_some(::tls*, void* into, size_t size, void* connection) {
+  const ssize_t n = ::recv(socket_of(connection), into, size, MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WANT_POLLIN : n;
+}
+
+ssize_t send_some(::tls*, const void* from, size_t size, void* connection) {
+  const ssize_t n = ::send(socket_of(connection), from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return n < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WANT_POLLOUT : n;
+}
+
 std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
 
 }  // namespace
@@ -52,7 +65,7 @@ Connection::Connection(event::Loop& loop, Context context, Fd client, Fd plain, 
   loop_.defer([this, alive = alive_] {
     if (!*alive) return;
     ::tls* accepted = nullptr;
-    if (::tls_accept_socket(context_.get(), &accepted, client_.get()) != 0) return fail(reason(context_.get()));
+    if (::tls_accept_cbs(context_.get(), &accepted, receive_some, send_some, this) != 0) return fail(reason(context_.get()));
     tls_.reset(accepted);
     work();
   });

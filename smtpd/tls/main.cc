@@ -11,7 +11,7 @@ int main(int argc, char** argv, char** envp) {
   if (::tls_init() != 0) fatal("tls_init failed");
   { const tls::TlsHandle warm(::tls_server()); }
 
-  worker::confine(boot, os::Profile::kNetwork);
+  worker::confine(boot, os::Profile::kTls);
 
   event::Loop loop;
   tls::Server server(loop);

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: ISC
 #include "smtpd/tls/server.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <algorithm>
 
 #include "lib/base/text.h"
 #include "lib/os/peer.h"
@@ -14,7 +16,19 @@ namespace mailkeep::tls {
 using imsg::PeerId;
 using imsg::Role;
 
-Server::Server(event::Loop& loop) : loop_(loop), worker_(loop, *this, routes()) {}
+namespace {
+
+// Each connection has two descriptors; the rest is for peers' channels and what their messages bring.
+size_t room_by_descriptors() {
+  constexpr rlim_t kReserved = 160;
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * kReserved) return kReserved / 2;
+  return std::min<size_t>(kMaxConnections, (limit.rlim_cur - kReserved) / 2);
+}
+
+}  // namespace
+
+Server::Server(event::Loop& loop) : loop_(loop), room_(room_by_descriptors()), worker_(loop, *this, routes()) {}
 
 imsg::Routes<Server> Server::routes() {
   imsg::Routes<Server> r;
@@ -55,20 +69,19 @@ void Server::on_abort(uint32_t generation) { next_.erase(generation); }
 void Server::on_serve(PeerId from, Serve&& m) {
   const std::string source = m.client ? os::peer_of(m.client.get()).address : "unknown";
   if (!m.client || !m.plain) return refuse(from, m.session, source, "descriptor missing");
-  if (clients_.size() >= kMaxConnections) return refuse(from, m.session, source, "too many connections");
+  if (!os::is_stream_socket(m.client.get()) || !os::is_stream_socket(m.plain.get())) {
+    return worker_.condemn(from, "hands over what is no connection");
+  }
+  if (clients_.size() >= room_) return refuse(from, m.session, source, "too many connections");
+  if (by_peer_[from] >= room_ / 2) return refuse(from, m.session, source, "too many connections of one process");
   auto context = keys_.context(m.pki);
   if (!context) return refuse(from, m.session, source, context.error().text);
-  for (const int fd : {m.client.get(), m.plain.get()}) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-      return refuse(from, m.session, source, errno_error("fcntl").text);
-    }
-  }
   const int on = 1;
   // Fails on a socket that is no TCP connection, where there is nothing to delay either.
   static_cast<void>(::setsockopt(m.client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
   const uint64_t id = ++last_id_;
   Client& c = clients_[id];
+  by_peer_[from]++;
   c.peer = from;
   c.session = m.session;
   c.source = source;
@@ -76,7 +89,16 @@ void Server::on_serve(PeerId from, Serve&& m) {
       loop_, std::move(*context), std::move(m.client), std::move(m.plain),
       Connection::Callbacks{.established = [this, id](const Connection::Handshake& h) { established(id, h); },
                             .failed = [this, id](const std::string& why) { failed(id, why); },
-                            .ended = [this, id] { clients_.erase(id); }});
+                            .ended = [this, id] { forget(id); }});
+}
+
+// What it was, for who wants to answer for it.
+Server::Client Server::forget(uint64_t id) {
+  auto node = clients_.extract(id);
+  if (node.empty()) return {};
+  const auto count = by_peer_.find(node.mapped().peer);
+  if (count != by_peer_.end() && --count->second == 0) by_peer_.erase(count);
+  return std::move(node.mapped());
 }
 
 void Server::established(uint64_t id, const Connection::Handshake& h) {
@@ -99,10 +121,8 @@ void Server::established(uint64_t id, const Connection::Handshake& h) {
 }
 
 void Server::failed(uint64_t id, const std::string& why) {
-  const auto it = clients_.find(id);
-  if (it == clients_.end()) return;
-  const Client c = std::move(it->second);
-  clients_.erase(it);
+  const Client c = forget(id);
+  if (!c.connection) return;
   refuse(c.peer, c.session, c.source, why);
 }
 

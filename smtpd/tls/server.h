@@ -18,7 +18,7 @@
 
 namespace mailkeep::tls {
 
-constexpr size_t kMaxConnections = 20000;
+constexpr size_t kMaxConnections = 20000;  // of one peer: half of them, so that the others have room
 
 class Server : public worker::Hooks {
  public:
@@ -45,6 +45,7 @@ class Server : public worker::Hooks {
     std::unique_ptr<Connection> connection;
   };
 
+  Client forget(uint64_t id);
   void established(uint64_t id, const Connection::Handshake& h);
   void failed(uint64_t id, const std::string& why);
   void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why);
@@ -53,6 +54,8 @@ class Server : public worker::Hooks {
   Keys keys_;
   std::map<uint32_t, Next> next_;  // by generation
   std::map<uint64_t, Client> clients_;
+  std::map<imsg::PeerId, size_t> by_peer_;
+  size_t room_;
   uint64_t last_id_ = 0;
   uint64_t handshakes_ok_ = 0;
   uint64_t handshakes_failed_ = 0;

@@ -1,0 +1,57 @@
+// Lies that show. See honest.h.
+// SPDX-License-Identifier: ISC
+#include "queue/honest.h"
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/smtp/address.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+bool is_printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 127; });
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+}
+
+bool is_address(const std::string& text) {
+  if (!is_printable(text)) return false;
+  return !is_ascii(text) || equals_nocase(text, "postmaster") || smtp::parse_mailbox(text).has_value();
+}
+
+}  // namespace
+
+std::string_view lie_in(const Enqueue& enqueue) {
+  const lookup::SessionFacts& f = enqueue.facts;
+  if (enqueue.protocol == Protocol::kInternal) return "a message that only the queue makes";
+  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag)) return "facts of a session with bytes that none has";
+  if (!f.sender.empty() && !is_address(f.sender)) return "a sender that is no address";
+  if (!is_printable(enqueue.options.envid)) return "an ENVID with bytes that none has";
+  for (const Recipient& r : enqueue.recipients) {
+    if (!is_address(r.address)) return "a recipient that is no address";
+    if (!is_printable(r.options.orcpt)) return "an ORCPT with bytes that none has";
+  }
+  return {};
+}
+
+std::string_view lie_in(const Routed& routed, size_t asked) {
+  for (const Delivery& d : routed.deliveries) {
+    if (d.recipient >= asked) return "a delivery for a recipient that was not asked about";
+    if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action)) {
+      return "a delivery with bytes that no address has";
+    }
+    if (d.relay ? d.address.empty() : d.account.empty()) return "a delivery to nobody";
+  }
+  for (const RouteFailure& f : routed.failures) {
+    if (f.recipient >= asked) return "a failure of a recipient that was not asked about";
+    if (!is_printable(f.enhanced) || !is_printable(f.text)) return "a reason with bytes that none has";
+  }
+  return {};
+}
+
+}  // namespace mailkeep::queue
