@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kHeader = 8;
 constexpr size_t kReadChunk = 64 * 1024;
+constexpr int kReadsPerTurn = 128;  // of one channel; then the other events of the turn have their go
 constexpr size_t kMaxQueuedFds = 64;  // received and not yet claimed; more is a peer that misbehaves
 
 struct Outgoing {
@@ -207,9 +208,11 @@ void Channel::State::on_ready(unsigned ready) {
 
 void Channel::State::read_some() {
   const auto lives = alive;
-  for (int i = 0; i < 16; i++) {  // then the other events of this turn have their go
+  bool had_fds = false;
+  for (int i = 0; i < kReadsPerTurn; i++) {
     char chunk[kReadChunk];
     bool excess = false;
+    const size_t fds_before = in_fds.size();
     const ssize_t n = receive_with_fds(fd.get(), chunk, sizeof chunk, in_fds, MSG_DONTWAIT, excess);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
@@ -217,9 +220,12 @@ void Channel::State::read_some() {
     if (n == 0 || (n < 0 && errno == ECONNRESET)) return fail(std::string(kEndOfFile));
     if (n < 0) return fail(errno_error("receive from peer").text);
     if (excess || in_fds.size() > kMaxQueuedFds) return fail("too many descriptors");
+    had_fds = had_fds || in_fds.size() > fds_before;
     in.append(chunk, static_cast<size_t>(n));
     if (!take_frames(lives)) return;
-    if (static_cast<size_t>(n) < sizeof chunk && in_fds.empty() && i > 0) return;
+    // A read ends where descriptors begin or end, so a short one does not mean that all has been read: what waits belongs
+    // to this turn and its commit.
+    if (static_cast<size_t>(n) < sizeof chunk && !had_fds) return;
   }
 }
 

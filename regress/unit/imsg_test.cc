@@ -171,6 +171,29 @@ static void lost_descriptors_end_nobody(void**) {
   assert_true(got[2].fd);
 }
 
+// What waits in the socket is one turn's: a commit at its end covers all of it.
+static void one_turn_takes_all_that_waits(void**) {
+  event::Loop loop;
+  Ends ends;
+  unsigned got = 0;
+  Channel in(loop, std::move(ends.b), {.frame = [&](Frame& f) {
+                                         Sample s;
+                                         got++;
+                                         return decode(f.body, f.fds, s);
+                                       },
+                                       .broken = {}});
+  Channel out(loop, std::move(ends.a), {.frame = [](Frame&) { return true; }, .broken = {}});
+  constexpr unsigned kFrames = 50;
+  for (unsigned i = 0; i < kFrames; i++) {
+    Sample s;
+    s.fd.reset(dup(0));
+    out.send(s);
+  }
+  out.flush();
+  loop.turn(false);
+  assert_int_equal(got, kFrames);
+}
+
 static void garbage_breaks_the_channel(void**) {
   unsigned seed = 1;
   for (int round = 0; round < 200; round++) {
@@ -231,7 +254,8 @@ static void routes_know_who_may(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds), unit_test(lost_descriptors_end_nobody),
+  const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds),
+                              unit_test(lost_descriptors_end_nobody), unit_test(one_turn_takes_all_that_waits),
                               unit_test(garbage_breaks_the_channel), unit_test(unread_output_is_bounded), unit_test(routes_know_who_may)};
   return run_unit_tests(tests);
 }
