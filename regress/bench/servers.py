@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -65,6 +66,7 @@ class Mailkeep(server.Server):
 
     def __init__(self):
         shutil.rmtree(f"{WORK}/mailkeep", ignore_errors=True)
+        tempfile.tempdir = WORK
         super().__init__(accounts=[account(n) for n in range(ACCOUNTS)], state=f"{WORK}/mailkeep",
                          options=f"message-size {MESSAGE_SIZE}")
         self.group = measure.Group("mailkeep")
