@@ -46,6 +46,7 @@ class AccountStore : public Store {
   Status delete_mailbox(std::string_view name) override;
   Status rename_mailbox(std::string_view from, std::string_view to) override;
   Result<Uid> claim_recent(MailboxId id) override;
+  Uid tell_recent(MailboxId id, Uid last) override;
 
   Result<Appended> append(MailboxId id, const Append& what) override;
   bool is_known(DeliveryId id) const override { return state_->is_known(id); }

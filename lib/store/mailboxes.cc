@@ -158,12 +158,20 @@ Status AccountStore::rename_inbox(const std::string& to) {
 Result<Uid> AccountStore::claim_recent(MailboxId id) {
   auto box = selectable(id);
   if (!box) return box.error();
-  const Uid from = (*box)->recent_from;
-  if (from == (*box)->uidnext) return from;
+  const Uid from = (*box)->first_recent();
+  if ((*box)->recent_from == (*box)->uidnext) return from;
   RecentMeta meta;
   meta.mailbox = id;
   meta.recent_from = (*box)->uidnext;
   if (auto put = commit(RecordType::recent, meta.encode()); !put) return put.error();
+  return from;
+}
+
+Uid AccountStore::tell_recent(MailboxId id, Uid last) {
+  State::Box* box = state_->box(id);
+  if (box == nullptr || !box->is_selectable) return last + 1;
+  const Uid from = box->first_recent();
+  box->recent_told = std::max(box->recent_told, last + 1);
   return from;
 }
 

@@ -1,5 +1,6 @@
 // What changes messages. SPDX-License-Identifier: ISC
 #include <algorithm>
+#include <bit>
 
 #include "lib/base/crc32c.h"
 #include "lib/base/text.h"
@@ -13,14 +14,20 @@ namespace {
 // Whether a mailbox can take these keywords: EINVAL no keyword, EMFILE too many.
 Status check_keywords(const Mailbox& box, std::span<const std::string> keywords) {
   std::vector<std::string> missing;
+  uint64_t wanted = 0;
   for (const std::string& keyword : keywords) {
     if (!is_keyword(keyword)) return Error("not a keyword: " + printable(keyword), EINVAL);
     const auto same = [&keyword](const std::string& other) { return equals_nocase(other, keyword); };
-    if (std::any_of(box.keywords.begin(), box.keywords.end(), same)) continue;
+    wanted |= box.keyword_bit(keyword);
+    if (box.keyword_bit(keyword) != 0) continue;
     if (std::any_of(missing.begin(), missing.end(), same)) continue;
     missing.push_back(keyword);
   }
-  if (box.keywords.size() + missing.size() > kMaxKeywords) return Error("too many keywords in the mailbox", EMFILE);
+  if (box.keywords.size() + missing.size() <= kMaxKeywords) return {};
+  uint64_t used = wanted;
+  for (const Message& message : box.messages) used |= message.keywords;
+  const auto room = static_cast<size_t>(std::popcount(~used));
+  if (missing.size() > room) return Error("too many keywords in the mailbox", EMFILE);
   return {};
 }
 
@@ -112,7 +119,7 @@ Result<Flagged> AccountStore::store_flags(MailboxId id, const UidSet& uids, cons
   uint64_t keywords = 0;
   bool has_new_keyword = false;
   for (const std::string& keyword : change.keywords) {
-    const uint64_t bit = State::keyword_bit(box, keyword, false);
+    const uint64_t bit = box.keyword_bit(keyword);
     keywords |= bit;
     if (bit == 0 && change.op != FlagOp::remove) has_new_keyword = true;
   }
@@ -193,11 +200,7 @@ Result<Copied> AccountStore::transfer(MailboxId id, const UidSet& uids, MailboxI
       used |= (*from)->messages[i].keywords;
     }
   }
-  std::vector<std::string> keywords;
-  for (size_t i = 0; i < (*from)->keywords.size(); ++i) {
-    if ((used >> i & 1) != 0) keywords.push_back((*from)->keywords[i]);
-  }
-  if (auto checked = check_keywords(**target, keywords); !checked) return checked.error();
+  if (auto checked = check_keywords(**target, (*from)->keyword_names(used)); !checked) return checked.error();
   const RecordType type = moves ? RecordType::move : RecordType::copy;
   if (auto put = commit(type, meta.encode(), {}, moves ? 0 : kSlack); !put) return put.error();
   copied.to = {{meta.first_uid, static_cast<Uid>(meta.first_uid + n - 1)}};

@@ -102,6 +102,7 @@ bool State::apply_box(std::string_view meta) {
   box.created = r.u64();
   box.expunged_floor = r.u64();
   for (size_t n = r.count(1); n > 0 && r.ok(); --n) box.keywords.emplace_back(r.text());
+  box.keywords_version = static_cast<uint32_t>(box.keywords.size());
   for (size_t n = r.count(16); n > 0; --n) {
     Expunged gone;
     gone.seq = r.u64();

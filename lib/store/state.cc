@@ -2,6 +2,7 @@
 #include "lib/store/state.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "lib/base/text.h"
 #include "lib/store/meta.h"
@@ -59,13 +60,20 @@ void State::skip_lost(const Record& record) {
   if (Box* found = box(meta.mailbox)) found->uidnext = std::max(found->uidnext, meta.uid + 1);
 }
 
-uint64_t State::keyword_bit(Mailbox& box, const std::string& name, bool make) {
-  for (size_t i = 0; i < box.keywords.size(); ++i) {
-    if (equals_nocase(box.keywords[i], name)) return uint64_t{1} << i;
+uint64_t State::make_keywords(Mailbox& box, const std::vector<std::string>& names) {
+  uint64_t bits = 0;
+  for (const std::string& name : names) bits |= box.keyword_bit(name);
+  for (const std::string& name : names) {
+    if (box.keyword_bit(name) != 0) continue;
+    const uint64_t spare = box.spare_keyword_bits() & ~bits;
+    if (spare == 0) break;
+    const auto place = static_cast<size_t>(std::countr_zero(spare));
+    if (place == box.keywords.size()) box.keywords.push_back(name);
+    else box.keywords[place] = name;
+    ++box.keywords_version;
+    bits |= uint64_t{1} << place;
   }
-  if (!make || box.keywords.size() >= kMaxKeywords) return 0;
-  box.keywords.push_back(name);
-  return uint64_t{1} << (box.keywords.size() - 1);
+  return bits;
 }
 
 void State::count_row(Box& box, const Message& message, bool in) {
@@ -193,7 +201,7 @@ bool State::apply_message(const Record& record, Place place, std::vector<Change>
   message.modseq = record.seq;
   message.object = body.object;
   message.flags = meta.flags;
-  for (const std::string& keyword : meta.keywords) message.keywords |= keyword_bit(*found, keyword, true);
+  message.keywords = make_keywords(*found, meta.keywords);
   add_row(*found, message);
   found->highest_modseq = record.seq;
   changes.push_back({Change::Kind::added, record.seq, found->id, {{meta.uid, meta.uid}}});
@@ -206,7 +214,8 @@ bool State::apply_flags(const Record& record, std::vector<Change>& changes) {
   Box* found = box(meta.mailbox);
   if (found == nullptr) return false;
   uint64_t keywords = 0;
-  for (const std::string& keyword : meta.keywords) keywords |= keyword_bit(*found, keyword, meta.op != 1);
+  if (meta.op != 1) keywords = make_keywords(*found, meta.keywords);
+  else for (const std::string& keyword : meta.keywords) keywords |= found->keyword_bit(keyword);
   for (const UidRange& range : meta.uids) {
     for (size_t i = found->lower_bound(range.first); i < found->messages.size(); ++i) {
       Message& message = found->messages[i];
@@ -243,24 +252,26 @@ bool State::apply_copy(const Record& record, bool moves, std::vector<Change>& ch
   if (from == nullptr || to == nullptr) return false;
   Change added{Change::Kind::added, record.seq, meta.to, {}};
   uint64_t uid = meta.first_uid;
+  uint64_t used = 0;
   std::vector<Message> rows;  // first, for `to` may be `from`
   for (const UidRange& range : meta.uids) {
     size_t at = from->lower_bound(range.first);
     for (uint64_t source = range.first; source <= range.last && uid < UINT32_MAX; ++source, ++uid) {
       if (at >= from->messages.size() || from->messages[at].uid != source) continue;
       Message row = from->messages[at++];
-      uint64_t keywords = 0;
-      for (size_t i = 0; i < from->keywords.size(); ++i) {
-        if ((row.keywords >> i & 1) != 0) keywords |= keyword_bit(*to, from->keywords[i], true);
-      }
-      row.keywords = keywords;
+      used |= row.keywords;
       row.uid = static_cast<Uid>(uid);
       row.saved = meta.saved;
       row.modseq = record.seq;
       rows.push_back(row);
     }
   }
-  for (const Message& row : rows) {
+  const std::vector<std::string> names = from->keyword_names(used);
+  make_keywords(*to, names);
+  for (Message& row : rows) {
+    uint64_t keywords = 0;
+    for (const std::string& name : from->keyword_names(row.keywords)) keywords |= to->keyword_bit(name);
+    row.keywords = keywords;
     add_row(*to, row);
     add_ascending(added.uids, row.uid);
   }

@@ -91,8 +91,9 @@ class State {
   std::vector<ObjectId> take_dead_big() { return std::move(dead_big_); }
   uint32_t rows_without_bytes() const { return rows_without_bytes_; }
 
-  // The bit of a keyword in a mailbox, made if there is room; 0 if not.
-  static uint64_t keyword_bit(Mailbox& box, const std::string& name, bool make);
+  // The bits of keywords in a mailbox. What is not there is made; a full mailbox gives it the place of a keyword that no message
+  // has, and leaves it out where there is none.
+  static uint64_t make_keywords(Mailbox& box, const std::vector<std::string>& names);
 
  private:
   static constexpr size_t kMaxExpunged = 8192;

@@ -134,6 +134,9 @@ class Store {
   virtual Status rename_mailbox(std::string_view from, std::string_view to) = 0;
   // Takes the unclaimed \Recent messages for one session: they are those from the returned uid on, up to uidnext.
   virtual Result<Uid> claim_recent(MailboxId id) = 0;
+  // The same for those up to `last`, which a session is being told of: nothing is written and nobody else gets them while
+  // this process lives. claim_recent() is to follow.
+  virtual Uid tell_recent(MailboxId id, Uid last) = 0;
 
   // --- messages ---
   virtual Result<Appended> append(MailboxId id, const Append& what) = 0;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "lib/base/text.h"
+
 namespace mailkeep::store {
 
 void normalize(UidSet& set) {
@@ -51,7 +53,29 @@ const Message* Mailbox::find(Uid uid) const {
   return at < messages.size() && messages[at].uid == uid ? &messages[at] : nullptr;
 }
 
-uint32_t Mailbox::recent() const { return static_cast<uint32_t>(messages.size() - lower_bound(recent_from)); }
+uint32_t Mailbox::recent() const { return static_cast<uint32_t>(messages.size() - lower_bound(first_recent())); }
+
+uint64_t Mailbox::keyword_bit(std::string_view keyword) const {
+  for (size_t i = 0; i < keywords.size(); ++i) {
+    if (equals_nocase(keywords[i], keyword)) return uint64_t{1} << i;
+  }
+  return 0;
+}
+
+std::vector<std::string> Mailbox::keyword_names(uint64_t bits) const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < keywords.size() && bits >> i != 0; ++i) {
+    if ((bits >> i & 1) != 0) names.push_back(keywords[i]);
+  }
+  return names;
+}
+
+uint64_t Mailbox::spare_keyword_bits() const {
+  if (keywords.size() < kMaxKeywords) return ~uint64_t{0} << keywords.size();
+  uint64_t used = 0;
+  for (const Message& message : messages) used |= message.keywords;
+  return ~used;
+}
 
 std::optional<size_t> Mailbox::first_unseen() const {
   if (unseen == 0) return std::nullopt;

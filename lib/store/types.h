@@ -70,18 +70,25 @@ struct Mailbox {
   uint32_t uidvalidity = 0;
   Uid uidnext = 1;
   Uid recent_from = 1;                // messages from this uid on were not yet claimed by a session (\Recent)
+  Uid recent_told = 1;                // the same by Store::tell_recent(), which is not on the disk
   Seq highest_modseq = 0;
   uint32_t unseen = 0;                // running counts; the total is messages.size()
   uint32_t deleted = 0;               // with \Deleted
   uint64_t bytes = 0;                 // sum of sizes (STATUS SIZE, quota)
   std::vector<std::string> keywords;  // as first spelled; compared without ASCII case
+  uint32_t keywords_version = 0;      // grows when `keywords` changes; not on the disk
   std::vector<Message> messages;      // ascending by uid
   Seq created = 0;
 
+  Uid first_recent() const { return recent_from > recent_told ? recent_from : recent_told; }
   uint32_t recent() const;                         // count of \Recent
   const Message* find(Uid uid) const;              // nullptr: not there
   size_t lower_bound(Uid uid) const;               // index of the first message with that uid or a higher one
   std::optional<size_t> first_unseen() const;      // index
+  uint64_t keyword_bit(std::string_view keyword) const;  // 0: not there
+  std::vector<std::string> keyword_names(uint64_t bits) const;
+  // The bits that new keywords may take: where all are taken, those that no message has.
+  uint64_t spare_keyword_bits() const;
 };
 
 // What append() remembers of a delivery so that the same one is recognised after a crash.

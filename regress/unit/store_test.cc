@@ -281,10 +281,56 @@ static void compaction(void**) {
   assert_int_equal(t.reports.size(), 0);
 }
 
+// A full mailbox gives a new keyword the place of one that no message has any more; a restart finds the same names.
+static void keywords_are_used_again(void**) {
+  TestStore t;
+  t.reopen();
+  const MailboxId inbox = t.box("INBOX").id, sent = t.box("Sent").id;
+  const Uid one = t.append("INBOX", mail("one")), two = t.append("INBOX", mail("two"));
+  const auto change = [&](Uid uid, FlagOp op, std::vector<std::string> names) {
+    FlagChange c{op, 0, names, {}};
+    return t.store->store_flags(inbox, {{uid, uid}}, c);
+  };
+  const auto names_of = [&](const std::string& mailbox, Uid uid) {
+    const Mailbox& box = t.box(mailbox);
+    return box.keyword_names(box.find(uid)->keywords);
+  };
+  std::vector<std::string> all;
+  for (size_t i = 0; i < kMaxKeywords; ++i) all.push_back("k" + std::to_string(i));
+  assert_true(change(one, FlagOp::replace, all));
+  assert_int_equal(change(two, FlagOp::add, {"new"}).error().code, EMFILE);
+  assert_int_equal(t.box("INBOX").spare_keyword_bits(), 0);
+  assert_true(change(one, FlagOp::remove, {"k3", "k9"}));
+  const uint32_t version = t.box("INBOX").keywords_version;
+  // k3 is in the record and unused: its place is not given to the others.
+  assert_true(change(two, FlagOp::add, {"new", "K3"}));
+  assert_true(t.box("INBOX").keywords_version > version);
+  assert_int_equal(change(two, FlagOp::add, {"more"}).error().code, EMFILE);
+  for (int round = 0; round < 2; ++round) {
+    const std::vector<std::string> got = names_of("INBOX", two);
+    assert_int_equal(got.size(), 2);
+    assert_true(std::find(got.begin(), got.end(), "new") != got.end() && std::find(got.begin(), got.end(), "k3") != got.end());
+    assert_int_equal(names_of("INBOX", one).size(), kMaxKeywords - 2);
+    assert_int_equal(t.box("INBOX").keyword_bit("k9"), 0);
+    must(t.store->sync());
+    t.reopen();
+  }
+  // A copy takes only what its messages have; what does not fit is refused whole.
+  assert_true(t.store->copy(inbox, {{two, two}}, sent));
+  assert_int_equal(t.box("Sent").keywords.size(), 2);
+  assert_true(change(two, FlagOp::replace, {}));
+  assert_true(t.store->copy(inbox, {{one, two}}, sent));
+  assert_int_equal(names_of("Sent", 2).size(), kMaxKeywords - 2);
+  assert_int_equal(names_of("Sent", 1).size(), 2);
+  assert_int_equal(names_of("Sent", 3).size(), 0);
+  assert_true(change(two, FlagOp::replace, {"other"}));
+  assert_int_equal(t.store->copy(inbox, {{two, two}}, sent).error().code, EMFILE);
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(uid_sets), unit_test(new_account), unit_test(messages_survive),
                               unit_test(copy_move_expunge), unit_test(names_and_renames), unit_test(recent_is_claimed_once),
                               unit_test(deliveries_once), unit_test(observers_hear_only_what_is_durable), unit_test(groups),
-                              unit_test(big_messages), unit_test(compaction)};
+                              unit_test(big_messages), unit_test(compaction), unit_test(keywords_are_used_again)};
   return run_unit_tests(tests);
 }
