@@ -213,7 +213,7 @@ bool Lexer::flag(FlagList& flags) {
   if (keyword("Deleted")) return flags.deleted = true;
   if (keyword("Seen")) return flags.seen = true;
   if (keyword("Draft")) return flags.draft = true;
-  return fail("flag");
+  return atom() || fail("flag");  // flag-extension, \Recent: none that is kept
 }
 
 std::optional<FlagList> Lexer::flag_list() {

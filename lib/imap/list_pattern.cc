@@ -19,12 +19,12 @@ class Matcher {
     pass_wildcards();
   }
 
-  void step(char c) {
+  void step(char c, bool in_any_case) {
     std::string next(here_.size(), 0);
     for (size_t i = 0; i < pattern_.size(); ++i) {
       if (here_[i] == 0) continue;
       if (pattern_[i] == '*' || (pattern_[i] == '%' && c != kSeparator)) next[i] = 1;
-      else if (pattern_[i] == c) next[i + 1] = 1;
+      else if (pattern_[i] == c || (in_any_case && to_lower(pattern_[i]) == to_lower(c))) next[i + 1] = 1;
     }
     here_ = std::move(next);
     pass_wildcards();
@@ -43,19 +43,14 @@ class Matcher {
   std::string here_;  // 1 where reachable
 };
 
-bool matches_exactly(std::string_view pattern, std::string_view name) {
-  Matcher matcher(pattern);
-  for (char c : name) matcher.step(c);
-  return matcher.matched();
-}
-
 }  // namespace
 
 bool matches_pattern(std::string_view pattern, std::string_view name) {
-  if (equals_nocase(name, "INBOX")) return matches_exactly(upper(pattern), "INBOX");
-  if (starts_with_nocase(pattern, "INBOX/") && name.starts_with("INBOX/"))
-    return matches_exactly("INBOX" + std::string(pattern.substr(5)), name);
-  return matches_exactly(pattern, name);
+  constexpr std::string_view kInbox = "INBOX";
+  const bool has_inbox = equals_nocase(name.substr(0, name.find(kSeparator)), kInbox);
+  Matcher matcher(pattern);
+  for (size_t i = 0; i < name.size(); ++i) matcher.step(name[i], has_inbox && i < kInbox.size());
+  return matcher.matched();
 }
 
 }  // namespace mailkeep::imap

@@ -6,7 +6,8 @@
 
 namespace mailkeep::imap {
 
-// `name` matches `pattern`: "*" stands for any text, "%" for any without '/'. INBOX matches in any case.
+// `name` matches `pattern`: "*" stands for any text, "%" for any without '/'. INBOX, as the first level, matches
+// in any case.
 // Takes time in proportion to pattern times name, whatever the pattern.
 bool matches_pattern(std::string_view pattern, std::string_view name);
 

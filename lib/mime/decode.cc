@@ -92,17 +92,18 @@ bool is_searchable(const Part& part) { return part.type == "text" || (part.type 
 bool header_contains(std::string_view header, std::string_view folded) {
   for (const rfc5322::Field& field : rfc5322::parse_header(header).fields) {
     const std::string line = std::string(field.name) + ": " + text::decode_words(rfc5322::unfold(field.value));
-    if (text::contains_folded(line, folded)) return true;
+    if (text::contains_folded(rfc5322::one_spaced(line), folded)) return true;
   }
   return false;
 }
 
+// Every body contains the empty text, also one that is not looked into.
 bool body_contains(const Part& root, std::string_view message, std::string_view folded) {
-  return parts_contain(root, message, folded, false);
+  return folded.empty() || parts_contain(root, message, folded, false);
 }
 
 bool text_contains(const Part& root, std::string_view message, std::string_view folded) {
-  return parts_contain(root, message, folded, true);
+  return folded.empty() || parts_contain(root, message, folded, true);
 }
 
 std::string preview(const Part& root, std::string_view message, size_t characters) {

@@ -36,6 +36,12 @@ std::string address_list(const rfc5322::Header& header, std::string_view name) {
   return out.empty() ? "NIL" : "(" + out + ")";
 }
 
+// NIL is a field that is not there; one that is there and empty is the empty string (RFC 3501 7.4.2).
+std::string field_text(const rfc5322::Header& header, std::string_view name) {
+  const rfc5322::Field* field = header.find(name);
+  return field == nullptr ? "NIL" : imap_string(rfc5322::unfold(field->value));
+}
+
 // body-fld-param = "(" string SP string *(SP string SP string) ")" / nil
 std::string params(const std::vector<Param>& list) {
   if (list.empty()) return "NIL";
@@ -117,10 +123,10 @@ std::string imap_nstring(std::string_view text) { return text.empty() ? "NIL" : 
 std::string imap_envelope(const rfc5322::Header& header) {
   const std::string from = address_list(header, "from");
   const auto or_from = [&from](std::string list) { return list == "NIL" ? from : list; };
-  return "(" + imap_nstring(header.text("date")) + " " + imap_nstring(header.text("subject")) + " " + from + " " +
+  return "(" + field_text(header, "date") + " " + field_text(header, "subject") + " " + from + " " +
          or_from(address_list(header, "sender")) + " " + or_from(address_list(header, "reply-to")) + " " +
          address_list(header, "to") + " " + address_list(header, "cc") + " " + address_list(header, "bcc") + " " +
-         imap_nstring(header.text("in-reply-to")) + " " + imap_nstring(header.text("message-id")) + ")";
+         field_text(header, "in-reply-to") + " " + field_text(header, "message-id") + ")";
 }
 
 std::string imap_body(const Part& part, std::string_view message, bool extended) {

@@ -62,14 +62,15 @@ std::string select_fields(std::string_view header, const std::vector<std::string
   limits.fields = SIZE_MAX;
   limits.header = SIZE_MAX;
   limits.field = SIZE_MAX;
-  for (const rfc5322::Field& field : rfc5322::parse_header(header, limits).fields) {
+  const rfc5322::Header parsed = rfc5322::parse_header(header, limits);
+  for (const rfc5322::Field& field : parsed.fields) {
     const bool is_named = std::any_of(names.begin(), names.end(),
                                       [&field](const std::string& name) { return equals_nocase(name, field.name); });
     if (is_named == is_not) continue;
     out += field.raw;
     if (field.raw.empty() || field.raw.back() != '\n') out += "\r\n";
   }
-  return out + "\r\n";
+  return parsed.has_end ? out + "\r\n" : out;
 }
 
 }  // namespace mailkeep::mime

@@ -209,6 +209,7 @@ void StructureParser::describe(Part& out, const rfc5322::Header& header) {
       set_type(out, field.value);
     } else if (is(field, "content-transfer-encoding") && out.encoding.empty()) {
       out.encoding = parse_parameterized(field.value).value;
+      out.encoding.resize(std::min(out.encoding.size(), out.encoding.find_first_of(" \t")));  // "base64 and junk"
     } else if (is(field, "content-id")) {
       out.id = unfold(field.value);
     } else if (is(field, "content-description")) {

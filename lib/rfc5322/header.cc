@@ -92,10 +92,25 @@ std::string Header::text(std::string_view name) const {
 std::string unfold(std::string_view value) {
   std::string out;
   out.reserve(value.size());
-  for (const char c : value) {
-    if (c != '\r' && c != '\n' && c != '\0') out += c;
+  for (size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
+    if (c == '\r' && i + 1 < value.size() && value[i + 1] != '\n') out += ' ';
+    else if (c != '\r' && c != '\n' && c != '\0') out += c;
   }
   return std::string(trim(out));
+}
+
+std::string one_spaced(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (!space) {
+      out += c;
+    } else if (!out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+  }
+  return out;
 }
 
 bool is_field_name(std::string_view name) {

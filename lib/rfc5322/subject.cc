@@ -6,6 +6,7 @@
 #include "lib/rfc5322/subject.h"
 
 #include "lib/base/text.h"
+#include "lib/rfc5322/header.h"
 
 namespace mailkeep::rfc5322 {
 namespace {
@@ -61,19 +62,6 @@ bool strip_blob(std::string_view& text) {
   if (rest.size() == text.size() || rest.empty()) return false;
   text = rest;
   return true;
-}
-
-std::string one_spaced(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (!space) {
-      out += c;
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  return out;
 }
 
 }  // namespace

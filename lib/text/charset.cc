@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "lib/text/charset.h"
 
+#include <dlfcn.h>
 #include <iconv.h>
 
 #include <array>
@@ -81,6 +82,14 @@ std::string_view superset(std::string_view name) {
 }
 
 }  // namespace
+
+std::string converter_directory() {
+  Dl_info info{};
+  if (dladdr(dlsym(RTLD_DEFAULT, "iconv_open"), &info) == 0 || info.dli_fname == nullptr) return "";
+  const std::string library = info.dli_fname;  // …/libc.so.6, beside which glibc has them
+  const size_t slash = library.rfind('/');
+  return slash == std::string::npos ? "" : library.substr(0, slash) + "/gconv";
+}
 
 bool is_known_charset(std::string_view charset) {
   if (is_ascii_name(charset)) return !charset.empty();

@@ -43,6 +43,9 @@ std::optional<Word> encoded_word(std::string_view text) {
   return word;
 }
 
+// What stands outside encoded-words. 8-bit bytes there have no charset: read as bodies without one are.
+std::string outside(std::string_view text) { return is_utf8(text) ? std::string(text) : to_utf8(text, "us-ascii"); }
+
 // Length of the white space (and damaged folding) that `text` starts with.
 size_t skip_space(std::string_view text) {
   const size_t end = text.find_first_not_of(" \t\r\n");
@@ -63,7 +66,7 @@ std::string decode_words(std::string_view text, size_t max) {
       at += 2;
       continue;
     }
-    out += repair_utf8(text.substr(plain, at - plain));
+    out += outside(text.substr(plain, at - plain));
     const std::string_view charset = word->charset;
     std::string bytes;
     while (word) {
@@ -79,7 +82,7 @@ std::string decode_words(std::string_view text, size_t max) {
     }
     out += to_utf8(bytes, charset, max);
   }
-  if (out.size() < max) out += repair_utf8(text.substr(plain));
+  if (out.size() < max) out += outside(text.substr(plain));
   return out.size() > max ? repair_utf8(out.substr(0, max), max) : out;
 }
 

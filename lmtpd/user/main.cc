@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/os/privilege.h"
+#include "lib/text/charset.h"
 #include "lmtpd/user/mailbox_process.h"
 
 using namespace mailkeep;
@@ -45,13 +46,22 @@ Fd open_directory(const worker::Boot& boot) {
   return dir;
 }
 
+// Of charsets, for SEARCH and the header cache: read where a message needs one, so that a start costs nothing.
+Fd open_converters() {
+  const std::string path = text::converter_directory();
+  return Fd(path.empty() ? -1 : open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
 }  // namespace
 
 int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
   const Fd dir = open_directory(boot);
   boot.directory.reset();
-  worker::confine(boot, os::Profile::kUser, {{dir.get(), true}});
+  const Fd converters = open_converters();
+  std::vector<os::Allowed> allowed = {{dir.get(), true}};
+  if (converters) allowed.push_back({converters.get(), false});
+  worker::confine(boot, os::Profile::kUser, allowed);
 
   os::RealIo io;
   store::Options options;

@@ -23,6 +23,8 @@ static void fields(void**) {
   assert_text(header.fields[3].name, "");
   assert_text(header.fields[4].name, "");
   assert_true(header.find("body") == nullptr);
+  assert_text(unfold(" a\rb\r\n c\nd\r"), "a b cd");
+  assert_text(one_spaced(" a \t b\r\n\t c"), "a b c");
 }
 
 // LF alone gives the same fields; so does every cut of the text up to there, and raw pieces always add up.

@@ -36,6 +36,8 @@ static void envelopes(void**) {
               "(NIL NIL ((NIL NIL \"a\" \"b\")) ((NIL NIL \"s\" \"b\")) ((NIL NIL \"a\" \"b\")) "
               "((NIL NIL \"G\" NIL)(NIL NIL \"x\" \"y\")(NIL NIL NIL NIL)(NIL NIL \"z\" \"\")) NIL "
               "((NIL \"@r\" \"a\" \"b\")) \"<1@x>\" NIL)");
+  // There and empty is not the same as not there.
+  assert_text(envelope("Date:\r\nSubject: \r\nFrom:\r\nTo:\r\nIn-Reply-To:\r\n\r\n"), "(\"\" \"\" NIL NIL NIL NIL NIL NIL \"\" NIL)");
 }
 
 static std::string body(std::string_view message, bool extended) { return imap_body(parse_structure(message), message, extended); }

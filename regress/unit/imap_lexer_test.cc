@@ -71,7 +71,9 @@ static void flags(void**) {
   assert_int_equal(list->keywords.size(), 2);
   assert_text(list->keywords[0], "$Forwarded");
   assert_true(Lexer("()").flag_list().has_value());
-  for (const char* bad : {"(\\Recent)", "(\\Foo)", "( \\Seen)", "(\\Seen", "(\\Seen )", "(\\)"})
+  const auto unknown = Lexer("(\\Recent \\Foo \\Seenx)").flag_list();
+  assert_true(unknown && unknown->keywords.empty() && !unknown->seen);
+  for (const char* bad : {"( \\Seen)", "(\\Seen", "(\\Seen )", "(\\)"})
     assert_false(Lexer(bad).flag_list().has_value());
   assert_false(Lexer("(" + std::string(kMaxKeyword + 1, 'k') + ")").flag_list().has_value());
 }
@@ -95,6 +97,8 @@ static void patterns(void**) {
       {"%/%", "a/b", true},      {"inbox", "INBOX", true},  {"InB*", "INBOX", true}, {"inbox/%", "INBOX/x", true},
       {"inbox/X", "INBOX/x", false}, {"", "a", false},      {"", "", true},         {"A", "a", false},
       {"*%*", "x/y", true},      {"%%", "x/y", false},      {"*/", "x/", true},
+      {"in*", "INBOX/x", true},  {"*B*", "INBOX/x", true},  {"*b*/x", "INBOX/x", true}, {"in*", "INBOXES", false},
+      {"%/X", "INBOX/x", false}, {"*inbox/x", "a/INBOX/x", false},
   };
   for (const Case& c : kCases)
     if (matches_pattern(c.pattern, c.name) != c.matches) fail_msg("%s against %s", c.pattern, c.name);

@@ -124,6 +124,10 @@ static void sections(void**) {
   assert_false(find_section(leaf, {2}, SectionText::whole).has_value());
   assert_text(select_fields("A: 1\r\nB: 2\r\n 3\r\na: 4\r\n\r\n", {"A"}, false), "A: 1\r\na: 4\r\n\r\n");
   assert_text(select_fields("A: 1\r\nB: 2\r\n 3\r\na: 4\r\n\r\n", {"A"}, true), "B: 2\r\n 3\r\n\r\n");
+  // No empty line is added where the message has none.
+  assert_text(select_fields("A: 1\r\nB: 2\r\n", {"A"}, false), "A: 1\r\n");
+  assert_text(select_fields("A: 1\r\nB: 2", {"B"}, false), "B: 2\r\n");
+  assert_text(select_fields("A: 1\r\n", {"B"}, false), "");
 }
 
 static void decoding(void**) {
@@ -136,6 +140,11 @@ static void decoding(void**) {
   assert_false(body_contains(root, kMessage, text::casefold("a@b")));
   assert_true(text_contains(root, kMessage, text::casefold("A@b")));
   assert_false(text_contains(root, kMessage, "epilogue"));
+  const std::string_view folded = "Subject: folded\r\n\twith a\t tab\r\nContent-Type: image/x\r\n\r\nx";
+  const Part image = parse_structure(folded);
+  assert_true(text_contains(image, folded, "folded with a tab"));
+  assert_true(body_contains(image, folded, ""));
+  assert_false(body_contains(image, folded, "x"));
   assert_text(preview(root, kMessage), "one two");
   assert_text(preview(root, kMessage, 4), "one");
   const std::string_view html = "Content-Type: text/html\r\n\r\n<style>x{}</style><p>a &amp; b</p><!-- c --><br>d";
