@@ -25,10 +25,30 @@ void Session::on(imap::Append command) {
   if (reader_.accept()) out_ += "+ OK\r\n";
 }
 
+namespace {
+
+// Gives bare line feeds their CR: a message's lines end with CRLF (RFC 5322 2.1), and all that FETCH says of it counts on that.
+void end_lines_with_crlf(std::string& message) {
+  std::string out;
+  size_t copied = 0;
+  for (size_t at = message.find('\n'); at != std::string::npos; at = message.find('\n', at + 1)) {
+    if (at > 0 && message[at - 1] == '\r') continue;
+    out.append(message, copied, at - copied);
+    out += '\r';
+    copied = at;
+  }
+  if (copied == 0 && out.empty()) return;
+  out.append(message, copied);
+  message = std::move(out);
+}
+
+}  // namespace
+
 void Session::finish_append() {
   if (!append_) return;
   const imap::Append command = std::move(*append_);
-  const std::string message = std::move(append_data_);
+  std::string message = std::move(append_data_);
+  end_lines_with_crlf(message);
   append_.reset();
   append_data_ = std::string();
   if (message.find('\0') != std::string::npos) return no("[CANNOT] Messages hold no NUL bytes");  // RFC 3501 4.3: CHAR8

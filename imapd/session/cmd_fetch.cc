@@ -80,7 +80,7 @@ class FetchWork : public Session::Work {
       return true;
     }
     if (sets_seen_ && next_ == marked_) {
-      if (!session_.only_reads_) mark_seen();
+      mark_seen();
       return false;
     }
     begin_message(uids_[next_++]);
@@ -126,7 +126,7 @@ class FetchWork : public Session::Work {
       is_unreadable_ = true;
       return;
     }
-    if (box->keywords.size() != session_.view_->keywords_shown) session_.write_flags_response(*box);
+    if (box->keywords_version != session_.view_->keywords_shown) session_.write_flags_response(*box);
     session_.out_ += "* " + std::to_string(*number) + " FETCH (";
     is_open_ = true;
     item_ = 0;
@@ -145,14 +145,23 @@ class FetchWork : public Session::Work {
       if (!summary) return summary.error();
       summary_ = std::move(*summary);
     }
-    if (any(is_part) || ((any(is_whole) || any(is_text)) && message_.size <= kVerified)) {
-      auto text = session_.store_.read_all(message_);
-      if (!text) return text.error();
-      text_ = std::move(*text);
-      has_text_ = true;
-      if (any(is_part)) root_ = mime::parse_structure(text_);
+    const bool is_small = message_.size <= kVerified;
+    const bool must_parse = any(is_part) && session_.parsed_.object != message_.object;
+    if (must_parse || ((any(is_part) || any(is_whole) || any(is_text)) && is_small)) {
+      if (auto loaded = load_text(must_parse, is_small); !loaded) return loaded;
     }
     return any(is_header_only) ? load_header() : Status();
+  }
+
+  // A large message is not kept in memory: what is shown of it is read again, piece by piece, as the client takes it.
+  Status load_text(bool must_parse, bool is_small) {
+    auto text = session_.store_.read_all(message_);
+    if (!text) return text.error();
+    session_.work_done_ += message_.size;
+    if (must_parse) session_.parsed_ = {message_.object, mime::parse_structure(*text)};
+    has_text_ = is_small;
+    if (is_small) text_ = std::move(*text);
+    return {};
   }
 
   Status load_header() {
@@ -217,22 +226,38 @@ class FetchWork : public Session::Work {
 
   void write_part(const imap::FetchItem& item) {
     const imap::Section& section = item.section;
+    const mime::Part& root = session_.parsed_.root;
     if (section.text == Text::kHeaderFields || section.text == Text::kHeaderFieldsNot) {
-      const auto range = mime::find_section(root_, section.part, mime::SectionText::header);
+      const auto range = mime::find_section(root, section.part, mime::SectionText::header);
       if (!range) return nil();
-      const std::string_view fields = std::string_view(text_).substr(range->start, range->size);
-      return write_text(item, mime::select_fields(fields, section.fields, section.text == Text::kHeaderFieldsNot));
+      const auto fields = bytes(*range);
+      if (!fields) return unreadable();
+      return write_text(item, mime::select_fields(*fields, section.fields, section.text == Text::kHeaderFieldsNot));
     }
     const mime::SectionText text = section.text == Text::kNone     ? mime::SectionText::whole
                                    : section.text == Text::kHeader ? mime::SectionText::header
                                    : section.text == Text::kText   ? mime::SectionText::text
                                                                    : mime::SectionText::mime;
-    const auto range = mime::find_section(root_, section.part, text);
+    const auto range = mime::find_section(root, section.part, text);
     if (!range) return nil();
     write_range(item, range->start, range->size);
   }
 
   void nil() { session_.out_ += "NIL"; }
+
+  // The response has begun and can neither be filled nor taken back.
+  void unreadable() {
+    if (session_.options_.report) session_.options_.report("fetch: a message ends early");
+    session_.bye("A message cannot be read");
+  }
+
+  std::optional<std::string> bytes(const mime::Range& range) {
+    if (has_text_) return text_.substr(range.start, range.size);
+    std::string out(range.size, '\0');
+    const auto got = session_.store_.read(message_, range.start, out);
+    if (!got || *got != out.size()) return std::nullopt;
+    return out;
+  }
 
   // The range that "<first.count>" leaves of `size` octets.
   static mime::Range partial(const imap::FetchItem& item, size_t size) {
@@ -267,10 +292,7 @@ class FetchWork : public Session::Work {
     } else {
       std::array<char, kPiece> piece;
       const auto got = session_.store_.read(message_, offset_, std::span(piece).first(size));
-      if (!got || *got != size) {
-        if (session_.options_.report) session_.options_.report("fetch: a message ends early");
-        return session_.bye("A message cannot be read");  // the literal can neither be filled nor taken back
-      }
+      if (!got || *got != size) return unreadable();
       session_.out_.append(piece.data(), size);
     }
     offset_ += size;
@@ -299,7 +321,6 @@ class FetchWork : public Session::Work {
   store::Summary summary_;
   std::string header_;
   std::string text_;  // all of it, where it was read
-  mime::Part root_;
   size_t offset_ = 0, left_ = 0;  // of the literal being written
 };
 

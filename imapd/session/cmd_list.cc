@@ -71,12 +71,13 @@ void Session::on(imap::List command) {
 
 void Session::on(imap::Lsub command) {
   const std::string pattern = command.reference + command.pattern;
-  // With a trailing "%", a parent of subscribed names is shown as \Noselect when it is not subscribed itself (6.3.9).
+  // With a trailing "%", a parent of a subscribed name that does not match is shown instead of it, as \Noselect (6.3.9).
   std::map<std::string, bool> shown;  // name as sent: is subscribed
   for (const std::string& subscribed : store_.subscriptions()) {
     const std::string name = encoded(subscribed);
-    if (imap::matches_pattern(pattern, name)) shown[name] = true;
-    if (!pattern.ends_with('%')) continue;
+    const bool matches = imap::matches_pattern(pattern, name);
+    if (matches) shown[name] = true;
+    if (matches || !pattern.ends_with('%')) continue;
     for (size_t slash = name.rfind('/'); slash != std::string::npos && slash > 0; slash = name.rfind('/', slash - 1)) {
       const std::string parent = name.substr(0, slash);
       if (imap::matches_pattern(pattern, parent)) shown.try_emplace(parent, false);

@@ -7,7 +7,7 @@
 namespace mailkeep::imapd {
 namespace {
 
-constexpr size_t kMessagesAStep = 100;  // where a key reads no message
+constexpr size_t kMessagesAStep = 100;  // fewer where messages must be read
 
 // A message number in the program that does not exist makes it a BAD.
 bool numbers_exist(const imap::SearchKey& key, const View& view) {
@@ -27,7 +27,7 @@ class SearchWork : public Session::Work {
   bool step() override {
     const store::Mailbox* box = session_.mailbox();
     const auto& uids = session_.view_->uids;
-    for (size_t i = matcher_.reads_bodies() ? kMessagesAStep - 1 : 0; i < kMessagesAStep; ++i) {
+    for (size_t i = 0; i < kMessagesAStep && session_.work_done_ < kWorkARun; ++i) {
       if (box == nullptr || next_ == uids.size()) {
         finish();
         return true;
@@ -42,6 +42,7 @@ class SearchWork : public Session::Work {
   void test(const store::Mailbox& box, const store::Message& message) {
     const auto number = static_cast<uint32_t>(next_);
     const auto result = matcher_.matches(box, message, number);
+    session_.work_done_ += matcher_.take_work();
     if (!result) {
       if (session_.options_.report) session_.options_.report("search uid " + std::to_string(message.uid) + ": " + result.error().text);
       is_unreadable_ = true;

@@ -12,7 +12,7 @@ void Session::on(imap::Select command) {
   const store::Mailbox* box = find_selectable(command.mailbox, "[NONEXISTENT] ");
   if (box == nullptr) return;
   const store::MailboxId id = box->id;
-  store::Uid recent_from = box->recent_from;
+  store::Uid recent_from = box->first_recent();
   if (!command.examine && box->recent() > 0) {
     const auto claimed = store_.claim_recent(id);
     if (claimed) recent_from = *claimed;

@@ -23,7 +23,7 @@ void Session::on(imap::Store command) {
   }
   after_sync(store_.last_seq(), [this, uids = *uids, silent = command.silent, by_uid = command.uid, lacked] {
     const store::Mailbox* box = mailbox();
-    if (box != nullptr && box->keywords.size() != view_->keywords_shown) write_flags_response(*box);
+    if (box != nullptr && box->keywords_version != view_->keywords_shown) write_flags_response(*box);
     if (!silent)
       for (store::Uid uid : uids) {
         const store::Message* message = box == nullptr ? nullptr : box->find(uid);

@@ -27,7 +27,8 @@ SearchMatcher::SearchMatcher(store::Store& store, const View& view, const imap::
 SearchMatcher::Key SearchMatcher::prepare(const imap::SearchKey& from) const {
   Key key{from.type, from.field, {}, from.days, from.number, {}, {}};
   const bool is_keyword = from.type == Type::kKeyword || from.type == Type::kUnkeyword;
-  key.text = is_keyword ? from.text : text::casefold(from.text);
+  const bool is_header = cost(key) == 1;  // whose fields are compared with their white space as one space
+  key.text = is_keyword ? from.text : text::casefold(is_header ? rfc5322::one_spaced(from.text) : from.text);
   if (from.type == Type::kUid) key.set = from.set.resolve(view_.uids.empty() ? 0 : view_.uids.back());
   if (from.type == Type::kSequence) key.set = from.set.resolve(static_cast<uint32_t>(view_.uids.size()));
   for (const imap::SearchKey& child : from.children) key.children.push_back(prepare(child));
@@ -124,6 +125,7 @@ const std::string& SearchMatcher::text(Subject& subject) {
   if (!subject.text) {
     auto read = store_.read_all(subject.message);
     if (!read) error_ = read.error();
+    work_ += subject.message.size + kReadCost;
     subject.text = std::move(read).value_or(std::string());
   }
   return *subject.text;
@@ -133,6 +135,7 @@ const store::Summary& SearchMatcher::summary(Subject& subject) {
   if (!subject.summary) {
     auto made = store_.summary(subject.message);
     if (!made) error_ = made.error();
+    work_ += kReadCost;
     subject.summary = std::move(made).value_or(store::Summary{});
   }
   return *subject.summary;
@@ -144,6 +147,7 @@ const std::string& SearchMatcher::header(Subject& subject) {
     const auto got = store_.read(subject.message, 0, bytes);
     if (!got) error_ = got.error();
     bytes.resize(got ? *got : 0);
+    work_ += bytes.size() + kReadCost;
     subject.header = std::move(bytes);
   }
   return *subject.header;
@@ -153,7 +157,7 @@ const std::string& SearchMatcher::header(Subject& subject) {
 bool SearchMatcher::header_contains(std::string_view field, const Key& key, Subject& subject) {
   const rfc5322::Header parsed = rfc5322::parse_header(header(subject));
   for (const rfc5322::Field* found : parsed.find_all(field))
-    if (text::contains_folded(text::decode_words(rfc5322::unfold(found->value)), key.text)) return true;
+    if (text::contains_folded(rfc5322::one_spaced(text::decode_words(rfc5322::unfold(found->value))), key.text)) return true;
   return false;
 }
 

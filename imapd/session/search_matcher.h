@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "imapd/session/view.h"
@@ -22,10 +23,12 @@ class SearchMatcher {
 
   // An Error when a key had to read the message and could not.
   Result<bool> matches(const store::Mailbox& mailbox, const store::Message& message, uint32_t number);
-  // A key needs the messages themselves.
-  bool reads_bodies() const { return cost(root_) >= 2; }
+  // Bytes that were read, each read counting for kReadCost more, since the last call.
+  size_t take_work() { return std::exchange(work_, 0); }
 
  private:
+  static constexpr size_t kReadCost = 2048;
+
   struct Key {
     imap::SearchKey::Type type;
     std::string field, text;  // text is folded
@@ -59,6 +62,7 @@ class SearchMatcher {
   const View& view_;
   Key root_;
   std::optional<Error> error_;
+  size_t work_ = 0;
 };
 
 }  // namespace mailkeep::imapd

@@ -63,7 +63,7 @@ void Session::feed(std::string_view bytes, Micros now) {
 }
 
 void Session::tick(Micros now) {
-  if (!is_finished_ && now - last_input_ >= kIdleTimeout) bye("Autologout: no command for too long");
+  if (!is_finished_ && now - last_input_ >= options_.idle_timeout) bye("Autologout: no command for too long");
 }
 
 void Session::bye(std::string_view text) {
@@ -87,18 +87,22 @@ bool Session::wants_run() const {
   if (wants_claim_) return true;
   if (out_.size() >= kHighWater) return false;
   if (work_ || pending_) return !is_dirty();
+  if (may_announce_idle()) return true;
   return !input_.empty();
 }
 
-void Session::run() {
+bool Session::run() {
+  work_done_ = 0;
   if (wants_claim_ && !only_reads_ && !is_finished_ && !waiting_) claim_recent();
-  for (int i = 0; i < kStepsARun && !is_finished_; ++i)
-    if (step() != Blocked::no) return;
+  for (int i = 0; i < kStepsARun && !is_finished_; ++i) {
+    if (step() != Blocked::no) return false;
+    if (work_done_ >= kWorkARun) return true;
+  }
+  return false;
 }
 
 void Session::on_durable() {
   only_reads_ = true;
-  if (is_idle_ && !is_dirty()) announce(true);
   run();
   only_reads_ = false;
 }
@@ -124,6 +128,7 @@ Session::Blocked Session::step() {
   if (out_.size() >= kHighWater) return Blocked::on_output;
   if (work_) {
     if (is_dirty()) return Blocked::on_sync;
+    if (only_reads_) return Blocked::on_turn;
     if (work_->step()) work_.reset();
     return Blocked::no;
   }
@@ -135,6 +140,7 @@ Session::Blocked Session::step() {
     std::visit([this](auto& c) { dispatch(std::move(c)); }, command);
     return Blocked::no;
   }
+  if (may_announce_idle()) announce(true);
   return read_input();
 }
 
@@ -154,6 +160,10 @@ Session::Blocked Session::read_input() {
     case Event::kAppendEnd: finish_append(); break;
     case Event::kLine: end_idle(reader_.command()); break;
     case Event::kRefused:
+      if (is_idle_) {
+        end_idle({});
+        break;
+      }
       // Also ends an APPEND whose line goes on behind the message.
       append_.reset();
       append_data_ = std::string();
@@ -172,6 +182,7 @@ Session::Blocked Session::start_command(std::string_view text) {
   may_expunge_ = true;
   auto command = imap::parse_command(text);
   if (!command) {
+    may_expunge_ = false;  // it may have been meant to be a FETCH
     bad(command.error().text);
     return Blocked::no;
   }

@@ -28,18 +28,21 @@
 #include "lib/base/result.h"
 #include "lib/imap/command.h"
 #include "lib/imap/reader.h"
+#include "lib/mime/structure.h"
 #include "lib/store/store.h"
 
 namespace mailkeep::imapd {
 
 constexpr size_t kHighWater = 256 * 1024;             // of output that waits: no command goes on above it
 constexpr size_t kMaxWaitingInput = 128 * 1024;       // of input that waits behind a running command
-constexpr Seconds kIdleTimeout{30 * 60};              // RFC 3501 5.4: at least 30 minutes
+constexpr size_t kWorkARun = 256 * 1024;              // bytes of messages read in one run(): a few milliseconds
+constexpr Seconds kIdleTimeout{30 * 60};              // RFC 3501 5.4: at least 30 minutes; where nothing else is said
 constexpr unsigned kMaxBadCommands = 100;             // in a row, then BYE
 
 struct SessionOptions {
   std::string login_tag;                // of the LOGIN or AUTHENTICATE that is still to be answered
   uint64_t max_message = 50U << 20;     // of an APPEND
+  Seconds idle_timeout = kIdleTimeout;  // without a byte from the client
   std::function<void(const std::string&)> report;  // told of the store's errors, for the log
 };
 
@@ -52,9 +55,9 @@ class Session : public store::Observer {
   Session& operator=(const Session&) = delete;
 
   void feed(std::string_view bytes, Micros now);
-  // Does what can be done now, in one bounded slice.
-  void run();
-  // The store has synced. Answers what waited for that; starts nothing that changes the store.
+  // Does what can be done now, in one bounded slice. True: it has had its share, others first.
+  bool run();
+  // The store has synced. Answers what waited for that; starts nothing that changes the store and no long work.
   void on_durable();
   // Ends the session when the client has been silent for too long.
   void tick(Micros now);
@@ -81,7 +84,7 @@ class Session : public store::Observer {
     virtual ~Work() = default;
     virtual bool step() = 0;
   };
-  enum class Blocked { no, on_sync, on_input, on_output };
+  enum class Blocked { no, on_sync, on_input, on_output, on_turn };
 
   // store::Observer
   void on_durable(store::Seq durable, std::span<const store::Change> changes) override;
@@ -107,6 +110,7 @@ class Session : public store::Observer {
 
   // --- what changed: updates.cc ---
   void announce(bool may_expunge);
+  bool may_announce_idle() const;
   void announce_expunged();
   void announce_added();
   void announce_flags();
@@ -168,6 +172,7 @@ class Session : public store::Observer {
   Micros last_input_;
   bool is_finished_ = false;
   bool only_reads_ = false;      // inside on_durable()
+  size_t work_done_ = 0;         // bytes of messages read in this run()
   unsigned bad_commands_ = 0;
 
   // The command that runs, if any.
@@ -176,6 +181,12 @@ class Session : public store::Observer {
   bool may_expunge_ = true;      // EXPUNGE responses may come before its end
   std::optional<imap::Command> pending_;  // parsed, waits for a clean store
   std::unique_ptr<Work> work_;
+  // The structure of the message that was last asked for by parts: clients ask again and again, for pieces of one part.
+  struct Parsed {
+    store::ObjectId object = 0;
+    mime::Part root;
+  };
+  Parsed parsed_;
   bool is_idle_ = false;
   struct Waiting {
     store::Seq seq;

@@ -19,6 +19,11 @@ void Session::on_durable(store::Seq, std::span<const store::Change> changes) {
   }
 }
 
+// While the client reads; what it does not take yet is kept as sets in the view, which do not grow without bound.
+bool Session::may_announce_idle() const {
+  return is_idle_ && view_ && view_->has_news() && !is_dirty() && out_.size() < kHighWater;
+}
+
 void Session::announce(bool may_expunge) {
   if (!view_) return;
   const store::Mailbox* box = mailbox();
@@ -48,8 +53,9 @@ void Session::announce_added() {
   view_->uids.insert(view_->uids.end(), view_->added.begin(), view_->added.end());
   view_->added.clear();
   const store::Mailbox* box = mailbox();
-  if (box != nullptr && box->recent_from <= last) {
-    view_->recent.push_back({box->recent_from, last});
+  if (box != nullptr && box->first_recent() <= last) {
+    const Uid first = view_->is_read_only ? box->first_recent() : store_.tell_recent(view_->id, last);
+    view_->recent.push_back({first, last});
     store::normalize(view_->recent);
     wants_claim_ = !view_->is_read_only;
   }
@@ -57,12 +63,12 @@ void Session::announce_added() {
   line(std::to_string(view_->recent_count()) + " RECENT");
 }
 
-// New messages are \Recent for the session that is told of them first. The claim is made afterwards, and nobody waits
+// New messages are \Recent for the session that is told of them first. The claim is written afterwards, and nobody waits
 // until it is durable: should it be lost, they are \Recent once more (RFC 3501 2.3.2).
 void Session::claim_recent() {
   wants_claim_ = false;
   const store::Mailbox* box = view_ ? mailbox() : nullptr;
-  if (box == nullptr || box->recent() == 0) return;
+  if (box == nullptr || box->recent_from == box->uidnext) return;
   const auto first = store_.claim_recent(view_->id);
   if (!first && options_.report) options_.report("claim recent: " + first.error().text);
 }
@@ -71,7 +77,7 @@ void Session::announce_flags() {
   const store::Mailbox* box = mailbox();
   if (box == nullptr) return;
   const store::UidSet flagged = std::exchange(view_->flagged, {});
-  if (box->keywords.size() != view_->keywords_shown) write_flags_response(*box);
+  if (box->keywords_version != view_->keywords_shown) write_flags_response(*box);
   for (const store::UidRange& range : flagged) {
     auto at = std::lower_bound(view_->uids.begin(), view_->uids.end(), range.first);
     for (; at != view_->uids.end() && *at <= range.last; ++at) {
@@ -114,8 +120,8 @@ void Session::write_flags_response(const store::Mailbox& box) {
   for (const std::string& keyword : box.keywords) flags += ' ' + keyword;
   line("FLAGS (" + flags + ")");
   if (view_->is_read_only) line("OK [PERMANENTFLAGS ()] Read-only");
-  else line("OK [PERMANENTFLAGS (" + flags + (box.keywords.size() < store::kMaxKeywords ? " \\*" : "") + ")] Limited");
-  view_->keywords_shown = box.keywords.size();
+  else line("OK [PERMANENTFLAGS (" + flags + (box.spare_keyword_bits() != 0 ? " \\*" : "") + ")] Limited");
+  view_->keywords_shown = box.keywords_version;
 }
 
 }  // namespace mailkeep::imapd

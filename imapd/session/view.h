@@ -20,7 +20,7 @@ struct View {
   bool is_read_only = false;
   std::vector<store::Uid> uids;   // ascending; the client's message n is uids[n-1]
   store::UidSet recent;           // \Recent in this session
-  size_t keywords_shown = 0;      // of the mailbox's keywords, in the last FLAGS response
+  uint32_t keywords_shown = 0;    // the mailbox's keywords_version in the last FLAGS response
 
   std::vector<store::Uid> added;  // ascending, all above uids
   store::UidSet expunged;

@@ -21,6 +21,7 @@ constexpr Micros kUpkeepPause = Millis(50);
 constexpr size_t kMaxInput = 64 * 1024;
 constexpr size_t kMaxClients = 200;             // of one account
 constexpr int kSlicesPerTurn = 8;
+constexpr Micros kEndTimeout = Seconds(10);    // for the client to read its last words and to end too
 
 imsg::Routes<MailboxProcess> routes() {
   imsg::Routes<MailboxProcess> r;
@@ -38,7 +39,8 @@ struct MailboxProcess::Client {
   std::string session_name;  // imapd's session, for the log
   std::string source;
   bool gone = false;         // the connection has ended
-  std::unique_ptr<event::Timer> next_turn;  // runs it again
+  bool said_all = false;     // the last words have left
+  std::unique_ptr<event::Timer> end_timer;  // runs since the session is over
   std::unique_ptr<event::Stream> stream;
   std::unique_ptr<imapd::Session> session;
 };
@@ -49,6 +51,7 @@ MailboxProcess::MailboxProcess(event::Loop& loop, std::unique_ptr<store::Store> 
       account_(std::move(account)),
       peers_(loop, *this, routes()),
       sync_timer_(loop, [this] { sync_now(); }),
+      again_(loop, [this] { run_clients(); }),
       idle_timer_(loop, [this] { upkeep(); }),
       tick_timer_(loop, [this] {
         for (auto& [id, c] : clients_) c->session->tick(now_monotonic());
@@ -117,6 +120,7 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   imapd::SessionOptions options;
   options.login_tag = m.tag;
   options.max_message = config_.message_size;
+  if (config_.imap_idle != 0) options.idle_timeout = Seconds(config_.imap_idle);
   options.report = [name = c.session_name, this](const std::string& text) {
     log::error("store").kv("session", name).kv("account", account_).kv("text", text);
   };
@@ -147,18 +151,17 @@ void MailboxProcess::run_client(Client& c) {
       c.session->feed(in, now_monotonic());
       c.stream->consume(in.size());
     }
-    c.session->run();
+    const bool had_its_share = c.session->run();
     send_output(c);
-    if (!c.session->wants_run() || c.stream->congested()) break;
+    if (had_its_share || !c.session->wants_run() || c.stream->congested()) break;
   }
-  c.stream->pause(!c.session->wants_input());
-  if (c.session->wants_run() && !c.stream->congested()) go_on(c);  // congested: when it has drained
+  if (c.session->is_finished()) c.stream->consume(c.stream->input().size());
+  c.stream->pause(!c.session->wants_input() && !c.session->is_finished());
+  if (c.session->wants_sync() || (c.session->wants_run() && !c.stream->congested())) again_.set(Micros(0));
 }
 
-// Deliveries and the other sessions have their turn first. It must be asked for: nothing else need come that wakes us.
-void MailboxProcess::go_on(Client& c) {
-  if (!c.next_turn) c.next_turn = std::make_unique<event::Timer>(loop_, [this, &c] { run_client(c); });
-  if (!c.next_turn->pending()) c.next_turn->set(Micros(0));
+void MailboxProcess::run_clients() {
+  for (auto& [id, c] : clients_) run_client(*c);
 }
 
 void MailboxProcess::send_output(Client& c) {
@@ -177,12 +180,9 @@ void MailboxProcess::on_taken_back(store::Seq last, const Error& cause) {
 // At the end of a turn: what was delivered is written and answered; what somebody waits for is synced.
 void MailboxProcess::commit_turn() {
   if (!delivered_.empty()) answer_deliveries();
-  for (int round = 0; round < 4; round++) {
-    const bool watched = !clients_.empty() && store_->last_seq() > store_->durable_seq();
-    const bool wanted = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
-    if (!watched && !wanted) break;
-    sync_now();
-  }
+  const bool watched = !clients_.empty() && store_->last_seq() > store_->durable_seq();
+  const bool wanted = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
+  if (watched || wanted) sync_now();
   if (promised_ > told_durable_ && !sync_timer_.pending()) sync_timer_.set(kSyncDelay);
   finish_clients();
 }
@@ -215,7 +215,10 @@ void MailboxProcess::sync_now() {
     // What could not be written was taken back, and who waited for it has been told. Else nobody knows what the disk has.
     if (store_->is_broken()) end(1);  // the next process replays what is really there
   } else {
-    for (auto& [id, c] : clients_) c->session->on_durable();
+    for (auto& [id, c] : clients_) {
+      c->session->on_durable();
+      send_output(*c);
+    }
   }
   if (promised_ > told_durable_ && store_->durable_seq() > told_durable_) {
     told_durable_ = store_->durable_seq();
@@ -223,17 +226,30 @@ void MailboxProcess::sync_now() {
     d.sequence = told_durable_;
     if (queue_) peers_.send(*queue_, d);
   }
-  for (auto& [id, c] : clients_) run_client(*c);
+  loop_.defer([this] { run_clients(); });  // behind the streams' flushes: the news leave before long work goes on
+}
+
+// The session is over: its last words leave, then the client has a moment to end too. Were the connection closed at once, what
+// the client sends meanwhile would be answered by a reset, which may overtake them.
+void MailboxProcess::see_off(Client& c) {
+  if (!c.end_timer) {
+    c.end_timer = std::make_unique<event::Timer>(loop_, [&c] { c.gone = true; });
+    c.end_timer->set(kEndTimeout);
+  }
+  if (c.said_all || c.session->has_output()) return;
+  if (c.stream->unsent() > 0) c.stream->flush();
+  if (c.stream->unsent() > 0) return;
+  c.said_all = true;
+  if (shutdown(c.stream->fd(), SHUT_WR) != 0) c.gone = true;
+  c.stream->pause(false);
 }
 
 void MailboxProcess::finish_clients() {
   for (auto it = clients_.begin(); it != clients_.end();) {
     Client& c = *it->second;
     send_output(c);
-    if (c.session->is_finished() && !c.session->has_output() && c.stream->unsent() > 0) c.stream->flush();
-    const bool said_all = c.session->is_finished() && !c.session->has_output() && c.stream->unsent() == 0;
-    if (!c.gone && !said_all) {
-      if (c.session->wants_run() && !c.stream->congested()) go_on(c);
+    if (c.session->is_finished() && !c.gone) see_off(c);
+    if (!c.gone) {
       ++it;
       continue;
     }

@@ -34,8 +34,9 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
  private:
   struct Client;
   void run_client(Client& client);
+  void run_clients();
+  void see_off(Client& client);
   void send_output(Client& client);
-  void go_on(Client& client);
   void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
   void on_taken_back(store::Seq last, const Error& cause) override;
   void commit_turn();
@@ -62,6 +63,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   uint64_t attached_ = 0;                  // Attach messages had
   uint32_t told_sessions_ = 0;
   event::Timer sync_timer_;
+  event::Timer again_;  // another turn without waiting: there is work that this one left
   event::Timer idle_timer_;
   event::Timer tick_timer_;
 };

@@ -149,10 +149,14 @@ static void status_and_append(void**) {
   assert_text(account.send(std::string_view("j APPEND Sent {3+}\r\na\0b\r\n", 25)), "j NO [CANNOT] Messages hold no NUL bytes\r\n");
   assert_text(account.send("k APPEND Sent {1+}\r\nxy\r\nl STATUS Sent (MESSAGES)\r\n"),
               "k BAD APPEND takes one message\r\n* STATUS Sent (MESSAGES 2)\r\nl OK Done\r\n");
+  // A message's lines end with CRLF, whatever the client's do.
+  account.send("x SELECT Sent\r\ny APPEND Sent {9+}\r\na: b\n\r\nc\n\r\n");
+  assert_text(account.send("z FETCH 3 BODY.PEEK[]\r\nz STORE 3 +FLAGS.SILENT (\\Deleted)\r\nz CLOSE\r\n"),
+              "* 3 FETCH (BODY[] {11}\r\na: b\r\n\r\nc\r\n)\r\nz OK Done\r\nz OK Stored\r\nz OK Closed\r\n");
   // Into the selected mailbox: EXISTS comes before the OK.
   account.send("m SELECT Sent\r\n");
   assert_text(account.send("n APPEND Sent {5+}\r\nx\r\n\r\n\r\n"),
-              "* 3 EXISTS\r\n* 3 RECENT\r\nn OK [APPENDUID " + v + " 3] Appended\r\n");
+              "* 3 EXISTS\r\n* 1 RECENT\r\nn OK [APPENDUID " + v + " 4] Appended\r\n");
 }
 
 static void storing_and_expunging(void**) {
@@ -262,6 +266,7 @@ static void answers_wait_for_the_sync(void**) {
   one.on_durable();
   two.on_durable();
   assert_text(one.take_output(), "* 1 FETCH (FLAGS (\\Seen \\Recent))\r\nb OK Stored\r\nc OK Done\r\n");
+  two.run();  // long work waits until the others' answers have left
   assert_text(two.take_output(), "* 1 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (FLAGS (\\Seen))\r\nd OK Done\r\n");
 }
 
