@@ -58,10 +58,11 @@ int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
   const Fd dir = open_directory(boot);
   boot.directory.reset();
-  const Fd converters = open_converters();
+  Fd converters = open_converters();
   std::vector<os::Allowed> allowed = {{dir.get(), true}};
   if (converters) allowed.push_back({converters.get(), false});
   worker::confine(boot, os::Profile::kUser, allowed);
+  converters.reset();
 
   os::RealIo io;
   store::Options options;

@@ -31,7 +31,7 @@ class Captive:
 
     def __init__(self, connection):
         self.connection = connection
-        connection.settimeout(20)
+        connection.settimeout(60)
         self.buffer = b""
         role, instance, pid, account = self.line().split()
         self.role, self.instance, self.pid, self.account = role, int(instance), int(pid), account
@@ -78,15 +78,14 @@ class Captive:
     def has_ended(self, patience=5):
         """The line is closed: the process is gone."""
         end = time.monotonic() + patience
-        while time.monotonic() < end:
-            readable, _, _ = select.select([self.connection], [], [], max(0, end - time.monotonic()))
-            if readable:
-                try:
-                    if not self.connection.recv(65536):
-                        return True
-                except OSError:
+        while True:  # once at least: with no patience it is asked for now
+            if not select.select([self.connection], [], [], max(0, end - time.monotonic()))[0]:
+                return False
+            try:
+                if not self.connection.recv(65536):
                     return True
-        return False
+            except OSError:
+                return True
 
 
 class CaptiveServer(server.Server):
@@ -106,12 +105,17 @@ class CaptiveServer(server.Server):
             self.captives[(c.role, c.account if c.role == "user" else c.instance)] = c
         return self.captives
 
-    def captive(self, role, which=0, patience=10):
-        """The line to the process of that name that runs now."""
+    def captive(self, role, which=0, patience=10, peer=None):
+        """The line to the process of that name that runs now; with `peer`, once it has a channel to that role."""
         def look():
             self.gather()
             found = self.captives.get((role, which))
-            return found if found and not found.has_ended(0) else None
+            if not found or found.has_ended(0):
+                return None
+            try:
+                return found if peer is None or any(p[0] == peer for p in found.peers()) else None
+            except EOFError:
+                return None
         found = wait_until(look, patience)
         assert found, f"no captive {role} {which}"
         return found

@@ -109,7 +109,7 @@ static void appends(void**) {
   assert_false(is_append_head("a APPEND {5}\r\n"));
   assert_false(is_append_head("a LOGIN x {5}\r\n"));
   refused("a APPEND x (\\Seen) foo");
-  refused("a APPEND x (\\Recent) {1}");
+  assert_false(parsed<Append>("a APPEND x (\\Recent) {1}").flags.seen);  // passed over (RFC 3501 7.1, PERMANENTFLAGS)
   refused("a APPEND x ~{1}");
 }
 
@@ -150,7 +150,7 @@ static void stores_and_copies(void**) {
   assert_true(parsed<Store>("a STORE 1 -FLAGS \\Seen work").mode == Store::Mode::kRemove);
   assert_true(parsed<Store>("a STORE 1 FLAGS ()").mode == Store::Mode::kReplace);
   refused("a STORE 1 FLAGS");
-  refused("a STORE 1 +FLAGS (\\Recent)");
+  assert_true(parsed<Store>("a STORE 1 +FLAGS (\\Recent)").flags.keywords.empty());
   refused("a STORE 1 FOO (\\Seen)");
   assert_true(parsed<Copy>("a UID MOVE 1:* x").move);
   assert_false(parsed<Copy>("a COPY 1 x").uid);
