@@ -11,7 +11,7 @@
 namespace mailkeep::os {
 
 // What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). No profile lets a process
-// make a socket that reaches others, execute a program, map executable memory, or signal another process.
+// make a socket that reaches others, execute a program, map executable memory (but a file, kUser), or signal another process.
 enum class Profile {
   kReceive,  // smtpd, lmtpd: accept, connections, memory files
   kLogin,    // imapd: accept, connections
@@ -19,7 +19,7 @@ enum class Profile {
   kLookup,   // files read-only; unix sockets of the name service
   kAuth,     // a forked child per check, which it may kill
   kSpool,    // queue: files read and write
-  kUser,     // files read and write, connections that are handed over
+  kUser,     // files read and write, connections that are handed over; the C library's character converters
   kControl,  // accept on its socket, ask who is there
 };
 

@@ -118,6 +118,11 @@ Calls children() {
           {"prctl", {{0, kInt, PR_SET_PDEATHSIG}}}};
 }
 
+// iconv(3) loads a converter when a message needs one: code from a file, never from memory that can be written.
+Calls converters() {
+  return {{"mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}, {3, MAP_ANONYMOUS, 0}}}};
+}
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
 constexpr bool kSanitized = true;
 #else
@@ -139,7 +144,7 @@ Calls calls_of(Profile profile) {
     case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service()}); break;
     case Profile::kAuth: rows.insert(rows.end(), {children()}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
-    case Profile::kUser: rows.insert(rows.end(), {files(), connections()}); break;
+    case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;
     case Profile::kControl: rows.insert(rows.end(), {accepting(), Calls{{"getsockopt", {{1, kInt, SOL_SOCKET}, {2, kInt, SO_PEERCRED}}}}}); break;
   }
   if (kSanitized) rows.push_back(sanitizers());
