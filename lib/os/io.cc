@@ -3,6 +3,7 @@
 #include "lib/os/io.h"
 
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,6 +120,27 @@ Result<uint64_t> RealIo::file_size(int fd) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) return errno_error("fstat");
   return static_cast<uint64_t>(st.st_size);
+}
+
+Result<uint64_t> RealIo::data_end(int fd, uint64_t from) {
+  const auto size = file_size(fd);
+  if (!size) return size;
+  auto end = from;
+  while (end < *size) {
+    const off_t data = ::lseek(fd, static_cast<off_t>(end), SEEK_DATA);
+    if (data < 0) return errno == ENXIO ? end : *size;
+    const off_t hole = ::lseek(fd, data, SEEK_HOLE);
+    if (hole < 0) return *size;
+    end = static_cast<uint64_t>(hole);
+  }
+  return std::min(end, *size);
+}
+
+Result<Mapping> RealIo::map(int fd, uint64_t size) {
+  if (size == 0) return Mapping();
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  if (data == MAP_FAILED) return errno_error("mmap");
+  return Mapping(static_cast<char*>(data), size, [](char* at, size_t length) { ::munmap(at, length); });
 }
 
 }  // namespace mailkeep::os

@@ -15,11 +15,40 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
 
 namespace mailkeep::os {
+
+// A file's bytes in memory, for the holder alone: what is written here reaches no file. Must not outlive its Io.
+class Mapping {
+ public:
+  using Release = void (*)(char* data, size_t size);
+  Mapping() = default;
+  Mapping(char* data, size_t size, Release release) : data_(data), size_(size), release_(release) {}
+  Mapping(Mapping&& other) noexcept { swap(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    Mapping(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Mapping() {
+    if (release_ != nullptr) release_(data_, size_);
+  }
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void swap(Mapping& other) {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(release_, other.release_);
+  }
+  char* data_ = nullptr;
+  size_t size_ = 0;
+  Release release_ = nullptr;
+};
 
 class Io {
  public:
@@ -42,6 +71,11 @@ class Io {
   // The names in a directory, without "." and "..", sorted.
   virtual Result<std::vector<std::string>> readdir(int dir) = 0;
   virtual Result<uint64_t> file_size(int fd) = 0;
+  // Where what was ever written at or behind `from` ends: from there on the file is zeros that need not be read. At most its
+  // size, which is the answer where the file system cannot tell.
+  virtual Result<uint64_t> data_end(int fd, uint64_t from) = 0;
+  // The file's first `size` bytes, which must be there as long as the mapping is.
+  virtual Result<Mapping> map(int fd, uint64_t size) = 0;
 };
 
 // The kernel's own.
@@ -60,6 +94,8 @@ class RealIo : public Io {
   Status mkdirat(int dir, const std::string& name, mode_t mode = 0700) override;
   Result<std::vector<std::string>> readdir(int dir) override;
   Result<uint64_t> file_size(int fd) override;
+  Result<uint64_t> data_end(int fd, uint64_t from) override;
+  Result<Mapping> map(int fd, uint64_t size) override;
 };
 
 }  // namespace mailkeep::os
