@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/store/cache.h"
+#include "lib/store/index.h"
 #include "lib/store/journal.h"
 #include "lib/store/meta.h"
 #include "lib/store/state.h"
@@ -62,6 +63,7 @@ class AccountStore : public Store {
   Result<Summary> summary(const Message& message) override;
 
   Status checkpoint() override;
+  Status settle() override;
   Result<bool> compact_step() override;
   Result<bool> idle_step() override;
   Usage usage() const override;
@@ -74,6 +76,7 @@ class AccountStore : public Store {
   Status commit(RecordType type, std::string_view meta, std::string_view body = {}, uint64_t slack = 0);
   Status take_back(Error cause);   // all since the last flush; returns the cause
   void drop_dead_files();
+  Status sync_names();
   void tell_observers();
   void tell_taken_back(const Error& cause);
   void report(const std::string& text) const;
@@ -104,8 +107,10 @@ class AccountStore : public Store {
 
   // replay.cc
   Status open_directories();
+  Status open_big(bool create);
   Status load(bool is_start);
-  bool load_checkpoint(std::string_view bytes, CheckpointMeta& position, uint64_t& mark);
+  Result<Index::Head> load_index();
+  void keep_index_aside();
   void keep_aside(const std::string& name, std::string_view bytes, const char* what);
   Status remove_orphans();
 
@@ -113,12 +118,16 @@ class AccountStore : public Store {
   uint32_t pick_victim() const;
   Result<bool> relocate_some(uint32_t victim);
   Status put_snapshot();
+  Status put_proof();
+  bool is_checkpoint_due() const;
+  void remove_leftovers();
 
   os::Io& io_;
   int dir_;
   Options options_;
   int journal_dir_ = -1;
-  int big_dir_ = -1;
+  int big_dir_ = -1;          // -1: there is none yet
+  bool is_big_named_ = false; // its name is surely durable
   std::unique_ptr<State> state_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<HeaderCache> cache_;
@@ -127,7 +136,10 @@ class AccountStore : public Store {
   std::set<uint32_t> unmovable_;  // segments with a damaged message in them
   Seq written_seq_ = 0;
   Seq durable_seq_ = 0;
-  uint64_t since_checkpoint_ = 0;
+  uint64_t since_checkpoint_ = 0;    // bytes of journal
+  uint64_t index_bytes_ = 0;         // size of the last checkpoint; 0: there is none
+  bool has_unsynced_names_ = false;  // of the account's directory and what is in it
+  bool has_looked_for_leftovers_ = false;
   bool is_group_ = false;
   bool has_told_cache_ = false;
   bool is_broken_ = false;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: ISC
 #include "lib/store/cache.h"
 
+#include <sys/random.h>
+
+#include <algorithm>
+
 #include "lib/base/crc32c.h"
 #include "lib/store/bytes.h"
 
@@ -8,9 +12,12 @@ namespace mailkeep::store {
 
 namespace {
 
+constexpr std::string_view kFileMagic = "MKCACHE2";
+constexpr size_t kFileHead = 16;
 constexpr std::string_view kMagic = "MKC1";
 constexpr size_t kHead = 28;
 constexpr size_t kMaxSummary = 16U << 20;
+constexpr size_t kScanChunk = 64 * 1024;
 
 struct Head {
   ObjectId object = 0;
@@ -86,49 +93,87 @@ bool decode_summary(std::string_view bytes, Summary& summary) {
   return r.is_done();
 }
 
-HeaderCache::~HeaderCache() {
-  if (fd_ >= 0) io_.close(fd_);
-}
-
-Status HeaderCache::open() {
-  auto fd = io_.openat(dir_, "cache", O_RDWR | O_CREAT);
-  if (!fd) return fd.error();
-  fd_ = *fd;
-  auto size = io_.file_size(fd_);
-  if (!size) return size.error();
-  end_ = *size;
-  return {};
-}
-
-void HeaderCache::scan(uint64_t from, State& state) {
-  for (auto& [id, body] : state.mutable_bodies()) {
-    if (body.cache_at > end_) body.cache_at = 0;
+uint64_t HeaderCache::new_generation() {
+  uint64_t generation = 0;
+  while (generation == 0) {
+    if (getrandom(&generation, sizeof generation, 0) != sizeof generation) fatal("getrandom failed");
   }
-  std::string head(kHead, '\0');
-  while (from + kHead <= end_) {
-    auto got = io_.pread(fd_, head.data(), head.size(), from);
-    const auto parsed = got && *got == kHead ? parse_head(head) : std::nullopt;
-    if (!parsed || from + kHead + parsed->summary_size > end_) return;
-    Body* body = state.body(parsed->object);
-    if (body != nullptr && is_of(*parsed, *body)) {
-      body->cache_at = from + 1;
-      body->cache_size = parsed->summary_size;
+  return generation;
+}
+
+std::string HeaderCache::file_head(uint64_t generation) {
+  std::string head(kFileMagic);
+  Writer(head).u64(generation);
+  return head;
+}
+
+// At the first use. False: there is no cache, and none can be made.
+bool HeaderCache::open() {
+  if (is_open_ || is_useless_) return is_open_;
+  is_useless_ = true;
+  const auto fd = io_.openat(dir_, "cache", O_RDWR | O_CREAT);
+  if (!fd) return false;
+  fd_ = *fd;
+  const auto size = io_.file_size(fd_);
+  std::string head(kFileHead, '\0');
+  const auto got = io_.pread(fd_, head.data(), head.size(), 0);
+  if (!size || !got) return false;
+  is_open_ = true;
+  is_useless_ = false;
+  end_ = *size;
+  Reader r(std::string_view(head).substr(kFileMagic.size()));
+  generation_ = r.u64();
+  if (*got != kFileHead || !head.starts_with(kFileMagic)) begin_anew();
+  if (generation_ == known_.generation) return true;
+  state_.forget_cached();
+  known_ = {generation_, kFileHead};
+  return true;
+}
+
+void HeaderCache::begin_anew() {
+  if (end_ > 0) {
+    if (!io_.ftruncate(fd_, 0)) {
+      is_open_ = false;
+      is_useless_ = true;
+      return;
     }
-    from += kHead + parsed->summary_size;
+  }
+  end_ = 0;
+  generation_ = new_generation();
+  buffer_ = file_head(generation_);
+}
+
+// Finds the records that were added since the index was written.
+void HeaderCache::scan() {
+  if (std::exchange(is_scanned_, true)) return;
+  std::string chunk;
+  uint64_t chunk_at = 0;
+  for (uint64_t at = known_.end; at + kHead <= end_;) {
+    if (at < chunk_at || at + kHead > chunk_at + chunk.size()) {
+      chunk.resize(std::min<uint64_t>(kScanChunk, end_ - at));
+      chunk_at = at;
+      const auto got = io_.pread(fd_, chunk.data(), chunk.size(), at);
+      chunk.resize(got ? *got : 0);
+    }
+    const auto head = parse_head(std::string_view(chunk).substr(std::min<size_t>(at - chunk_at, chunk.size())));
+    if (!head || at + kHead + head->summary_size > end_) return;
+    const auto size = static_cast<uint32_t>(kHead + head->summary_size);
+    Body* body = state_.body(head->object);
+    if (body != nullptr && is_of(*head, *body)) state_.set_cached(*body, at + 1, size);
+    at += size;
   }
 }
 
 void HeaderCache::add(Body& body, const Summary& summary) {
   const std::string bytes = encode_summary(summary);
-  if (bytes.size() > kMaxSummary) return;
-  body.cache_at = end_ + buffer_.size() + 1;
-  body.cache_size = static_cast<uint32_t>(bytes.size());
+  if (bytes.size() > kMaxSummary || !open()) return;
+  state_.set_cached(body, end_ + buffer_.size() + 1, static_cast<uint32_t>(kHead + bytes.size()));
   Writer w(buffer_);
   buffer_.append(kMagic);
   w.u64(body.object);
   w.u32(body.size);
   w.u32(body.crc);
-  w.u32(body.cache_size);
+  w.u32(static_cast<uint32_t>(bytes.size()));
   w.u32(crc32c(bytes));
   buffer_.append(bytes);
 }
@@ -138,12 +183,14 @@ void HeaderCache::flush() {
   const std::string_view parts[] = {buffer_};
   // After a failed write these records are missing or torn: find() sees that, and they are made again when asked for.
   if (io_.pwritev(fd_, parts, end_)) end_ += buffer_.size();
+  else if (end_ == 0) is_open_ = false, is_useless_ = true;
   buffer_.clear();
 }
 
-std::optional<Summary> HeaderCache::find(const Body& body) {
-  if (body.cache_at == 0) return std::nullopt;
-  std::string bytes(kHead + body.cache_size, '\0');
+// The record of a body as it is in the file, verified; nothing when it is not there.
+std::optional<std::string> HeaderCache::read(const Body& body) {
+  if (body.cache_at == 0 || body.cache_size < kHead) return std::nullopt;
+  std::string bytes(body.cache_size, '\0');
   const uint64_t at = body.cache_at - 1;
   size_t got = 0;
   if (at >= end_) {
@@ -153,10 +200,16 @@ std::optional<Summary> HeaderCache::find(const Body& body) {
   }
   bytes.resize(got);
   const auto head = parse_head(bytes);
-  const std::string_view summary_bytes = std::string_view(bytes).substr(std::min(kHead, bytes.size()));
+  if (!head || !is_of(*head, body) || head->summary_crc != crc32c(std::string_view(bytes).substr(kHead))) return std::nullopt;
+  return bytes;
+}
+
+std::optional<Summary> HeaderCache::find(Body& body) {
+  if (!open()) return std::nullopt;
+  scan();
+  const auto bytes = read(body);
   Summary summary;
-  if (!head || !is_of(*head, body) || head->summary_crc != crc32c(summary_bytes)) return std::nullopt;
-  if (!decode_summary(summary_bytes, summary)) return std::nullopt;
+  if (!bytes || !decode_summary(std::string_view(*bytes).substr(kHead), summary)) return std::nullopt;
   return summary;
 }
 

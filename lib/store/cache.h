@@ -1,13 +1,20 @@
-// HeaderCache: the summaries of messages in one file beside the journal. Never synced, rebuilt where it is missing; a
-// record says which bytes it was made of, so one that a crash left behind is never taken for another message's.
+// HeaderCache: the summaries of messages in one file beside the journal. Never synced on the path of mail, rebuilt where it is
+// missing; a record says which bytes it was made of, so one that a crash left behind is never taken for another message's.
 //
-//   record: "MKC1", object u64, size and CRC-32C of the message u32 u32, size of the summary u32, its CRC-32C u32, summary
+//   file:    "MKCACHE2", generation u64 (another one each time it is written anew), records
+//   record:  "MKC1", object u64, size and CRC-32C of the message u32 u32, size of the summary u32, its CRC-32C u32, summary
+//
+// When more than half of it is of messages that are gone, it is copied without them, in pieces, into cache.tmp, which is
+// synced and takes its name. Where records are is in the index; one of another generation sends the next start through the file.
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "lib/base/result.h"
 #include "lib/os/io.h"
@@ -20,27 +27,57 @@ bool decode_summary(std::string_view bytes, Summary& summary);
 
 class HeaderCache {
  public:
-  HeaderCache(os::Io& io, int dir) : io_(io), dir_(dir) {}
+  // What the index says of the file: nothing when there is none.
+  struct Known {
+    uint64_t generation = 0;
+    uint64_t end = 0;
+  };
+  HeaderCache(os::Io& io, int dir, State& state, Known known, uint64_t small);
   ~HeaderCache();
   HeaderCache(const HeaderCache&) = delete;
   HeaderCache& operator=(const HeaderCache&) = delete;
 
-  Status open();
-  // Finds the records from `from` on and notes them in the bodies they belong to; forgets places beyond the end.
-  void scan(uint64_t from, State& state);
   // Buffers a record and notes its place.
   void add(Body& body, const Summary& summary);
   // Writes what is buffered. A cache that cannot be written is no error: what is missing is made again.
   void flush();
-  std::optional<Summary> find(const Body& body);
-  uint64_t end() const { return end_; }  // of what was written
+  std::optional<Summary> find(Body& body);
+
+  // For the index; what is buffered must have been flushed.
+  Known position() const { return is_open_ ? Known{generation_, end_} : known_; }
+  // More than half of it is dead, and it is not small.
+  bool wants_compaction();
+  // One piece. True: there is more to do. False: done, or given up; write an index then.
+  bool compact_step();
+  bool is_compacting() const { return copy_ != nullptr; }
 
  private:
+  struct Copy;  // of what is alive, as far as it goes
+
+  static uint64_t new_generation();
+  static std::string file_head(uint64_t generation);
+  bool open();
+  void begin_anew();
+  void scan();
+  std::optional<std::string> read(const Body& body);
+  bool copy_some();
+  bool take_copy();
+  void drop_copy();
+
   os::Io& io_;
   int dir_;
+  State& state_;
+  Known known_;
+  uint64_t small_;                // up to this size it is never compacted
   int fd_ = -1;
-  uint64_t end_ = 0;
+  bool is_open_ = false;
+  bool is_useless_ = false;       // it cannot be opened
+  bool is_scanned_ = false;
+  bool may_compact_ = true;
+  uint64_t generation_ = 0;
+  uint64_t end_ = 0;              // of what was written
   std::string buffer_;
+  std::unique_ptr<Copy> copy_;
 };
 
 }  // namespace mailkeep::store

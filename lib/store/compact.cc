@@ -3,6 +3,8 @@
 // Compaction of a segment: the messages in it that are still shown are written again at the journal's end, then the whole
 // state as records (so that the journal stays complete without the segment), then a checkpoint, and only then is it removed.
 // SPDX-License-Identifier: ISC
+#include <algorithm>
+
 #include "lib/base/crc32c.h"
 #include "lib/base/text.h"
 #include "lib/store/account_store.h"
@@ -21,39 +23,39 @@ Status AccountStore::checkpoint() {
   if (is_group_) return Error("a checkpoint inside a group", EBUSY);
   if (auto synced = sync(); !synced) return synced;
   cache_->flush();
-  std::string records;
-  CheckpointMeta position;
-  const auto put = [&](RecordType type, const std::string& meta) {
-    Record record;
-    record.type = type;
-    record.seq = state_->last_seq();
-    record.meta = meta;
-    encode_record(records, record, journal_->mark());
-    ++position.records;
-  };
-  state_->snapshot(true, now() - kRememberDeliveries, put);
-  position.segment = journal_->end().segment;
-  position.offset = journal_->end().offset;
-  position.cache_end = cache_->end();
-  std::string head;
-  const std::string meta = position.encode();
-  Record first;
-  first.type = RecordType::checkpoint;
-  first.seq = state_->last_seq();
-  first.meta = meta;
-  encode_record(head, first, journal_->mark());
-
-  auto fd = io_.openat(dir_, "checkpoint.tmp", O_RDWR | O_CREAT | O_TRUNC);
-  if (!fd) return fd.error();
-  const std::string_view parts[] = {head, records};
-  Status done = io_.pwritev(*fd, parts, 0);
-  if (done) done = io_.fsync(*fd);
-  io_.close(*fd);
-  if (done) done = io_.renameat(dir_, "checkpoint.tmp", dir_, "checkpoint");
-  if (done) done = io_.fsync(dir_);
-  if (!done) return done;
+  Index::Head head;
+  head.mark = journal_->mark();
+  head.segment = journal_->end().segment;
+  head.offset = journal_->end().offset;
+  head.cache_generation = cache_->position().generation;
+  head.cache_end = cache_->position().end;
+  auto size = Index::write(io_, dir_, *state_, head, now() - kRememberDeliveries);
+  if (!size) return size.error();
+  index_bytes_ = *size;
   since_checkpoint_ = 0;
+  // What was in memory is in the file now, which the kernel may drop and read again.
+  if (auto index = Index::open(io_, dir_, false)) std::move(*index).give_to(*state_);
   return {};
+}
+
+// The larger the account, the more may be replayed for it.
+bool AccountStore::is_checkpoint_due() const { return since_checkpoint_ >= std::max(options_.checkpoint_every, index_bytes_ / 2); }
+
+Status AccountStore::settle() {
+  if (is_broken_ || is_group_) return Error("the store cannot settle", EBUSY);
+  if (auto synced = sync(); !synced) return synced;
+  if (since_checkpoint_ >= std::max(options_.checkpoint_at_end, index_bytes_ / 8)) return checkpoint();
+  return since_checkpoint_ > 0 ? put_proof() : Status();
+}
+
+// Without it the next start would not know that the last records are durable.
+Status AccountStore::put_proof() {
+  Record proof;
+  proof.type = RecordType::proof;
+  proof.seq = state_->last_seq();
+  proof.synced = durable_seq_;
+  if (auto put = journal_->put(proof, 0); !put) return put.error();
+  return journal_->flush();
 }
 
 uint32_t AccountStore::pick_victim() const {
@@ -76,11 +78,12 @@ uint32_t AccountStore::pick_victim() const {
 Result<bool> AccountStore::relocate_some(uint32_t victim) {
   std::vector<Body> moving;
   uint64_t bytes = 0;
-  for (const auto& [id, body] : state_->bodies()) {
-    if (body.segment != victim || bytes >= kRelocateAtOnce) continue;
+  state_->bodies().visit(0, [&](const Body& body) {
+    if (body.segment != victim) return true;
     moving.push_back(body);
     bytes += body.size;
-  }
+    return bytes < kRelocateAtOnce;
+  });
   for (const Body& body : moving) {
     std::string text(body.size, '\0');
     auto got = journal_->read(victim, body.offset, text);
@@ -101,7 +104,7 @@ Status AccountStore::put_snapshot() {
   return grouped([&]() -> Status {
     // Made first, put after: what is put changes the state's numbers.
     std::vector<std::pair<RecordType, std::string>> records;
-    state_->snapshot(false, now() - kRememberDeliveries,
+    state_->snapshot(now() - kRememberDeliveries,
                      [&](RecordType type, std::string meta) { records.emplace_back(type, std::move(meta)); });
     for (const auto& [type, meta] : records) {
       if (auto put = commit(type, meta, {}, kSlack); !put) return put;
@@ -124,10 +127,25 @@ Result<bool> AccountStore::compact_step() {
   return true;
 }
 
+// Of a process that died in the middle of writing them.
+void AccountStore::remove_leftovers() {
+  if (std::exchange(has_looked_for_leftovers_, true)) return;
+  for (const char* name : {"checkpoint.tmp", "cache.tmp"}) {
+    const Status gone = io_.unlinkat(dir_, name);
+    if (!gone && gone.error().code != ENOENT) report(std::string("store: ") + name + ": " + gone.error().text);
+  }
+}
+
 Result<bool> AccountStore::idle_step() {
   if (is_group_ || is_broken_) return false;
-  if (since_checkpoint_ >= options_.checkpoint_every) {
+  remove_leftovers();
+  if (is_checkpoint_due()) {
     if (auto saved = checkpoint(); !saved) return saved.error();
+    return true;
+  }
+  if (cache_->is_compacting() || cache_->wants_compaction()) {
+    if (cache_->compact_step()) return true;
+    if (auto saved = checkpoint(); !saved) return saved.error();  // the places of the records have changed
     return true;
   }
   return compact_step();

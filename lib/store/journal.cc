@@ -15,6 +15,13 @@ namespace mailkeep::store {
 namespace {
 
 constexpr size_t kMaxHandles = 8;
+constexpr uint64_t kBlock = 4096;
+constexpr uint64_t kZeroAhead = 256 * 1024;  // at most; as much as was written before
+constexpr uint64_t kZeroPiece = 64 * 1024;
+constexpr uint64_t kSmallPart = 8;           // of Limits::preallocate, for a segment that is smaller than that
+constexpr char kZeros[kZeroPiece] = {};
+
+uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace
 
@@ -40,11 +47,12 @@ Status Journal::open() {
     auto size = io_.file_size(*fd);
     if (!size) return size.error();
     segments_[segment] = *size;
+    if (mark_ != 0) continue;
     std::string head(kSegmentHeader, '\0');
     auto got = io_.pread(*fd, head.data(), head.size(), 0);
     if (!got) return got.error();
     head.resize(*got);
-    if (const auto mark = parse_segment_header(head, segment); mark && mark_ == 0) mark_ = *mark;
+    if (const auto mark = parse_segment_header(head, segment)) mark_ = *mark;
   }
   // Every header is damaged: the first record says the mark too.
   for (const auto& [segment, size] : segments_) {
@@ -77,24 +85,29 @@ Result<int> Journal::handle(uint32_t segment) {
   return fd;
 }
 
+// What follows in the next segment relies on this one: a scan takes an older segment for durable.
+Status Journal::end_segment() {
+  auto fd = handle(tail_);
+  if (!fd) return fd.error();
+  if (allocated_end_ > written_end_) {
+    if (auto cut = io_.ftruncate(*fd, written_end_); !cut) return cut;
+    allocated_end_ = zeroed_end_ = written_end_;
+  }
+  is_unsynced_ = true;
+  return sync();
+}
+
 Status Journal::begin_segment() {
-  if (tail_ != 0) {
-    // What follows in the new segment relies on the old one: a scan takes an older segment for durable.
-    auto old = handle(tail_);
-    if (!old) return old.error();
-    if (allocated_end_ > written_end_) {
-      if (auto cut = io_.ftruncate(*old, written_end_); !cut) return cut;
-      allocated_end_ = written_end_;
-    }
-    if (auto synced = io_.fdatasync(*old); !synced) {
-      has_failed_ = true;
-      return synced;
-    }
+  const bool is_first = tail_ == 0;
+  if (!is_first) {
+    if (auto ended = end_segment(); !ended) return ended;
   }
   const uint32_t next = std::max(used_, segments_.empty() ? 0 : segments_.rbegin()->first) + 1;
   auto fd = io_.openat(dir_, segment_name(next), O_RDWR | O_CREAT | O_EXCL);
   if (!fd) return fd.error();
-  if (auto synced = io_.fsync(dir_); !synced) {
+  if (is_first) {
+    has_unsynced_names_ = true;
+  } else if (auto synced = io_.fsync(dir_); !synced) {
     io_.close(*fd);
     if (auto undone = io_.unlinkat(dir_, segment_name(next)); !undone) return undone;
     return synced;
@@ -102,8 +115,7 @@ Status Journal::begin_segment() {
   handles_[next] = *fd;
   segments_[next] = 0;
   tail_ = next;
-  written_end_ = 0;
-  allocated_end_ = 0;
+  written_end_ = allocated_end_ = zeroed_end_ = flushed_here_ = 0;
   return {};
 }
 
@@ -112,8 +124,8 @@ Status Journal::reserve(uint64_t size, uint64_t slack) {
   if (!can_allocate_ || need + slack <= allocated_end_) return {};
   auto fd = handle(tail_);
   if (!fd) return fd.error();
-  const uint64_t step = std::max<uint64_t>(limits_.preallocate, 4096);
-  const uint64_t target = (need + slack + step - 1) / step * step;
+  const uint64_t step = std::max(written_end_ < limits_.preallocate ? limits_.preallocate / kSmallPart : limits_.preallocate, kBlock);
+  const uint64_t target = round_up(need + slack, step);
   Status grown = io_.fallocate(*fd, allocated_end_, target - allocated_end_);
   if (grown) {
     allocated_end_ = target;
@@ -145,13 +157,28 @@ void Journal::end_group() {
   if (!buffer_.empty()) clear_has_more(buffer_, last_record_);
 }
 
+// The zeros that are worth writing behind records that end at `end`, when those reach blocks that were never written.
+std::vector<std::string_view> Journal::zeros_behind(uint64_t end) {
+  std::vector<std::string_view> zeros;
+  if (end <= zeroed_end_) return zeros;
+  const uint64_t ahead = std::min(kZeroAhead, flushed_here_);
+  const uint64_t target = std::min(round_up(end, kBlock) + ahead / kBlock * kBlock, std::max(allocated_end_, end));
+  for (uint64_t at = end; ahead >= kBlock && at < target; at += zeros.back().size()) {
+    zeros.emplace_back(kZeros, std::min(target - at, kZeroPiece));
+  }
+  zeroed_end_ = zeros.empty() ? round_up(end, kBlock) : target;
+  return zeros;
+}
+
 Status Journal::flush() {
   if (buffer_.empty()) return {};
   auto fd = handle(tail_);
-  const std::string_view parts[] = {buffer_};
+  std::vector<std::string_view> parts = zeros_behind(written_end_ + buffer_.size());
+  parts.insert(parts.begin(), buffer_);
   Status written = fd ? io_.pwritev(*fd, parts, written_end_) : Status(fd.error());
   if (written) {
     written_end_ += buffer_.size();
+    flushed_here_ += buffer_.size();
     allocated_end_ = std::max(allocated_end_, written_end_);
     segments_[tail_] = written_end_;
     buffer_.clear();
@@ -164,20 +191,37 @@ Status Journal::flush() {
       has_failed_ = true;  // part of what is taken back may stay in the file
       return Error(cut.error().text, EIO);
     }
-    allocated_end_ = written_end_;
+    allocated_end_ = zeroed_end_ = written_end_;
   }
   return written;
+}
+
+Status Journal::write_again() {
+  if (!write_again_) return {};
+  auto fd = handle(tail_);
+  if (!fd) return fd.error();
+  std::string bytes(scanned_end_ - *write_again_, '\0');
+  auto got = io_.pread(*fd, bytes.data(), bytes.size(), *write_again_);
+  if (!got) return got.error();
+  if (*got != bytes.size()) return Error("journal: shorter than it was", EIO);
+  const std::string_view parts[] = {bytes};
+  if (auto written = io_.pwritev(*fd, parts, *write_again_); !written) return written;
+  write_again_.reset();
+  return {};
 }
 
 Status Journal::sync() {
   if (!is_unsynced_) return {};
   auto fd = handle(tail_);
   if (!fd) return fd.error();
-  if (auto synced = io_.fdatasync(*fd); !synced) {
+  Status synced = write_again();
+  if (synced) synced = io_.fdatasync(*fd);
+  if (synced && has_unsynced_names_) synced = io_.fsync(dir_);
+  if (!synced) {
     has_failed_ = true;
     return synced;
   }
-  is_unsynced_ = false;
+  is_unsynced_ = has_unsynced_names_ = false;
   return {};
 }
 

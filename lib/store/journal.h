@@ -1,9 +1,14 @@
 // Journal: the segments on disk: appending with a buffer, flush and sync, reading back, scanning at start.
+//
+// Space is allocated ahead, so that a full disk is noticed before a record is promised. Of that, a stretch that grows with
+// use is filled with zeros together with the records before it: a sync of bytes that were written before changes no metadata
+// of the file, and so costs one flush of the disk, not two.
 // SPDX-License-Identifier: ISC
 #pragma once
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,19 +42,24 @@ class Journal {
   Status open();
   bool is_empty() const { return segments_.empty(); }
   // Replays from `from` on (segment 0: all), then stands at the end, ready for put(). `known` is the last sequence number
-  // of what comes before. Cuts what was never durable.
-  Status scan(Place from, Seq known, const Sink& sink);
+  // of what comes before. Cuts what was never durable. Gives up to which number all was surely durable.
+  Result<Seq> scan(Place from, Seq known, const Sink& sink);
 
   // Buffers a record; `body_crc` is made here. Fails without a trace when there is no room on the disk; `slack` bytes must
   // stay free after it, for records that a full disk must still take. Begins a new segment when the last is full.
   Result<Place> put(Record record, uint64_t slack);
   Status flush();              // on failure the buffer is gone, and so is what of it reached the file
-  Status sync();               // of what was flushed
+  // Of what was flushed, and of what scan() found that was not surely durable: that is written again first, for after a sync
+  // that failed the kernel takes bytes for written that are not.
+  Status sync();
   bool has_buffered() const { return !buffer_.empty(); }
   void discard_buffered() { buffer_.clear(); }
   void end_group();  // the newest buffered record is the last of its group
-  bool is_unsynced() const { return is_unsynced_; }
   void set_unsynced() { is_unsynced_ = tail_ != 0; }
+  // The next sync() makes the names of the segments durable too.
+  void set_names_unsynced() { has_unsynced_names_ = true; }
+  // scan() met a record that calls something durable: whoever wrote it had synced all names as well.
+  bool has_proof() const { return has_proof_; }
   bool has_failed() const { return has_failed_; }  // a sync failed: nobody knows what is on the disk
   Place end() const { return {tail_, written_end_}; }  // of what was flushed
 
@@ -64,8 +74,11 @@ class Journal {
 
  private:
   struct Item;
-  Status scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, const Sink& sink);
+  Status scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink);
   Status begin_segment();
+  Status end_segment();
+  std::vector<std::string_view> zeros_behind(uint64_t end);
+  Status write_again();
   Status reserve(uint64_t size, uint64_t slack);
   Result<int> handle(uint32_t segment);
 
@@ -78,12 +91,18 @@ class Journal {
   uint32_t tail_ = 0;          // 0: no segment yet
   uint64_t written_end_ = 0;
   uint64_t allocated_end_ = 0;
+  uint64_t zeroed_end_ = 0;    // up to here every block was written once
+  uint64_t flushed_here_ = 0;  // bytes, into this segment by this process
+  std::optional<uint64_t> write_again_;  // from here to where scan() ended
+  uint64_t scanned_end_ = 0;
   std::string buffer_;         // goes to written_end_
   size_t last_record_ = 0;     // in buffer_
   uint32_t used_ = 0;
   bool is_unsynced_ = false;
+  bool has_unsynced_names_ = false;
   bool can_allocate_ = true;
   bool has_failed_ = false;
+  bool has_proof_ = false;
 };
 
 std::string segment_name(uint32_t segment);

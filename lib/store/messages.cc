@@ -41,6 +41,7 @@ Result<State::Box*> AccountStore::selectable(MailboxId id) {
 }
 
 Status AccountStore::write_big(ObjectId object, std::string_view bytes) {
+  if (auto opened = open_big(true); !opened) return opened;
   const std::string name = hex64(object);
   auto fd = io_.openat(big_dir_, name, O_RDWR | O_CREAT | O_TRUNC);
   if (!fd) return fd.error();

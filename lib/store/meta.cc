@@ -233,23 +233,4 @@ bool BodyMeta::decode(std::string_view bytes) {
   return r.is_done();
 }
 
-std::string CheckpointMeta::encode() const {
-  std::string out;
-  Writer w(out);
-  w.u32(segment);
-  w.u64(offset);
-  w.u64(cache_end);
-  w.u32(records);
-  return out;
-}
-
-bool CheckpointMeta::decode(std::string_view bytes) {
-  Reader r(bytes);
-  segment = r.u32();
-  offset = r.u64();
-  cache_end = r.u64();
-  records = r.u32();
-  return r.is_done();
-}
-
 }  // namespace mailkeep::store

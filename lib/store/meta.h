@@ -116,14 +116,4 @@ struct BodyMeta {
   bool decode(std::string_view bytes);
 };
 
-struct CheckpointMeta {  // the journal up to here is in the checkpoint
-  uint32_t segment = 0;
-  uint64_t offset = 0;
-  uint64_t cache_end = 0;
-  uint32_t records = 0;  // that follow
-
-  std::string encode() const;
-  bool decode(std::string_view bytes);
-};
-
 }  // namespace mailkeep::store

@@ -39,11 +39,10 @@ enum class RecordType : uint8_t {
   recent,
   delivery,
   body,          // compaction: a message's bytes at a new place
-  account,       // these three: the whole state, from compaction and in checkpoints
+  account,       // these three: the whole state, from compaction
   mailbox,
   deliveries,
-  bodies,        // these two: only in checkpoints
-  checkpoint,
+  proof,         // nothing new (its number is the last one's): only says what was durable, when a process ends
 };
 
 struct Record {

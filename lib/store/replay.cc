@@ -19,19 +19,6 @@ Result<int> open_directory(os::Io& io, int dir, const std::string& name, bool cr
   return io.openat(dir, name, O_RDONLY | O_DIRECTORY);
 }
 
-Result<std::string> read_file(os::Io& io, int dir, const std::string& name) {
-  auto fd = io.openat(dir, name, O_RDONLY);
-  if (!fd) return fd.error();
-  auto size = io.file_size(*fd);
-  std::string bytes(size ? *size : 0, '\0');
-  auto got = io.pread(*fd, bytes.data(), bytes.size(), 0);
-  io.close(*fd);
-  if (!size) return size.error();
-  if (!got) return got.error();
-  bytes.resize(*got);
-  return bytes;
-}
-
 }  // namespace
 
 Status AccountStore::start() {
@@ -45,36 +32,32 @@ Status AccountStore::open_directories() {
   auto journal = open_directory(io_, dir_, "journal", options_.create, is_made);
   if (!journal) return journal.error();
   journal_dir_ = *journal;
-  auto big = open_directory(io_, dir_, "big", true, is_made);
-  if (!big) return big.error();
-  big_dir_ = *big;
+  return open_big(false);
+}
+
+// Made with the first big message.
+Status AccountStore::open_big(bool create) {
+  if (big_dir_ < 0) {
+    bool is_made = false;
+    auto big = open_directory(io_, dir_, "big", create, is_made);
+    if (!big) return !create && big.error().code == ENOENT ? Status() : Status(big.error());
+    big_dir_ = *big;
+  }
+  if (!create || is_big_named_) return {};
+  // Also when it was there: the process that made it may have died before its name was safe.
+  if (auto synced = io_.fsync(dir_); !synced) return synced;
+  is_big_named_ = true;
   return {};
 }
 
 Status AccountStore::load(bool is_start) {
-  state_ = std::make_unique<State>();
+  auto index = load_index();
+  if (!index) return index.error();
   journal_ = std::make_unique<Journal>(io_, journal_dir_, Journal::Limits{options_.segment_size, options_.preallocate});
-  cache_ = std::make_unique<HeaderCache>(io_, dir_);
-  if (auto opened = cache_->open(); !opened) return opened;
-
-  CheckpointMeta position;
-  uint64_t mark = 0;
-  auto saved = read_file(io_, dir_, "checkpoint");
-  if (!saved && saved.error().code != ENOENT) return saved.error();
-  state_->begin_replay();
-  if (saved && !load_checkpoint(*saved, position, mark)) {
-    keep_aside("checkpoint", *saved, "checkpoint is damaged, replaying the whole journal");
-    state_ = std::make_unique<State>();
-    state_->begin_replay();
-    position = {};
-    mark = 0;
-  }
-  if (!saved && is_start) {
-    // A checkpoint says that these names are on the disk; without one a process may have died before they were.
-    if (auto synced = io_.fsync(dir_); !synced) return synced;
-  }
-  journal_->set_mark(mark);
-  journal_->set_used(position.segment);
+  const HeaderCache::Known known{index->cache_generation, index->cache_end};
+  cache_ = std::make_unique<HeaderCache>(io_, dir_, *state_, known, options_.small_cache);
+  journal_->set_mark(index->mark);
+  journal_->set_used(index->segment);
   if (auto opened = journal_->open(); !opened) return opened;
 
   uint64_t replayed = 0;
@@ -96,44 +79,58 @@ Status AccountStore::load(bool is_start) {
     if (lost != nullptr) state_->skip_lost(*lost);
     if (lost == nullptr && !is_torn) is_hidden = true;
   };
-  if (auto scanned = journal_->scan({position.segment, position.offset}, state_->last_seq(), sink); !scanned) return scanned;
+  auto durable = journal_->scan({index->segment, index->offset}, state_->last_seq(), sink);
+  if (!durable) return durable.error();
   state_->end_replay();
   if (is_hidden) state_->skip_uids(kUidJump);
   if (senseless > 0) report("store: " + std::to_string(senseless) + " records name what is no longer there");
   if (state_->rows_without_bytes() > 0) {
     report("store: " + std::to_string(state_->rows_without_bytes()) + " rows without their message's bytes");
   }
-  cache_->scan(position.cache_end, *state_);
   since_checkpoint_ = is_damaged ? options_.checkpoint_every : replayed;
   written_seq_ = state_->last_seq();
-  if (is_start && replayed > 0) {
-    // Written by a process that died; perhaps only in the page cache.
-    journal_->set_unsynced();
-    if (auto synced = journal_->sync(); !synced) return synced;
+  if (is_start) {
+    // What no record calls durable was written by a process that died; it is synced when that is asked for.
+    // An older segment is durable, but in a directory that perhaps is not.
+    has_unsynced_names_ = index_bytes_ == 0 && !journal_->has_proof();
+    durable_seq_ = has_unsynced_names_ ? 0 : std::min(*durable, written_seq_);
   }
-  if (is_start) durable_seq_ = written_seq_;
+  if (has_unsynced_names_) journal_->set_names_unsynced();
+  else options_.sync_name = {};
+  if (durable_seq_ < written_seq_) journal_->set_unsynced();
   if (!options_.create && state_->boxes().empty()) return {};
   return make_standard_mailboxes();
 }
 
-bool AccountStore::load_checkpoint(std::string_view bytes, CheckpointMeta& position, uint64_t& mark) {
-  if (bytes.size() < kRecordHeader) return false;
-  Reader r(bytes.substr(4));
-  mark = r.u64();
-  std::vector<Change> nobody;
-  uint32_t records = 0;
-  for (bool is_first = true; !bytes.empty(); is_first = false) {
-    const Parsed parsed = parse_record(bytes, mark);
-    if (parsed.state != Parsed::State::whole) return false;
-    if (is_first) {
-      if (parsed.record.type != RecordType::checkpoint || !position.decode(parsed.record.meta)) return false;
-    } else {
-      if (!state_->apply(parsed.record, {}, nobody)) return false;
-      ++records;
-    }
-    bytes.remove_prefix(parsed.size);
+// Into a new state, ready for replay. An empty head: there is no index, or it is damaged.
+Result<Index::Head> AccountStore::load_index() {
+  state_ = std::make_unique<State>();
+  state_->begin_replay();
+  auto index = Index::open(io_, dir_, true);
+  if (!index && index.error().code == ENOENT) return Index::Head{};
+  if (!index && index.error().code != EBADMSG) return index.error();
+  if (index) {
+    const Index::Head head = index->head();
+    index_bytes_ = index->size();
+    if (std::move(*index).load_into(*state_)) return head;
   }
-  return records == position.records;
+  keep_index_aside();
+  state_ = std::make_unique<State>();
+  state_->begin_replay();
+  index_bytes_ = 0;
+  return Index::Head{};
+}
+
+void AccountStore::keep_index_aside() {
+  std::string bytes;
+  if (const auto fd = io_.openat(dir_, "checkpoint", O_RDONLY)) {
+    const auto size = io_.file_size(*fd);
+    bytes.resize(size ? *size : 0);
+    const auto got = io_.pread(*fd, bytes.data(), bytes.size(), 0);
+    bytes.resize(got ? *got : 0);
+    io_.close(*fd);
+  }
+  keep_aside("checkpoint", bytes, "checkpoint is damaged, replaying the whole journal");
 }
 
 void AccountStore::keep_aside(const std::string& name, std::string_view bytes, const char* what) {
@@ -157,6 +154,7 @@ void AccountStore::keep_aside(const std::string& name, std::string_view bytes, c
 
 // Big files whose record never became durable, or whose expunge did.
 Status AccountStore::remove_orphans() {
+  if (big_dir_ < 0) return {};
   auto names = io_.readdir(big_dir_);
   if (!names) return names.error();
   for (const std::string& name : *names) {

@@ -1,6 +1,7 @@
 // Scanning the journal at start: which records are whole, which damage cost one record, and where the torn tail begins.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
+#include <cstring>
 
 #include "lib/store/journal.h"
 
@@ -15,27 +16,34 @@ struct Journal::Item {
 
 namespace {
 
-bool is_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+// memcmp() is much faster than a search by the byte; the end of a segment is zeros as far as it was allocated.
+bool is_zero(std::string_view bytes) {
+  return bytes.empty() || (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
 
 }  // namespace
 
-Status Journal::scan(Place from, Seq known, const Sink& sink) {
-  if (segments_.empty()) return {};
+Result<Seq> Journal::scan(Place from, Seq known, const Sink& sink) {
+  Seq durable = known;
+  if (segments_.empty()) return durable;
   const uint32_t last = segments_.rbegin()->first;
   for (const auto& [segment, size] : std::map<uint32_t, uint64_t>(segments_)) {
     if (segment < from.segment) continue;
     const uint64_t start = segment == from.segment ? from.offset : 0;
-    if (auto scanned = scan_segment(segment, start, segment == last, known, sink); !scanned) return scanned;
+    if (auto scanned = scan_segment(segment, start, segment == last, known, durable, sink); !scanned) return scanned.error();
+    if (segment != last) durable = std::max(durable, known);
   }
-  return {};
+  return durable;
 }
 
-Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, const Sink& sink) {
+Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink) {
   auto fd = handle(segment);
   if (!fd) return fd.error();
   auto size = io_.file_size(*fd);
   if (!size) return size.error();
-  std::string bytes(*size > from ? *size - from : 0, '\0');
+  auto data_end = *size > from ? io_.data_end(*fd, from) : size;
+  if (!data_end) return data_end.error();
+  std::string bytes(*size > from ? std::min(*data_end, *size) - from : 0, '\0');
   auto got = io_.pread(*fd, bytes.data(), bytes.size(), from);
   if (!got) return got.error();
   bytes.resize(*got);
@@ -62,6 +70,7 @@ Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq&
       item.size = has_size ? parsed.size : end - at;
     } else {
       proven = std::max(proven, parsed.record.synced);
+      has_proof_ = has_proof_ || proven > 0;
     }
     at += item.size;
     items.push_back(std::move(item));
@@ -102,27 +111,28 @@ Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq&
       continue;
     }
     known = std::max(known, item.parsed.record.seq);
+    if (is_last && known > std::max(durable, proven) && !write_again_) write_again_ = i == 0 && from == 0 ? 0 : from + item.at;
     sink.on_record(item.parsed.record, {segment, from + item.at + item.size - item.parsed.record.body.size()});
   }
 
+  durable = std::max(durable, std::min(proven, known));
   const size_t end = kept < count ? items[kept].at : at;
   segments_[segment] = from + end;
   if (!is_last) return {};
   tail_ = segment;
   // A header that never got whole, with nothing behind it: the segment begins anew.
   written_end_ = is_bad_head && kept == 0 ? 0 : from + end;
+  scanned_end_ = written_end_;
   allocated_end_ = *size;
-  if (written_end_ == 0) {
-    // The process that made it may have died before its name was safe.
-    if (auto synced = io_.fsync(dir_); !synced) return synced;
-  }
+  zeroed_end_ = written_end_;
+  if (written_end_ == 0) has_unsynced_names_ = true;  // the process that made it may have died before its name was safe
   if (kept == count && is_zero(all.substr(written_end_ > from ? written_end_ - from : 0))) return {};
   const std::string_view torn = all.substr(written_end_ - from);
   if (!is_zero(torn)) sink.on_damage({segment, written_end_}, torn.substr(0, torn.find_last_not_of('\0') + 1), nullptr, true);
   if (auto cut = io_.ftruncate(*fd, written_end_); !cut) return cut;
   // The cut must be on the disk before anything new is: else old records could come back behind the new ones.
   if (auto synced = io_.fdatasync(*fd); !synced) return synced;
-  allocated_end_ = written_end_;
+  allocated_end_ = zeroed_end_ = written_end_;
   return {};
 }
 

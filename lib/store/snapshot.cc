@@ -1,4 +1,4 @@
-// The whole state as records, and back: what compaction puts into the journal and what checkpoints are made of.
+// The whole state as records, and back: what compaction puts into the journal.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -10,7 +10,6 @@ namespace mailkeep::store {
 namespace {
 
 constexpr size_t kRowSize = 53;
-constexpr size_t kBodySize = 40;
 
 }  // namespace
 
@@ -131,7 +130,6 @@ bool State::apply_box(std::string_view meta) {
   if (other != names_.end()) remove_box(other->second);  // a name from before that whose end was damaged
   names_[box.name] = id;
   Box& made = *(boxes_[id] = std::make_unique<Box>(std::move(box)));
-  made.messages.reserve(rows.size());
   made.uidnext = 1;  // rows come in order, so each is appended
   for (const Message& m : rows) add_row(made, m);
   made.uidnext = std::max(made.uidnext, uidnext);
@@ -139,18 +137,19 @@ bool State::apply_box(std::string_view meta) {
 }
 
 std::string State::encode_deliveries(int64_t forget_before) const {
-  std::string out;
-  Writer w(out);
+  std::string rows;
+  Writer w(rows);
   uint64_t n = 0;
-  for (const auto& [id, when] : deliveries_) n += when >= forget_before ? 1 : 0;
-  w.varint(n);
-  for (const auto& [id, when] : deliveries_) {
-    if (when < forget_before) continue;
-    w.u64(id.message);
-    w.u32(id.recipient);
-    w.i64(when);
-  }
-  return out;
+  deliveries_.visit([&](const Delivery& d) {
+    if (d.when < forget_before) return;
+    ++n;
+    w.u64(d.message);
+    w.u32(d.recipient);
+    w.i64(d.when);
+  });
+  std::string out;
+  Writer(out).varint(n);
+  return out + rows;
 }
 
 bool State::apply_deliveries(std::string_view meta) {
@@ -163,43 +162,8 @@ bool State::apply_deliveries(std::string_view meta) {
     known.emplace_hint(known.end(), id, r.i64());
   }
   if (!r.is_done()) return false;
-  deliveries_ = std::move(known);
+  deliveries_.replace(std::move(known));
   return true;
-}
-
-std::string State::encode_bodies() const {
-  std::string out;
-  Writer w(out);
-  out.reserve(bodies_.size() * kBodySize + 10);
-  w.varint(bodies_.size());
-  for (const auto& [id, body] : bodies_) {
-    w.u64(id);
-    w.u64(body.offset);
-    w.u32(body.segment);
-    w.u32(body.size);
-    w.u32(body.crc);
-    w.u64(body.cache_at);
-    w.u32(body.cache_size);
-  }
-  return out;
-}
-
-bool State::apply_bodies(std::string_view meta) {
-  Reader r(meta);
-  const size_t n = r.count(kBodySize);
-  bodies_.reserve(n);
-  for (size_t i = 0; i < n; ++i) {
-    Body body;
-    body.object = r.u64();
-    body.offset = r.u64();
-    body.segment = r.u32();
-    body.size = r.u32();
-    body.crc = r.u32();
-    body.cache_at = r.u64();
-    body.cache_size = r.u32();
-    bodies_[body.object] = body;
-  }
-  return r.is_done();
 }
 
 }  // namespace mailkeep::store

@@ -20,11 +20,6 @@ const State::Box* State::find_box(const std::string& name) const {
   return it == names_.end() ? nullptr : box(it->second);
 }
 
-Body* State::body(ObjectId id) {
-  const auto it = bodies_.find(id);
-  return it == bodies_.end() ? nullptr : &it->second;
-}
-
 bool State::acquire(ObjectId object) {
   Body* found = body(object);
   if (found == nullptr) return false;
@@ -37,16 +32,26 @@ void State::release(ObjectId object) {
   if (found == nullptr || found->references == 0) return;
   if (--found->references > 0) return;
   if (found->segment != 0) live_bytes_[found->segment] -= found->size;
-  if (is_replaying_) return;
+  if (is_replaying_) {
+    unshown_.push_back(object);
+    return;
+  }
   if (found->segment == 0) dead_big_.push_back(object);
-  bodies_.erase(object);
+  set_cached(*found, 0, 0);
+  bodies_.erase(*found);
 }
 
 void State::end_replay() {
   is_replaying_ = false;
-  for (auto it = bodies_.begin(); it != bodies_.end();) {
-    it = it->second.references == 0 ? bodies_.erase(it) : std::next(it);
-  }
+  bodies_.settle(unshown_);
+  unshown_ = {};
+}
+
+void State::set_cached(Body& body, uint64_t at, uint32_t size) {
+  cached_bytes_ -= std::min(cached_bytes_, uint64_t{body.cache_at != 0 ? body.cache_size : 0});
+  body.cache_at = at;
+  body.cache_size = size;
+  cached_bytes_ += at != 0 ? size : 0;
 }
 
 void State::skip_uids(Uid distance) {
@@ -58,6 +63,14 @@ void State::skip_lost(const Record& record) {
   MessageMeta meta;
   if (record.type != RecordType::message || !meta.decode(record.meta)) return;
   if (Box* found = box(meta.mailbox)) found->uidnext = std::max(found->uidnext, meta.uid + 1);
+}
+
+void State::forget_cached() {
+  bodies_.visit(0, [](Body& body) {
+    if (body.cache_at != 0) body.cache_at = 0;
+    return true;
+  });
+  cached_bytes_ = 0;
 }
 
 uint64_t State::make_keywords(Mailbox& box, const std::vector<std::string>& names) {
@@ -94,7 +107,8 @@ void State::add_row(Box& box, const Message& message) {
     release(message.object);
     return;
   }
-  box.messages.insert(box.messages.begin() + static_cast<ptrdiff_t>(at), message);
+  if (at == box.messages.size()) box.messages.push_back(message);
+  else box.messages.insert(at, message);
   box.uidnext = std::max(box.uidnext, message.uid + 1);
   count_row(box, message, true);
 }
@@ -119,10 +133,11 @@ void State::remove_rows(Box& box, const UidSet& uids, Seq seq, std::vector<Chang
       release(message.object);
       add_ascending(gone.uids, message.uid);
     } else {
-      box.messages[kept++] = message;
+      if (kept != i) box.messages.at(kept) = message;
+      ++kept;
     }
   }
-  box.messages.resize(kept);
+  box.messages.truncate(kept);
   if (gone.uids.empty()) return;
   box.highest_modseq = seq;
   note_expunged(box, seq, gone.uids);
@@ -167,15 +182,14 @@ bool State::apply(const Record& record, Place place, std::vector<Change>& change
     case RecordType::delivery: {
       DeliveryMeta meta;
       if (!meta.decode(record.meta)) return false;
-      deliveries_.emplace(meta.id, meta.when);
+      deliveries_.add(meta.id, meta.when);
       return true;
     }
     case RecordType::body: return apply_body(record, place);
     case RecordType::account: return apply_account(record.meta);
     case RecordType::mailbox: return apply_box(record.meta);
     case RecordType::deliveries: return apply_deliveries(record.meta);
-    case RecordType::bodies: return apply_bodies(record.meta);
-    case RecordType::checkpoint: return true;
+    case RecordType::proof: return true;
   }
   return false;
 }
@@ -183,14 +197,14 @@ bool State::apply(const Record& record, Place place, std::vector<Change>& change
 bool State::apply_message(const Record& record, Place place, std::vector<Change>& changes) {
   MessageMeta meta;
   if (!meta.decode(record.meta)) return false;
-  if (meta.has_delivery) deliveries_.emplace(meta.delivery, meta.saved);
+  if (meta.has_delivery) deliveries_.add(meta.delivery, meta.saved);
   Body body;
   body.object = record.seq;
   body.segment = meta.is_big ? 0 : place.segment;
   body.offset = meta.is_big ? 0 : place.offset;
   body.size = meta.size;
   body.crc = meta.is_big ? meta.big_crc : record.body_crc;
-  bodies_[body.object] = body;
+  bodies_.put(body);
   Box* found = box(meta.mailbox);
   if (found == nullptr) return false;
   Message message;
@@ -218,8 +232,8 @@ bool State::apply_flags(const Record& record, std::vector<Change>& changes) {
   else for (const std::string& keyword : meta.keywords) keywords |= found->keyword_bit(keyword);
   for (const UidRange& range : meta.uids) {
     for (size_t i = found->lower_bound(range.first); i < found->messages.size(); ++i) {
-      Message& message = found->messages[i];
-      if (message.uid > range.last) break;
+      if (found->messages[i].uid > range.last) break;
+      Message& message = found->messages.at(i);
       count_row(*found, message, false);
       switch (meta.op) {
         case 0: message.flags |= meta.flags; message.keywords |= keywords; break;
@@ -353,7 +367,7 @@ bool State::apply_body(const Record& record, Place place) {
   if (found == nullptr) {
     Body moved;
     moved.object = meta.object;
-    found = &bodies_.emplace(meta.object, moved).first->second;
+    found = &bodies_.put(moved);
   }
   if (found->references > 0 && found->segment != 0) live_bytes_[found->segment] -= found->size;
   found->segment = place.segment;

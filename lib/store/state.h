@@ -10,25 +10,15 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "lib/os/io.h"
+#include "lib/store/bodies.h"
+#include "lib/store/deliveries.h"
 #include "lib/store/record.h"
 #include "lib/store/types.h"
 
 namespace mailkeep::store {
-
-// Where a message's bytes lie, and their copy in the header cache.
-struct Body {
-  ObjectId object = 0;
-  uint64_t offset = 0;
-  uint32_t segment = 0;  // 0: the file big/<object>
-  uint32_t size = 0;
-  uint32_t crc = 0;
-  uint32_t references = 0;  // rows that show it
-  uint64_t cache_at = 0;    // offset + 1; 0: not cached
-  uint32_t cache_size = 0;
-};
 
 // Where a record's body was put.
 struct Place {
@@ -60,12 +50,11 @@ class State {
   // A message whose bytes are lost: its uid is used up all the same.
   void skip_lost(const Record& record);
 
-  // The records that say all this, for compaction (`bodies` false) and checkpoints; each goes to `put` as type and meta.
+  // The records that say all this but where the bodies are, for compaction; each goes to `put` as type and meta.
   // Deliveries older than `forget_before` are left out.
   template <class Put>
-  void snapshot(bool with_bodies, int64_t forget_before, Put put) const {
+  void snapshot(int64_t forget_before, Put put) const {
     put(RecordType::account, encode_account());
-    if (with_bodies) put(RecordType::bodies, encode_bodies());
     for (const auto& [id, box] : boxes_) put(RecordType::mailbox, encode_box(*box));
     put(RecordType::deliveries, encode_deliveries(forget_before));
   }
@@ -77,9 +66,21 @@ class State {
   const std::map<std::string, MailboxId>& names() const { return names_; }
   const std::set<std::string>& subscriptions() const { return subscriptions_; }
   bool is_known(DeliveryId id) const { return deliveries_.contains(id); }
-  Body* body(ObjectId id);
-  const std::unordered_map<ObjectId, Body>& bodies() const { return bodies_; }
-  std::unordered_map<ObjectId, Body>& mutable_bodies() { return bodies_; }
+  Body* body(ObjectId id) { return bodies_.find(id); }
+  Bodies& bodies() { return bodies_; }
+  const Deliveries& deliveries() const { return deliveries_; }
+
+  // For the index (index.h): all but the rows, the bodies and the deliveries, as one text; and back into an empty state.
+  std::string encode_heads() const;
+  bool decode_heads(std::string_view text, std::span<Message> rows);
+  // The index says what this says: it is the base from now on. Rows are those of all mailboxes in order of their ids.
+  void adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies, std::span<const Delivery> deliveries);
+
+  // Where a body's summary is in the header cache; at 0: nowhere.
+  void set_cached(Body& body, uint64_t at, uint32_t size);
+  void forget_cached();
+  uint64_t cached_bytes() const { return cached_bytes_; }
+  void set_cached_bytes(uint64_t bytes) { cached_bytes_ = bytes; }
 
   Seq last_seq() const { return last_seq_; }
   void set_last_seq(Seq seq) { last_seq_ = std::max(last_seq_, seq); }
@@ -109,10 +110,8 @@ class State {
   bool apply_account(std::string_view meta);
   bool apply_box(std::string_view meta);
   bool apply_deliveries(std::string_view meta);
-  bool apply_bodies(std::string_view meta);
 
   std::string encode_account() const;
-  std::string encode_bodies() const;
   static std::string encode_box(const Box& box);
   std::string encode_deliveries(int64_t forget_before) const;
 
@@ -124,12 +123,15 @@ class State {
   static void count_row(Box& box, const Message& message, bool in);
   void note_expunged(Box& box, Seq seq, const UidSet& uids);
 
+  os::Mapping mapping_;  // what the bases of the rows, bodies and deliveries are in
   std::map<MailboxId, std::unique_ptr<Box>> boxes_;
   std::map<std::string, MailboxId> names_;
   std::set<std::string> subscriptions_;
-  std::map<DeliveryId, int64_t> deliveries_;
-  std::unordered_map<ObjectId, Body> bodies_;
+  Deliveries deliveries_;
+  Bodies bodies_;
+  std::vector<ObjectId> unshown_;  // while replaying
   std::map<uint32_t, uint64_t> live_bytes_;
+  uint64_t cached_bytes_ = 0;
   std::vector<ObjectId> dead_big_;
   Seq last_seq_ = 0;
   MailboxId next_mailbox_id_ = 1;

@@ -91,13 +91,28 @@ void AccountStore::tell_taken_back(const Error& cause) {
 Status AccountStore::sync() {
   if (is_group_) return {};
   if (auto flushed = flush(); !flushed) return flushed;
-  if (auto synced = journal_->sync(); !synced) {
+  // The names last: what makes the records durable mostly makes them so too, and then they cost little.
+  const bool has_names = has_unsynced_names_ && written_seq_ > durable_seq_;
+  Status synced = journal_->sync();
+  if (synced && has_names) synced = sync_names();
+  if (!synced) {
     is_broken_ = true;
     return synced;
   }
   durable_seq_ = written_seq_;
   drop_dead_files();
   tell_observers();
+  return {};
+}
+
+// What a new account's directory holds, and its own name.
+Status AccountStore::sync_names() {
+  if (auto synced = io_.fsync(dir_); !synced) return synced;
+  if (options_.sync_name) {
+    if (auto synced = options_.sync_name(); !synced) return synced;
+  }
+  options_.sync_name = {};
+  has_unsynced_names_ = false;
   return {};
 }
 
@@ -150,6 +165,7 @@ Result<size_t> AccountStore::read(const Message& message, uint64_t offset, std::
   if (offset >= body->size) return size_t{0};
   const std::span<char> wanted = into.first(std::min<uint64_t>(into.size(), body->size - offset));
   if (body->segment != 0) return journal_->read(body->segment, body->offset + offset, wanted);
+  if (big_dir_ < 0) return Error("big/" + hex64(body->object) + ": no such file", ENOENT);
   auto fd = io_.openat(big_dir_, hex64(body->object), O_RDONLY);
   if (!fd) return fd.error();
   auto got = io_.pread(*fd, wanted.data(), wanted.size(), offset);

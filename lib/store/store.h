@@ -2,7 +2,7 @@
 // DESIGN section 5; the journal's form stands in record.h, what replay does in state.h.
 //
 //   <dir>/journal/000001 …   append-only segments          <dir>/big/<object>   messages over 1 MiB
-//   <dir>/checkpoint         state up to a place in there  <dir>/aside/…        damaged bytes, kept
+//   <dir>/checkpoint         index.h: all up to a place    <dir>/aside/…        damaged bytes, kept
 //   <dir>/cache              header cache, rebuildable
 //
 // One process opens a store, one thread, blocking file calls. Calls that change something take effect in memory at once
@@ -49,10 +49,15 @@ struct Options {
   std::function<void(const std::string&)> report;
   // Seconds since 1970; the system's if empty.
   std::function<int64_t()> clock;
+  // Makes the name of the account's own directory durable. Called before anything in a store that may be new is called
+  // durable; let go of (with what it holds) as soon as it is not needed any more.
+  std::function<Status()> sync_name = {};
   bool create = true;                      // make an empty store, with its standard mailboxes, where there is none
   uint64_t segment_size = 64U << 20;       // a new journal segment begins after this many bytes
-  uint64_t preallocate = 1U << 20;         // the segment grows by this much ahead of the records
+  uint64_t preallocate = 1U << 20;         // the segment grows by this much ahead of the records; by an eighth while it is small
   uint64_t checkpoint_every = 16U << 20;   // journal bytes between checkpoints that idle_step() makes
+  uint64_t checkpoint_at_end = 64U << 10;  // journal bytes that are worth one when the process ends
+  uint64_t small_cache = 256U << 10;       // bytes up to which the header cache is never compacted
   uint64_t big_message = 1U << 20;         // from this size on a message is a file of its own
 };
 
@@ -161,12 +166,14 @@ class Store {
   // From the header cache; made again from the message where it is missing.
   virtual Result<Summary> summary(const Message& message) = 0;
 
-  // --- upkeep, outside the path of mail ---
+  // --- upkeep, outside the path of mail; pointers to messages (not to mailboxes) are no longer good afterwards ---
   // Writes a checkpoint (syncs first).
   virtual Status checkpoint() = 0;
+  // Before the process ends: syncs, and sees to it that the next start has little to do.
+  virtual Status settle() = 0;
   // One bounded piece of compaction. True: there is more to do.
   virtual Result<bool> compact_step() = 0;
-  // A checkpoint if it is due, else a compact_step(). True: call again soon.
+  // A checkpoint if it is due, else a piece of compaction, of the header cache or of the journal. True: call again soon.
   virtual Result<bool> idle_step() = 0;
   virtual Usage usage() const = 0;
 };

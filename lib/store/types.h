@@ -14,13 +14,9 @@
 #include <vector>
 
 #include "lib/mime/summary.h"
+#include "lib/store/rows.h"
 
 namespace mailkeep::store {
-
-using Seq = uint64_t;
-using Uid = uint32_t;
-using MailboxId = uint32_t;  // never used twice in an account; also MAILBOXID of RFC 8474
-using ObjectId = uint64_t;   // the bytes of a message
 
 // System flags, as bits. \Recent is no flag of a message here: see Mailbox::recent_from.
 enum Flag : uint8_t { kSeen = 1, kAnswered = 2, kFlagged = 4, kDeleted = 8, kDraft = 16 };
@@ -41,19 +37,6 @@ void normalize(UidSet& set);                 // sorts and joins; swaps the ends 
 void add_ascending(UidSet& set, Uid uid);    // `uid` above all that is in the set
 bool contains(const UidSet& set, Uid uid);
 uint64_t count(const UidSet& set);
-
-// A message's row in its mailbox: fixed size, ascending by uid.
-struct Message {
-  Uid uid = 0;
-  uint32_t size = 0;           // bytes, RFC822.SIZE
-  int64_t internal_date = 0;   // seconds since 1970 UTC
-  int64_t saved = 0;           // when it came into this mailbox (SAVEDATE, RFC 8514)
-  uint64_t keywords = 0;       // bit i: Mailbox::keywords[i]
-  Seq modseq = 0;
-  ObjectId object = 0;
-  uint8_t flags = 0;           // of Flag
-  bool operator==(const Message&) const = default;
-};
 
 constexpr size_t kMaxKeywords = 64;           // a mailbox
 constexpr size_t kMaxKeywordLength = 128;
@@ -77,7 +60,7 @@ struct Mailbox {
   uint64_t bytes = 0;                 // sum of sizes (STATUS SIZE, quota)
   std::vector<std::string> keywords;  // as first spelled; compared without ASCII case
   uint32_t keywords_version = 0;      // grows when `keywords` changes; not on the disk
-  std::vector<Message> messages;      // ascending by uid
+  Rows messages;                      // ascending by uid
   Seq created = 0;
 
   Uid first_recent() const { return recent_from > recent_told ? recent_from : recent_told; }

@@ -1,23 +1,54 @@
 // Disk: a model of a disk behind os::Io that forgets what was not synced.
 //
 // Every file has what the process sees and what is surely on the disk, and between them the writes and truncations since the
-// last sync; every directory likewise. power_cut() leaves one legal state: of each unsynced write nothing, all or some of its
-// 512-byte sectors, independent of order; of a directory's unsynced changes any beginning. fail_at makes the n-th changing
-// call fail once with fail_code; dead_at makes it and all after it fail, as when power goes.
+// last sync; every directory likewise. power_cut() leaves one legal state, chosen by `pick`, which is asked for a number below
+// n again and again: of each unsynced write nothing, all, or some of its 512-byte sectors, whatever became of other writes; of
+// a directory's unsynced changes any of them, as long as those to one name keep their order. A sync that fails leaves its
+// writes in doubt for good, as Linux does: pages it could not write count as written. Odometer picks every way there is.
+//
+// fail_at makes the n-th changing call fail once with fail_code, fail_read_at the n-th reading one; dead_at makes a changing
+// call and all after it fail, as when power goes. on_call is told before each changing call.
 // SPDX-License-Identifier: ISC
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "lib/os/io.h"
 
 namespace mailkeep::fault {
+
+using Pick = std::function<size_t(size_t)>;
+
+// Counts through all answers that a sequence of questions can have: use pick() for one run, then next() until it is false.
+class Odometer {
+ public:
+  size_t pick(size_t n) {
+    if (at_ == digits_.size()) digits_.push_back({0, n});
+    return digits_[at_++].value;
+  }
+  bool next() {
+    at_ = 0;
+    for (; !digits_.empty(); digits_.pop_back()) {
+      if (++digits_.back().value < digits_.back().limit) return true;
+    }
+    return false;
+  }
+
+ private:
+  struct Digit {
+    size_t value, limit;
+  };
+  std::vector<Digit> digits_;
+  size_t at_ = 0;
+};
 
 class Disk : public os::Io {
  public:
@@ -28,33 +59,46 @@ class Disk : public os::Io {
   uint64_t fail_at = kNever;  // counted as `calls`
   uint64_t dead_at = kNever;
   int fail_code = EIO;
-  uint64_t syncs = 0;
+  uint64_t reads = 0;
+  uint64_t fail_read_at = kNever;  // counted as `reads`
+  std::function<void(const char* call, const std::string& name)> on_call = {};
 
   int root() { return open_node(kRoot); }
 
   void power_cut() {
+    power_cut([this](size_t n) { return random_() % n; });
+  }
+  // A file named `whole` loses nothing.
+  void power_cut(const Pick& pick, const std::string& whole = {}) {
+    const std::set<int> reachable = nodes_with_names();
     for (auto& [id, node] : nodes_) {
       if (node.is_dir) {
-        const size_t kept = node.dir_ops.empty() ? 0 : random_() % (node.dir_ops.size() + 1);
-        for (size_t i = 0; i < kept; ++i) apply(node.dir_ops[i], node.durable_names);
-        node.names = node.durable_names;
-        node.dir_ops.clear();
+        cut_directory(node, pick);
+      } else if (!reachable.contains(id)) {
+        node.ops.clear();
+      } else if (is_named(id, whole)) {
+        node.durable = node.data;
+        node.ops.clear();
       } else {
-        for (const Op& op : node.ops) apply_some(op, node.durable);
+        for (const Op& op : node.ops) {
+          if (op.is_synced) apply(op, node.durable);
+          else apply_some(op, node.durable, pick);
+        }
         node.data = node.durable;
         node.ops.clear();
       }
     }
     handles_.clear();
-    dead_at = fail_at = kNever;
+    dead_at = fail_at = fail_read_at = kNever;
   }
 
   Result<int> openat(int dir, const std::string& name, int flags, mode_t) override {
+    if (failing_read()) return Error("open " + name, EIO);
     Node& parent = node_of(dir);
     const auto it = parent.names.find(name);
     if (it == parent.names.end()) {
       if ((flags & O_CREAT) == 0) return Error("open " + name, ENOENT);
-      if (const int code = failing()) return Error("open " + name, code);
+      if (const int code = failing("create", name)) return Error("open " + name, code);
       const int id = ++last_node_;
       nodes_[id] = {};
       change(parent, {name, id});
@@ -69,13 +113,14 @@ class Disk : public os::Io {
   }
   void close(int fd) override { handles_.erase(fd); }
   Result<size_t> pread(int fd, char* into, size_t size, uint64_t offset) override {
-    const std::string& data = node_of(fd).data;
+    if (failing_read()) return Error("pread", EIO);
+    const std::string& data = node_of(fd).data.bytes;
     return offset >= data.size() ? size_t{0} : data.copy(into, size, offset);
   }
   Status pwritev(int fd, std::span<const std::string_view> parts, uint64_t offset) override {
     std::string bytes;
     for (std::string_view part : parts) bytes.append(part);
-    const int code = failing();
+    const int code = failing("write");
     if (code != 0) bytes.resize(random_() % (bytes.size() + 1));
     if (!bytes.empty()) {
       Node& node = node_of(fd);
@@ -87,32 +132,42 @@ class Disk : public os::Io {
   }
   Status fdatasync(int fd) override { return fsync(fd); }
   Status fsync(int fd) override {
-    if (const int code = failing()) return Error("fsync", code == ENOSPC ? EIO : code);
-    ++syncs;
+    const int code = failing("sync");
     Node& node = node_of(fd);
-    node.durable = node.data;
+    if (code != 0) {
+      for (Op& op : node.ops) op.is_in_doubt = op.is_in_doubt || !op.is_synced;
+      return Error("fsync", code == ENOSPC ? EIO : code);
+    }
+    bool has_doubt = false;
+    for (Op& op : node.ops) {
+      op.is_synced = op.is_synced || !op.is_in_doubt;
+      has_doubt = has_doubt || op.is_in_doubt;
+    }
+    if (!has_doubt) {
+      node.durable = node.data;
+      node.ops.clear();
+    }
     node.durable_names = node.names;
-    node.ops.clear();
     node.dir_ops.clear();
     return {};
   }
   Status ftruncate(int fd, uint64_t size) override {
-    if (const int code = failing()) return Error("ftruncate", code);
+    if (const int code = failing("truncate")) return Error("ftruncate", code);
     Node& node = node_of(fd);
     node.ops.push_back({0, "", size});
     apply(node.ops.back(), node.data);
     return {};
   }
   Status fallocate(int fd, uint64_t offset, uint64_t size) override {
-    if (const int code = failing()) return Error("fallocate", code);
+    if (const int code = failing("allocate")) return Error("fallocate", code);
     Node& node = node_of(fd);
-    if (offset + size <= node.data.size()) return {};
+    if (offset + size <= node.data.bytes.size()) return {};
     node.ops.push_back({0, "", offset + size});
     apply(node.ops.back(), node.data);
     return {};
   }
   Status renameat(int from_dir, const std::string& from, int to_dir, const std::string& to) override {
-    if (const int code = failing()) return Error("rename", code);
+    if (const int code = failing("rename", to)) return Error("rename", code);
     if (&node_of(from_dir) != &node_of(to_dir)) return Error("rename across directories", EXDEV);
     Node& node = node_of(from_dir);
     const auto it = node.names.find(from);
@@ -121,14 +176,14 @@ class Disk : public os::Io {
     return {};
   }
   Status unlinkat(int dir, const std::string& name) override {
-    if (const int code = failing()) return Error("unlink", code);
+    if (const int code = failing("unlink", name)) return Error("unlink", code);
     Node& node = node_of(dir);
     if (!node.names.contains(name)) return Error("unlink", ENOENT);
     change(node, {"", 0, name});
     return {};
   }
   Status mkdirat(int dir, const std::string& name, mode_t) override {
-    if (const int code = failing()) return Error("mkdir", code);
+    if (const int code = failing("mkdir", name)) return Error("mkdir", code);
     if (node_of(dir).names.contains(name)) return Error("mkdir", EEXIST);
     const int id = ++last_node_;
     nodes_[id].is_dir = true;
@@ -136,55 +191,128 @@ class Disk : public os::Io {
     return {};
   }
   Result<std::vector<std::string>> readdir(int dir) override {
+    if (failing_read()) return Error("readdir", EIO);
     std::vector<std::string> names;
     for (const auto& [name, id] : node_of(dir).names) names.push_back(name);
     return names;
   }
-  Result<uint64_t> file_size(int fd) override { return uint64_t{node_of(fd).data.size()}; }
+  Result<uint64_t> file_size(int fd) override {
+    if (failing_read()) return Error("fstat", EIO);
+    return uint64_t{node_of(fd).data.bytes.size()};
+  }
+  Result<uint64_t> data_end(int fd, uint64_t from) override {
+    if (failing_read()) return Error("lseek", EIO);
+    return std::max<uint64_t>(from, node_of(fd).data.written);
+  }
+  Result<os::Mapping> map(int fd, uint64_t size) override {
+    if (failing_read()) return Error("mmap", EIO);
+    const std::string& data = node_of(fd).data.bytes;
+    if (size > data.size()) return Error("map beyond the end of the file", EINVAL);
+    char* copy = new char[size];
+    data.copy(copy, size);
+    return os::Mapping(copy, size, [](char* at, size_t) { delete[] at; });
+  }
 
  private:
   static constexpr int kRoot = 1;
   static constexpr size_t kSector = 512;
+  static constexpr size_t kFewSectors = 3;  // of which every selection is tried
   struct Op {
     uint64_t offset = 0;
     std::string bytes;
     std::optional<uint64_t> size;  // a truncation or growth instead
+    bool is_synced = false;
+    bool is_in_doubt = false;      // a sync of it failed
   };
   struct DirOp {
     std::string add;  // empty: none
     int node = 0;
     std::string remove = {};
   };
+  struct Content {
+    std::string bytes;
+    size_t written = 0;  // beyond it are only zeros that nobody wrote
+  };
   struct Node {
     bool is_dir = false;
-    std::string data, durable;
-    std::vector<Op> ops;
+    Content data, durable;
+    std::vector<Op> ops;  // from durable to data
     std::map<std::string, int> names, durable_names;
     std::vector<DirOp> dir_ops;
   };
 
-  int failing() {
+  int failing(const char* call, const std::string& name = {}) {
+    if (calls < dead_at && on_call) on_call(call, name);
     const uint64_t n = calls++;
     if (n >= dead_at) return EIO;
     return n == fail_at ? fail_code : 0;
   }
-  static void apply(const Op& op, std::string& data) {
+  bool failing_read() { return reads++ == fail_read_at; }
+  static void apply(const Op& op, Content& content) {
+    std::string& data = content.bytes;
     if (op.size) {
       data.resize(*op.size, '\0');
+      content.written = std::min(content.written, data.size());
       return;
     }
-    if (data.size() < op.offset + op.bytes.size()) data.resize(op.offset + op.bytes.size(), '\0');
+    const size_t end = op.offset + op.bytes.size();
+    if (data.size() < end) data.resize(end, '\0');
     data.replace(op.offset, op.bytes.size(), op.bytes);
+    content.written = std::max(content.written, end);
   }
-  void apply_some(const Op& op, std::string& data) {
-    const auto choice = random_() % 4;
-    if (choice == 0) return;
-    if (choice == 1 || op.size) return apply(op, data);
+  // Of a few sectors every selection; of more none, all, a beginning, an end, or a selection by chance.
+  void apply_some(const Op& op, Content& content, const Pick& pick) {
+    if (op.size) {
+      if (pick(2) == 1) apply(op, content);
+      return;
+    }
+    std::vector<Op> sectors;
     for (size_t at = 0; at < op.bytes.size();) {
       const size_t size = std::min(op.bytes.size() - at, kSector - (op.offset + at) % kSector);
-      if (random_() % 2 == 0) apply({op.offset + at, op.bytes.substr(at, size), std::nullopt}, data);
+      sectors.push_back({op.offset + at, op.bytes.substr(at, size), std::nullopt});
       at += size;
     }
+    const size_t n = sectors.size();
+    const size_t way = n <= kFewSectors ? 2 * n + 1 : pick(2 * n + 1);
+    const uint64_t chance = random_();
+    for (size_t i = 0; i < n; ++i) {
+      bool is_kept = false;
+      if (n <= kFewSectors) is_kept = pick(2) == 1;
+      else if (way <= n) is_kept = i < way;
+      else if (way < 2 * n) is_kept = i >= way - n;
+      else is_kept = (chance >> i % 64 & 1) != 0;
+      if (is_kept) apply(sectors[i], content);
+    }
+  }
+  std::set<int> nodes_with_names() const {
+    std::set<int> ids;
+    for (const auto& [id, node] : nodes_) {
+      for (const auto* names : {&node.names, &node.durable_names}) {
+        for (const auto& [name, child] : *names) ids.insert(child);
+      }
+      for (const DirOp& op : node.dir_ops) ids.insert(op.node);
+    }
+    return ids;
+  }
+  bool is_named(int id, const std::string& name) const {
+    return !name.empty() && std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
+      const auto it = entry.second.names.find(name);
+      return it != entry.second.names.end() && it->second == id;
+    });
+  }
+  void cut_directory(Node& node, const Pick& pick) {
+    std::vector<std::string> lost;  // names of which a change is lost: so are later ones
+    for (const DirOp& op : node.dir_ops) {
+      const bool depends = std::any_of(lost.begin(), lost.end(), [&](const std::string& n) { return n == op.add || n == op.remove; });
+      if (!depends && pick(2) == 1) {
+        apply(op, node.durable_names);
+        continue;
+      }
+      if (!op.add.empty()) lost.push_back(op.add);
+      if (!op.remove.empty()) lost.push_back(op.remove);
+    }
+    node.names = node.durable_names;
+    node.dir_ops.clear();
   }
   static void apply(const DirOp& op, std::map<std::string, int>& names) {
     if (!op.remove.empty()) names.erase(op.remove);

@@ -1,0 +1,114 @@
+// The text part of the index: what is not of fixed size. SPDX-License-Identifier: ISC
+#include "lib/store/bytes.h"
+#include "lib/store/state.h"
+
+namespace mailkeep::store {
+
+namespace {
+
+void put_head(Writer& w, const State::Box& box) {
+  w.u32(box.id);
+  w.text(box.name);
+  w.u8(static_cast<uint8_t>(box.role));
+  w.u8(box.is_selectable ? 1 : 0);
+  w.u32(box.uidvalidity);
+  w.u32(box.uidnext);
+  w.u32(box.recent_from);
+  w.u64(box.highest_modseq);
+  w.u64(box.created);
+  w.u32(box.unseen);
+  w.u32(box.deleted);
+  w.u64(box.bytes);
+  w.varint(box.messages.size());
+  w.varint(box.keywords.size());
+  for (const std::string& keyword : box.keywords) w.text(keyword);
+  w.u64(box.expunged_floor);
+  w.varint(box.expunged.size());
+  for (const Expunged& gone : box.expunged) {
+    w.u64(gone.seq);
+    w.u32(gone.uids.first);
+    w.u32(gone.uids.last);
+  }
+}
+
+// Takes the box's rows from the front of `rows`.
+bool get_head(Reader& r, State::Box& box, std::span<Message>& rows) {
+  box.id = r.u32();
+  box.name = r.text();
+  const uint8_t role = r.u8();
+  box.role = static_cast<Role>(role);
+  box.is_selectable = r.u8() != 0;
+  box.uidvalidity = r.u32();
+  box.uidnext = r.u32();
+  box.recent_from = r.u32();
+  box.highest_modseq = r.u64();
+  box.created = r.u64();
+  box.unseen = r.u32();
+  box.deleted = r.u32();
+  box.bytes = r.u64();
+  const uint64_t count = r.varint();
+  for (size_t n = r.count(1); n > 0 && r.ok(); --n) box.keywords.emplace_back(r.text());
+  box.keywords_version = static_cast<uint32_t>(box.keywords.size());
+  box.expunged_floor = r.u64();
+  box.expunged.resize(r.count(16));
+  for (Expunged& gone : box.expunged) {
+    gone.seq = r.u64();
+    gone.uids.first = r.u32();
+    gone.uids.last = r.u32();
+  }
+  if (!r.ok() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords || count > rows.size()) return false;
+  box.messages.adopt(rows.first(count));
+  rows = rows.subspan(count);
+  return true;
+}
+
+}  // namespace
+
+std::string State::encode_heads() const {
+  std::string out;
+  Writer w(out);
+  w.u32(next_mailbox_id_);
+  w.u32(last_uidvalidity_);
+  w.varint(boxes_.size());
+  for (const auto& [id, box] : boxes_) put_head(w, *box);
+  w.varint(subscriptions_.size());
+  for (const std::string& name : subscriptions_) w.text(name);
+  w.varint(live_bytes_.size());
+  for (const auto& [segment, bytes] : live_bytes_) {
+    w.u32(segment);
+    w.u64(bytes);
+  }
+  return out;
+}
+
+bool State::decode_heads(std::string_view text, std::span<Message> rows) {
+  Reader r(text);
+  next_mailbox_id_ = r.u32();
+  last_uidvalidity_ = r.u32();
+  for (size_t n = r.count(50); n > 0; --n) {
+    auto box = std::make_unique<Box>();
+    if (!get_head(r, *box, rows)) return false;
+    names_[box->name] = box->id;
+    const MailboxId id = box->id;
+    boxes_[id] = std::move(box);
+  }
+  for (size_t n = r.count(1); n > 0 && r.ok(); --n) subscriptions_.emplace(r.text());
+  for (size_t n = r.count(12); n > 0; --n) {
+    const uint32_t segment = r.u32();
+    live_bytes_[segment] = r.u64();
+  }
+  return r.is_done() && rows.empty();
+}
+
+void State::adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies, std::span<const Delivery> deliveries) {
+  for (const auto& [id, box] : boxes_) {
+    const size_t count = box->messages.size();
+    box->messages.adopt(rows.first(count));
+    rows = rows.subspan(count);
+  }
+  bodies_.adopt(bodies);
+  deliveries_.adopt(deliveries);
+  mapping_ = std::move(mapping);  // only now is the old one no longer used
+}
+
+}  // namespace mailkeep::store
