@@ -67,6 +67,8 @@ class Session : public store::Observer {
   bool wants_input() const;
   // Nothing more will come: send what is left and close.
   bool is_finished() const { return is_finished_; }
+  // In the middle of a command, IDLE aside: the store's upkeep must wait.
+  bool is_working() const { return !is_finished_ && (work_ || pending_ || waiting_); }
   bool has_output() const { return !out_.empty(); }
   std::string take_output();
   // Ends it from outside (shutdown): "* BYE" text.

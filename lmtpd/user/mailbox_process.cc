@@ -150,6 +150,7 @@ void MailboxProcess::run_client(Client& c) {
       const auto in = c.stream->input().substr(0, 16 * 1024);
       c.session->feed(in, now_monotonic());
       c.stream->consume(in.size());
+      note_work();
     }
     const bool had_its_share = c.session->run();
     send_output(c);
@@ -269,18 +270,24 @@ void MailboxProcess::report_sessions() {
   note_work();
 }
 
-// In quiet moments: checkpoint and compaction, one bounded step at a time; then the parent hears that we idle.
+// In quiet moments, also while sessions wait in IDLE for days: checkpoint and compaction, one bounded step at a time; then the
+// parent hears that we idle, if we do.
 void MailboxProcess::upkeep() {
-  if (is_busy()) return idle_timer_.set(kIdleAfter);
+  const bool has_work = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->is_working(); });
+  if (has_work || !delivered_.empty() || promised_ > told_durable_ || now_monotonic() < last_work_ + kIdleAfter) {
+    return idle_timer_.set(kIdleAfter);
+  }
   const auto more = store_->idle_step();
   if (!more) log::error("store-upkeep").kv("account", account_).kv("text", more.error().text);
   if (more && *more) return idle_timer_.set(kUpkeepPause);
+  if (is_busy()) return;
   Idle idle;
   idle.received = attached_;
   peers_.send_parent(idle);
 }
 
 void MailboxProcess::note_work() {
+  last_work_ = now_monotonic();
   if (!idle_timer_.pending()) idle_timer_.set(kIdleAfter);
 }
 
@@ -302,9 +309,9 @@ void MailboxProcess::on_quit() {
 }
 
 void MailboxProcess::end(int status) {
-  if (auto synced = store_->sync(); !synced) log::error("store-sync").kv("account", account_).kv("text", synced.error().text);
+  // After a failure the next process finds out what the disk has.
   if (status == 0) {
-    if (auto done = store_->checkpoint(); !done) log::error("checkpoint").kv("account", account_).kv("text", done.error().text);
+    if (auto settled = store_->settle(); !settled) log::error("store-sync").kv("account", account_).kv("text", settled.error().text);
   }
   log::flush();
   _exit(status);

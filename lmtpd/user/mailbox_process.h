@@ -45,7 +45,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   void finish_clients();
   void report_sessions();
   void upkeep();
-  void note_work();  // Idle will be told once, when this work has been over for a while
+  void note_work();  // upkeep() will be called, and Idle told, when this work has been over for a while
   void end(int status);
   bool is_busy() const;
 
@@ -62,6 +62,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   uint64_t promised_ = 0;                  // highest sequence number said Stored
   uint64_t attached_ = 0;                  // Attach messages had
   uint32_t told_sessions_ = 0;
+  Micros last_work_{0};
   event::Timer sync_timer_;
   event::Timer again_;  // another turn without waiting: there is work that this one left
   event::Timer idle_timer_;

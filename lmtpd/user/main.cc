@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "lib/os/privilege.h"
 #include "lib/text/charset.h"
 #include "lmtpd/user/mailbox_process.h"
@@ -18,6 +20,13 @@ namespace {
   log::error("user-start").kv("account", account).kv("text", text);
   log::flush();
   _exit(1);
+}
+
+// For syncs alone: its own rights to it end with root's.
+Fd open_to_sync(const worker::Boot& boot) {
+  Fd fd(openat(boot.directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) fail(boot.account, errno_error("open of the directory of mail directories").text);
+  return fd;
 }
 
 // Makes and opens the account's directory as the account itself: only in between has this process the group that
@@ -56,6 +65,7 @@ Fd open_converters() {
 
 int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
+  auto above = std::make_shared<Fd>(open_to_sync(boot));
   const Fd dir = open_directory(boot);
   boot.directory.reset();
   Fd converters = open_converters();
@@ -67,6 +77,10 @@ int main(int argc, char** argv, char** envp) {
   os::RealIo io;
   store::Options options;
   options.report = [account = boot.account](const std::string& text) { log::warn("store").kv("account", account).kv("text", text); };
+  options.sync_name = [above = std::move(above)]() -> Status {
+    if (fsync(above->get()) != 0) return errno_error("fsync of the directory of mail directories");
+    return {};
+  };
   auto store = store::Store::open(io, dir.get(), std::move(options));
   if (!store) fail(boot.account, store.error().text);
   event::Loop loop;
