@@ -156,10 +156,14 @@ void HeaderCache::scan() {
       chunk.resize(got ? *got : 0);
     }
     const auto head = parse_head(std::string_view(chunk).substr(std::min<size_t>(at - chunk_at, chunk.size())));
-    if (!head || at + kHead + head->summary_size > end_) return;
+    if (!head || at + kHead + head->summary_size > end_) {
+      is_damaged_ = true;
+      return;
+    }
     const auto size = static_cast<uint32_t>(kHead + head->summary_size);
     Body* body = state_.body(head->object);
     if (body != nullptr && is_of(*head, *body)) state_.set_cached(*body, at + 1, size);
+    else is_damaged_ = is_damaged_ || body != nullptr;
     at += size;
   }
 }

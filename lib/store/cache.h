@@ -42,6 +42,8 @@ class HeaderCache {
   // Writes what is buffered. A cache that cannot be written is no error: what is missing is made again.
   void flush();
   std::optional<Summary> find(Body& body);
+  // It was found that some of its records are not sound.
+  bool is_damaged() const { return is_damaged_; }
 
   // For the index; what is buffered must have been flushed.
   Known position() const { return is_open_ ? Known{generation_, end_} : known_; }
@@ -73,6 +75,7 @@ class HeaderCache {
   bool is_open_ = false;
   bool is_useless_ = false;       // it cannot be opened
   bool is_scanned_ = false;
+  bool is_damaged_ = false;
   bool may_compact_ = true;
   uint64_t generation_ = 0;
   uint64_t end_ = 0;              // of what was written

@@ -191,7 +191,7 @@ Result<Summary> AccountStore::summary(const Message& message) {
   Body* body = state_->body(message.object);
   if (body == nullptr) return Error("message is gone", ENOENT);
   if (auto cached = cache_->find(*body)) return std::move(*cached);
-  if (body->cache_at != 0 && !has_told_cache_) {
+  if ((body->cache_at != 0 || cache_->is_damaged()) && !has_told_cache_) {
     has_told_cache_ = true;  // once: there may be as many as messages
     report("store: header cache is damaged; what it says of messages is made from them again");
   }
