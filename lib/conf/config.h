@@ -89,11 +89,33 @@ struct UidRange {
 };
 
 enum class ActionKind : uint8_t { deliver, relay };
+// How much TLS a relay action asks for at least.
+enum class RelayTls : uint8_t {
+  none,     // plaintext, even where TLS is offered
+  may,      // where it is offered, with any certificate
+  encrypt,  // always, with any certificate
+  verify,   // always, with a certificate for the host's name by a trusted authority
+};
+// A host to send by: smtp://[label@]host[:port], smtp+tls:// (STARTTLS or nothing), smtps:// (TLS from the first byte).
+struct RelayHost {
+  std::string host;           // a name in lower case or a numeric address, IPv6 without brackets
+  uint16_t port = 25;
+  bool implicit_tls = false;  // smtps
+  bool require_tls = false;   // smtp+tls
+  std::string label;          // whose credentials; empty: no AUTH
+  Position position;
+};
 struct Action {
   std::string name;
   ActionKind kind = ActionKind::deliver;
   std::string alias_table;  // empty: none. deliver only
   Position position;
+  // relay only
+  std::vector<RelayHost> hosts;  // in the order to try; empty: by MX
+  std::string credentials;       // the table of `label user:password`; empty: none
+  RelayTls tls = RelayTls::may;
+  std::string helo;                  // empty: the hostname
+  std::vector<std::string> sources;  // numeric addresses
 };
 
 // One test of a rule: a literal value or a table's name, never both; neither where the kind says all.
@@ -154,6 +176,7 @@ struct Options {
   std::string hostname; // "" = the machine's own
   std::string log_level;
   std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
+  std::string tls_authorities;  // PEM file; "" = the system's
   std::string subaddress_separator;
 
   uint64_t message_size = 0;  // bytes

@@ -1,5 +1,5 @@
 libs += conf
-conf_SRC := config.cc lex.cc names.cc network.cc options.cc parser.cc parser_rules.cc resolve.cc parse.cc read.cc check.cc demo.cc accounts.cc aliases.cc
+conf_SRC := config.cc lex.cc names.cc network.cc options.cc parser.cc parser_rules.cc parser_relay.cc credentials.cc resolve.cc parse.cc read.cc check.cc demo.cc accounts.cc aliases.cc
 conf_DEP := base
-conf_TESTS := conf_test accounts_test aliases_test
+conf_TESTS := conf_test accounts_test aliases_test credentials_test
 conf_FUZZ := conf_fuzz aliases_fuzz

@@ -35,6 +35,8 @@ constexpr Option kOptions[] = {
     {"postmaster", T::text, &O::postmaster, 1, kMaxAddress, "", "",
      "The account or address that gets mail for postmaster where no alias says otherwise. Unless set: the account "
      "postmaster or root, else the first account."},
+    {"tls-authorities", T::path, &O::tls_authorities, 1, kPath, "", "",
+     "The certificates (PEM) of the authorities that a relay action with tls verify trusts. Unless set: those of the system."},
     {"subaddress-separator", T::text, &O::subaddress_separator, 0, 1, "+", "",
      "What parts an account's name from a detail in user+detail@domain; \"\" for none."},
 

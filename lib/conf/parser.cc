@@ -286,6 +286,7 @@ bool Parser::parse_action() {
     take();
     if (!expect_table(action.alias_table, RefKind::alias_table)) return false;
   }
+  if (kind.is("relay") && !parse_relay(action)) return false;
   draft_.config.actions.push_back(std::move(action));
   return true;
 }

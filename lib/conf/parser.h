@@ -15,7 +15,10 @@
 //   auth      = "auth" ( "system" / "table" tableref )
 //   resolver  = "resolver" address [ "port" number ]
 //   uid-range = "uid-range" number "-" number
-//   action    = "action" name ( "deliver" [ "alias" tableref ] / "relay" )
+//   action    = "action" name ( "deliver" [ "alias" tableref ] / "relay" *relay-part )
+//   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
+//               "helo" name / "source" ( address / list )      ; each once
+//   relay-url = ( "smtp://" / "smtp+tls://" / "smtps://" ) [ label "@" ] ( name / address / "[" address "]" ) [ ":" port ]
 //   match     = "match" *test ( "action" name / "reject" [ string ] )     ; from and for once each
 //   test      = [ "!" ] ( "from" source / "for" target / "tag" name / "tls" / "helo" operand )
 //   source    = "any" / "local" / "socket" / "auth" [ tableref / string / list ] / "src" operand / "mail-from" operand
@@ -39,7 +42,7 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, pki, action };
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, credential_table, pki, action };
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -90,6 +93,9 @@ class Parser {
   bool parse_resolver();
   bool parse_uid_range(const Token& keyword);
   bool parse_action();
+  bool parse_relay(Action& out);
+  bool parse_relay_hosts(Action& out);
+  bool parse_relay_sources(Action& out);
   bool parse_match(const Token& keyword);
   bool parse_test(Match& match);
   bool parse_source(Source& out);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lib/base/text.h"
+#include "lib/conf/credentials.h"
 #include "lib/conf/names.h"
 #include "lib/conf/network.h"
 #include "lib/conf/parser.h"
@@ -31,6 +32,11 @@ void check_table(Draft& draft, const Reference& ref) {
     const std::string expected = expected_key(ref.kind, entry.key);
     if (!expected.empty()) {
       draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">", expected));
+      return;
+    }
+    if (ref.kind == RefKind::credential_table && !is_credential(entry.value)) {
+      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">",
+                                       "label = \"user:password\" in a table of credentials"));
       return;
     }
     if (ref.kind == RefKind::alias_table && entry.value.empty()) {
@@ -94,12 +100,35 @@ void check_listeners(Draft& draft) {
   }
 }
 
+// Labels need a table, a table needs labels, and those of an inline one are known now.
+void check_credentials(Draft& draft, const Action& action) {
+  const Table* table = draft.config.table(action.credentials);
+  bool any = false;
+  for (const RelayHost& host : action.hosts) {
+    if (host.label.empty()) continue;
+    any = true;
+    const bool is_inline = table != nullptr && table->kind == TableKind::inline_entries;
+    const bool known = is_inline && std::any_of(table->entries.begin(), table->entries.end(),
+                                                [&](const TableEntry& e) { return e.key == host.label; });
+    if (action.credentials.empty()) {
+      draft.errors.push_back(complaint(host.position, "'" + host.label + "@' without credentials", "auth <table> in the action"));
+    } else if (is_inline && !known) {
+      draft.errors.push_back(complaint(host.position, "'" + host.label + "@'", "a label of <" + action.credentials + ">"));
+    }
+  }
+  if (!any && !action.credentials.empty()) {
+    draft.errors.push_back(complaint(action.position, "action '" + action.name + "' with credentials for no host",
+                                     "a host with a label, such as smtps://label@name"));
+  }
+}
+
 void check_actions(Draft& draft) {
   for (const Action& action : draft.config.actions) {
     if (action.kind == ActionKind::deliver && draft.config.auth.kind == AuthKind::none) {
       draft.errors.push_back(complaint(action.position, "action '" + action.name + "' that delivers, but no accounts",
                                        "auth system or auth table <name> in the file"));
     }
+    check_credentials(draft, action);
   }
 }
 
