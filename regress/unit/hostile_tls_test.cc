@@ -60,6 +60,8 @@ std::pair<Fd, Fd> pair(int flags = SOCK_NONBLOCK) {
 void anything_from_anybody(void**) {
   Rig rig;
   for (const imsg::PeerId from : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kImapd, 0}}) rig.house.row<tls::Serve>(from);
+  rig.house.wire({Role::kRelay, 0});
+  rig.house.row<tls::Connect>(Role::kRelay);
   rig.house.wire({Role::kControl, 0});
   rig.house.row<worker::StatsQuery>(Role::kControl);
   rig.house.attack(400);

@@ -52,9 +52,8 @@ void Buffer::take(size_t n) {
   at_ = 0;
 }
 
-Connection::Connection(event::Loop& loop, Context context, Fd client, Fd plain, Callbacks callbacks)
+Connection::Connection(event::Loop& loop, Fd client, Fd plain, Callbacks callbacks)
     : loop_(loop),
-      context_(std::move(context)),
       client_(std::move(client)),
       plain_(std::move(plain)),
       callbacks_(std::make_shared<Callbacks>(std::move(callbacks))),
@@ -62,6 +61,21 @@ Connection::Connection(event::Loop& loop, Context context, Fd client, Fd plain, 
       plain_watch_(loop, plain_.get(), [this](unsigned) { work(); }),
       timer_(loop, [this] { on_timeout(); }) {
   timer_.set(kHandshakeTimeout);
+}
+
+Connection::Connection(event::Loop& loop, TlsHandle tls, const std::string& servername, Fd server, Fd plain, Callbacks callbacks)
+    : Connection(loop, std::move(server), std::move(plain), std::move(callbacks)) {
+  tls_ = std::move(tls);
+  loop_.defer([this, alive = alive_, servername] {
+    if (!*alive) return;
+    if (::tls_connect_cbs(tls_.get(), receive_some, send_some, this, servername.c_str()) != 0) return fail(reason(tls_.get()));
+    work();
+  });
+}
+
+Connection::Connection(event::Loop& loop, Context context, Fd client, Fd plain, Callbacks callbacks)
+    : Connection(loop, std::move(client), std::move(plain), std::move(callbacks)) {
+  context_ = std::move(context);
   loop_.defer([this, alive = alive_] {
     if (!*alive) return;
     ::tls* accepted = nullptr;

@@ -1,4 +1,5 @@
-// One TLS connection: the server's handshake (RFC 8446, RFC 5246), then bytes between the client and a plaintext socket.
+// One TLS connection: the handshake of a server or a client (RFC 8446, RFC 5246), then bytes between the peer, which is called
+// client here whichever it is, and a plaintext socket.
 //
 //   handshake ──▶ open ──(plain ends, all sent)──▶ closing ──(close_notify sent)──▶ lingering ──▶ ended
 //       └──▶ failed
@@ -56,6 +57,8 @@ class Connection {
   };
 
   Connection(event::Loop& loop, Context context, Fd client, Fd plain, Callbacks callbacks);
+  // The client's side: `tls` is configured, and the handshake is with `servername`.
+  Connection(event::Loop& loop, TlsHandle tls, const std::string& servername, Fd server, Fd plain, Callbacks callbacks);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -67,6 +70,7 @@ class Connection {
  private:
   enum class State { kHandshake, kOpen, kClosing, kLingering, kEnded };
 
+  Connection(event::Loop& loop, Fd client, Fd plain, Callbacks callbacks);
   void work();
   void shake();
   void pump();

@@ -1,5 +1,7 @@
-// tls: holds the TLS private keys and does TLS for smtpd and imapd. User mailkeep-tls, empty chroot.
+// tls: holds the TLS private keys and does TLS for smtpd, imapd and relay. User mailkeep-tls, empty chroot.
 // SPDX-License-Identifier: ISC
+#include <time.h>
+
 #include "smtpd/tls/server.h"
 
 int main(int argc, char** argv, char** envp) {
@@ -10,6 +12,7 @@ int main(int argc, char** argv, char** envp) {
   // loads what else it would load on first use.
   if (::tls_init() != 0) fatal("tls_init failed");
   { const tls::TlsHandle warm(::tls_server()); }
+  ::tzset();  // libtls asks for the local time when it looks at a server's certificate
 
   worker::confine(boot, os::Profile::kTls);
 

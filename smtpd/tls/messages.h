@@ -1,4 +1,4 @@
-// What the tls process receives, and (below) what it answers to smtpd and imapd.
+// What the tls process receives, and (below) what it answers to smtpd, imapd and relay.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -40,23 +40,57 @@ struct Serve {
   }
 };
 
-// To smtpd or imapd: the handshake is done.
+// From the parent, when mail goes to other hosts: the certificates of the authorities that are trusted, in PEM.
+struct Authorities {
+  static constexpr uint16_t kType = 202;
+  uint32_t generation = 0;
+  std::string path;  // for error messages
+  Fd bundle;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.path, 4096);
+    c.fd(m.bundle);
+  }
+};
+
+// From relay: do the client's side of TLS on this connection. As Serve otherwise.
+struct Connect {
+  static constexpr uint16_t kType = 203;
+  uint64_t session = 0;
+  std::string servername;  // for SNI; with `verify` what the certificate must name. A numeric address goes without SNI
+  bool verify = false;     // chain and name; else any certificate will do
+  Fd server;               // the TCP connection
+  Fd plain;                // tls's end of the plaintext socketpair
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.text(m.servername, kMaxHostname);
+    c.flag(m.verify);
+    c.fd(m.server);
+    c.fd(m.plain);
+  }
+};
+
+// To smtpd, imapd or relay: the handshake is done.
 struct Established {
   static constexpr uint16_t kType = 210;
   uint64_t session = 0;
   std::string version;  // "TLSv1.3"
   std::string cipher;
   std::string servername;  // SNI; empty: none
+  bool verified = false;   // of a Connect: the certificate is by a trusted authority, of this name and in its time
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
     c.text(m.version, 32);
     c.text(m.cipher, 100);
     c.text(m.servername, kMaxHostname);
+    c.flag(m.verified);
   }
 };
 
-// To smtpd or imapd: the handshake failed, or no such pki.
+// To smtpd, imapd or relay: the handshake failed, or no such pki.
 struct Failed {
   static constexpr uint16_t kType = 211;
   uint64_t session = 0;

@@ -1,9 +1,9 @@
 progs += tls
 tls_OUT := libexec/mailkeep
-tls_SRC := smtpd/tls/main.cc smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc
+tls_SRC := smtpd/tls/main.cc smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc
 tls_DEP := base log event imsg os worker
 tls_EXT := tls
 tls_TESTS := tls_connection_test hostile_tls_test
-tls_TESTSRC := smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc
+tls_TESTSRC := smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc
 tls_connection_test_EXT := tls
 hostile_tls_test_EXT := tls

@@ -33,6 +33,8 @@ Server::Server(event::Loop& loop) : loop_(loop), room_(room_by_descriptors()), w
 imsg::Routes<Server> Server::routes() {
   imsg::Routes<Server> r;
   r.add<Keypair>(Role::kParent, &Server::on_keypair);
+  r.add<Authorities>(Role::kParent, &Server::on_authorities);
+  r.add<Connect>(Role::kRelay, &Server::on_connect);
   r.add<Serve>(Role::kSmtpd, &Server::on_serve);
   r.add<Serve>(Role::kImapd, &Server::on_serve);
   return r;
@@ -49,6 +51,11 @@ void Server::on_keypair(PeerId, Keypair&& m) {
   if (auto added = next.keys.add(std::move(*pem)); !added) next.error = added.error().text;
 }
 
+void Server::on_authorities(PeerId, Authorities&& m) {
+  Next& next = next_[m.generation];
+  if (auto set = next.trust.set(std::move(m.bundle), m.path); !set && next.error.empty()) next.error = set.error().text;
+}
+
 Status Server::on_prepare(uint32_t generation) {
   const Next& next = next_[generation];
   if (!next.error.empty()) return Error(next.error);
@@ -60,36 +67,65 @@ void Server::on_commit(uint32_t generation) {
   if (it == next_.end()) return;
   it->second.keys.complete();
   keys_ = std::move(it->second.keys);
+  trust_ = std::move(it->second.trust);
   next_.erase(next_.begin(), std::next(it));
   log::info("tls-keys").kv("generation", generation).kv("pki", keys_.size());
 }
 
 void Server::on_abort(uint32_t generation) { next_.erase(generation); }
 
-void Server::on_serve(PeerId from, Serve&& m) {
-  const std::string source = m.client ? os::peer_of(m.client.get()).address : "unknown";
-  if (!m.client || !m.plain) return refuse(from, m.session, source, "descriptor missing");
-  if (!os::is_stream_socket(m.client.get()) || !os::is_stream_socket(m.plain.get())) {
-    return worker_.condemn(from, "hands over what is no connection");
+// Whether the two can become a connection; if not, the sender has been told, or has lost its life.
+bool Server::admit(PeerId from, uint64_t session, const Fd& remote, const Fd& plain) {
+  const std::string source = remote ? os::peer_of(remote.get()).address : "unknown";
+  if (!remote || !plain) {
+    refuse(from, session, source, "descriptor missing");
+  } else if (!os::is_stream_socket(remote.get()) || !os::is_stream_socket(plain.get())) {
+    worker_.condemn(from, "hands over what is no connection");
+  } else if (clients_.size() >= room_) {
+    refuse(from, session, source, "too many connections");
+  } else if (by_peer_[from] >= room_ / 2) {
+    refuse(from, session, source, "too many connections of one process");
+  } else {
+    return true;
   }
-  if (clients_.size() >= room_) return refuse(from, m.session, source, "too many connections");
-  if (by_peer_[from] >= room_ / 2) return refuse(from, m.session, source, "too many connections of one process");
-  auto context = keys_.context(m.pki);
-  if (!context) return refuse(from, m.session, source, context.error().text);
+  return false;
+}
+
+uint64_t Server::enter(PeerId from, uint64_t session, int remote) {
   const int on = 1;
   // Fails on a socket that is no TCP connection, where there is nothing to delay either.
-  static_cast<void>(::setsockopt(m.client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+  static_cast<void>(::setsockopt(remote, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
   const uint64_t id = ++last_id_;
   Client& c = clients_[id];
   by_peer_[from]++;
   c.peer = from;
-  c.session = m.session;
-  c.source = source;
-  c.connection = std::make_unique<Connection>(
-      loop_, std::move(*context), std::move(m.client), std::move(m.plain),
-      Connection::Callbacks{.established = [this, id](const Connection::Handshake& h) { established(id, h); },
-                            .failed = [this, id](const std::string& why) { failed(id, why); },
-                            .ended = [this, id] { forget(id); }});
+  c.session = session;
+  c.source = os::peer_of(remote).address;
+  return id;
+}
+
+Connection::Callbacks Server::calls_of(uint64_t id) {
+  return {.established = [this, id](const Connection::Handshake& h) { established(id, h); },
+          .failed = [this, id](const std::string& why) { failed(id, why); },
+          .ended = [this, id] { forget(id); }};
+}
+
+void Server::on_serve(PeerId from, Serve&& m) {
+  if (!admit(from, m.session, m.client, m.plain)) return;
+  auto context = keys_.context(m.pki);
+  if (!context) return refuse(from, m.session, os::peer_of(m.client.get()).address, context.error().text);
+  const uint64_t id = enter(from, m.session, m.client.get());
+  clients_[id].connection = std::make_unique<Connection>(loop_, std::move(*context), std::move(m.client), std::move(m.plain), calls_of(id));
+}
+
+void Server::on_connect(PeerId from, Connect&& m) {
+  if (!admit(from, m.session, m.server, m.plain)) return;
+  auto client = trust_.client(m.verify);
+  if (!client) return refuse(from, m.session, os::peer_of(m.server.get()).address, client.error().text);
+  const uint64_t id = enter(from, m.session, m.server.get());
+  Client& c = clients_[id];
+  c.verified = m.verify;  // or there will be no handshake
+  c.connection = std::make_unique<Connection>(loop_, std::move(*client), m.servername, std::move(m.server), std::move(m.plain), calls_of(id));
 }
 
 // What it was, for who wants to answer for it.
@@ -111,12 +147,14 @@ void Server::established(uint64_t id, const Connection::Handshake& h) {
       .kv("src", c.source)
       .kv("version", h.version)
       .kv("cipher", h.cipher)
-      .kv("servername", h.servername);
+      .kv("servername", h.servername)
+      .kv("verified", c.verified ? 1 : 0);
   Established m;
   m.session = c.session;
   m.version = h.version.substr(0, 32);
   m.cipher = h.cipher.substr(0, 100);
   m.servername = h.servername.substr(0, kMaxHostname);
+  m.verified = c.verified;
   worker_.send(c.peer, m);
 }
 

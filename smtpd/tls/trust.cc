@@ -1,0 +1,78 @@
+// The client's side of TLS: see trust.h.
+// SPDX-License-Identifier: ISC
+#include "smtpd/tls/trust.h"
+
+#include <sys/stat.h>
+
+namespace mailkeep::tls {
+
+void FreeTlsConfig::operator()(::tls_config* c) const { ::tls_config_free(c); }
+
+namespace {
+
+Result<std::string> read_bundle(int fd, const std::string& path) {
+  struct stat st = {};
+  if (::fstat(fd, &st) != 0) return errno_error("stat " + path);
+  if (st.st_size <= 0 || static_cast<size_t>(st.st_size) > kMaxAuthorities) {
+    return Error(path + ": expected certificates of at most " + std::to_string(kMaxAuthorities) + " bytes", EINVAL);
+  }
+  std::string out(static_cast<size_t>(st.st_size), '\0');
+  for (size_t have = 0; have < out.size();) {
+    const ssize_t n = ::pread(fd, out.data() + have, out.size() - have, static_cast<off_t>(have));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return errno_error("read " + path);
+    have += static_cast<size_t>(n);
+  }
+  if (out.find("-----BEGIN CERTIFICATE-----") == out.npos && out.find("-----BEGIN TRUSTED CERTIFICATE-----") == out.npos) {
+    return Error(path + ": found no certificate, expected PEM", EINVAL);
+  }
+  return out;
+}
+
+}  // namespace
+
+Status Trust::set(Fd bundle, std::string path) {
+  bundle_ = std::move(bundle);
+  path_ = std::move(path);
+  if (!bundle_) return {};
+  const auto text = read_bundle(bundle_.get(), path_);
+  return text ? Status() : Status(text.error());
+}
+
+Result<Trust::Config> Trust::make(bool verify) const {
+  Config config(::tls_config_new());
+  if (!config) return Error("no memory for a TLS configuration");
+  if (::tls_config_set_protocols(config.get(), TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) != 0) {
+    return Error(::tls_config_error(config.get()));
+  }
+  if (!verify) {
+    ::tls_config_insecure_noverifycert(config.get());
+    ::tls_config_insecure_noverifyname(config.get());
+    ::tls_config_insecure_noverifytime(config.get());
+    // Any encryption is better than the plaintext that would be the other choice.
+    if (::tls_config_set_ciphers(config.get(), "compat") != 0) return Error(::tls_config_error(config.get()));
+    return config;
+  }
+  if (!bundle_) return Error("no certificates of authorities to verify with (option tls-authorities)");
+  const auto text = read_bundle(bundle_.get(), path_);
+  if (!text) return text.error();
+  if (::tls_config_set_ca_mem(config.get(), reinterpret_cast<const uint8_t*>(text->data()), text->size()) != 0) {
+    return Error(::tls_config_error(config.get()));
+  }
+  return config;
+}
+
+Result<TlsHandle> Trust::client(bool verify) {
+  Config& config = verify ? verifying_ : trusting_;
+  if (!config) {
+    auto made = make(verify);
+    if (!made) return made.error();
+    config = std::move(*made);
+  }
+  TlsHandle out(::tls_client());
+  if (!out) return Error("no memory for a TLS context");
+  if (::tls_configure(out.get(), config.get()) != 0) return Error(::tls_error(out.get()));
+  return out;
+}
+
+}  // namespace mailkeep::tls
