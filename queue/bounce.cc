@@ -59,7 +59,7 @@ std::string text_part(const BounceFacts& facts, const std::vector<Failure>& fail
                               : "Your message could not be delivered to these recipients:\r\n";
   for (const Failure& f : failures) {
     out += "\r\n  <" + plain(f.original) + ">\r\n";
-    out += folded((f.relay ? "The other server answered: " : "Reason: ") + plain(f.text) + " (" + plain(f.status) + ")", "    ");
+    out += folded((f.remote.empty() ? "Reason: " : plain(f.remote) + " answered: ") + plain(f.text) + " (" + plain(f.status) + ")", "    ");
   }
   out += "\r\nNothing more will be tried. What you sent follows below, so that you can\r\nsend it again.";
   if (!facts.postmaster.empty()) out += " If you need help, write to\r\n<" + plain(facts.postmaster) + ">.";
@@ -76,7 +76,9 @@ std::string status_part(const BounceFacts& facts, const Message& message, const 
     if (!f.original.empty()) out += "Original-Recipient: rfc822; " + plain(f.original) + "\r\n";
     out += "Final-Recipient: rfc822; " + plain(f.recipient.empty() ? f.original : f.recipient) + "\r\n";
     out += "Action: failed\r\nStatus: " + plain(f.status) + "\r\n";
-    std::string diagnostic = (f.relay ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: X-Mailkeep; ") + plain(f.text);
+    // RFC 3464 2.3.5: a name, here without the address.
+    if (!f.remote.empty()) out += "Remote-MTA: dns; " + plain(f.remote.substr(0, f.remote.find(' '))) + "\r\n";
+    std::string diagnostic = (!f.remote.empty() ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: X-Mailkeep; ") + plain(f.text);
     std::string lines = folded(diagnostic, " ");
     out += lines.substr(1);
     out += "Last-Attempt-Date: " + rfc5322::format_date(facts.now) + "\r\n";

@@ -16,7 +16,7 @@ struct Failure {
   std::string original;   // as given in RCPT
   std::string status;     // enhanced code, "5.1.1"
   std::string text;       // what was said
-  bool relay = false;     // said by another host
+  std::string remote;     // the host that said it, "mx.example.net [192.0.2.1]:25"; empty: this one
   uint32_t attempts = 0;
 };
 

@@ -12,6 +12,19 @@
 
 namespace mailkeep::queue {
 
+constexpr size_t kMaxRelayActions = 200;
+
+// A relay action, as far as the queue must know it.
+struct RelayAction {
+  std::string name;
+  bool one_way = false;  // by named hosts: all its mail is of one destination, whatever the domain
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.name, kMaxTag);
+    c.flag(m.one_way);
+  }
+};
+
 struct Config {
   static constexpr uint16_t kType = 400;
   uint32_t generation = 0;
@@ -23,9 +36,11 @@ struct Config {
   uint64_t warn_after = 0;  // seconds; 0 never
   uint64_t bounce_size = 0;  // bytes of the original in a bounce; 0 headers only
   std::string postmaster;
+  std::vector<RelayAction> relays;  // the first also serves mail without an action: reports, members of aliases
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
+    c.list(m.relays, kMaxRelayActions);
     c.text(m.hostname, kMaxHostname);
     c.num(m.message_size);
     c.num(m.lifetime);

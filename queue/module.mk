@@ -2,17 +2,18 @@ progs += queue spool_bench
 queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/schedule.cc queue/spool.cc queue/spool_read.cc
 
 queue_OUT := libexec/mailkeep
-queue_SRC := queue/main.cc queue/queue.cc queue/intake.cc queue/returns.cc queue/verbs.cc queue/local.cc queue/content.cc queue/honest.cc \
-        queue/tickets.cc $(queue_core)
+queue_SRC := queue/main.cc queue/queue.cc queue/intake.cc queue/returns.cc queue/verbs.cc queue/local.cc queue/remote.cc \
+        queue/remote_results.cc queue/content.cc queue/honest.cc queue/tickets.cc $(queue_core)
 queue_DEP := worker db smtp rfc5322 imsg event os log base
 queue_EXT := bsd
 queue_TESTSRC := $(filter-out queue/main.cc,$(queue_SRC))
-queue_TESTS := local_test queue_process_test queue_submission_test tickets_test hostile_queue_test
+queue_TESTS := local_test remote_test queue_process_test queue_submission_test tickets_test hostile_queue_test
 queue_process_test_EXT := bsd
 queue_submission_test_EXT := bsd
 tickets_test_EXT := bsd
 local_test_EXT := bsd
 hostile_queue_test_EXT := bsd
+remote_test_EXT := bsd
 
 # How fast the spool takes messages: regress/bench/spool_bench DIR MESSAGES PER-COMMIT SIZE
 spool_bench_OUT := regress/bench

@@ -12,6 +12,10 @@ namespace mailkeep::queue {
 using imsg::PeerId;
 using imsg::Role;
 
+namespace {
+constexpr Millis kQuitPatience(3200);  // with relay, which takes 3 s at most; the parent's is 4 s
+}
+
 imsg::Routes<Queue> Queue::routes() {
   imsg::Routes<Queue> r;
   r.add<Config>(Role::kParent, &Queue::on_config);
@@ -26,6 +30,7 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<Stored>(Role::kUser, &Queue::on_stored);
   r.add<Rejected>(Role::kUser, &Queue::on_rejected);
   r.add<Durable>(Role::kUser, &Queue::on_durable);
+  r.add<relay::Transferred>(Role::kRelay, &Queue::on_transferred);
   r.add<ListQueue>(Role::kControl, &Queue::on_list);
   r.add<ShowMessage>(Role::kControl, &Queue::on_show);
   r.add<RemoveMessage>(Role::kControl, &Queue::on_remove);
@@ -43,9 +48,17 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
                     peers_->send_parent(need);
                   },
               .deliver = [this](uint32_t user, const user::Deliver& deliver) { return peers_->send({Role::kUser, user}, deliver); },
-              .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, status, text); },
+              .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, {status, text, ""}); },
               .reroute = [this](const Envelope& e) { on_reroute(e); }}),
-      timer_(loop, [this]() { tick(); }) {
+      remote_(*spool_,
+              {.send = [this](uint64_t key, const relay::Transfer& transfer) -> std::optional<uint32_t> {
+                 const auto to = quitting_ ? std::nullopt : peers_->pick(Role::kRelay, key);
+                 if (!to || !peers_->send(*to, transfer)) return std::nullopt;
+                 return to->instance;
+               },
+               .failed = [this](const Envelope& e, const Cause& cause) { on_failed(e, cause); }}),
+      timer_(loop, [this]() { tick(); }),
+      quit_limit_(loop, [this]() { quit_now(); }) {
   struct rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) max_files_ = static_cast<size_t>(limit.rlim_cur) / 4;
   loop_.at_turn_end(event::Loop::Stage::kCommit, [this]() { commit_turn(); });
@@ -65,6 +78,8 @@ void Queue::on_commit(uint32_t) {
   if (config_.max_retry != 0) policy.longest = static_cast<int64_t>(config_.max_retry);
   if (config_.lifetime != 0) policy.lifetime = static_cast<int64_t>(config_.lifetime);
   local_.set_policy(policy);
+  remote_.set_policy(policy);
+  remote_.set_relays(config_.relays);
   log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay);
   tick();
 }
@@ -73,12 +88,14 @@ void Queue::on_abort(uint32_t) { next_config_ = {}; }
 
 void Queue::on_peer_up(PeerId peer, const std::string& account) {
   if (peer.role == Role::kUser) local_.user_up(peer.instance, account);
-  if (peer.role == Role::kLookup) tick();
+  if (peer.role == Role::kLookup || peer.role == Role::kRelay) tick();
 }
 
 void Queue::on_peer_down(PeerId peer) {
   if (peer.role == Role::kUser) local_.user_down(peer.instance);
   if (peer.role == Role::kLookup) lookup_gone();
+  if (peer.role == Role::kRelay) remote_.relay_down(peer.instance, now_unix());
+  if (quitting_ && peer.role == Role::kRelay) return quit_now();
   if (peer.role != Role::kSmtpd && peer.role != Role::kLmtpd) return;
   if (peer.role == Role::kSmtpd) tickets_.drop(peer.instance);
   std::vector<uint64_t> gone;
@@ -112,55 +129,81 @@ void Queue::on_rejected(PeerId peer, Rejected&& rejected) {
 
 void Queue::on_durable(PeerId peer, Durable&& durable) { local_.durable(peer.instance, durable.sequence); }
 
+void Queue::on_transferred(PeerId peer, relay::Transferred&& result) {
+  if (!remote_.transferred(peer.instance, result, now_unix())) log::warn("stray-answer").kv("transfer", result.transfer).kv("relay", peer.instance);
+  if (quitting_ && remote_.in_transfer() == 0) quit_now();
+}
+
+void Queue::hand_on(const Message& message, const std::vector<Envelope>& envelopes, int content) {
+  for (const Envelope& e : envelopes) {
+    if (e.kind == Kind::kLocal) {
+      local_.add(message, e, content);
+    } else {
+      remote_.add(message, e, content, now_unix());
+    }
+  }
+}
+
 // Everything that became ready in this turn: one commit, one sync; then the answers.
 void Queue::commit_turn() {
   send_returns();
   local_.stage();
+  remote_.stage();
   if (spool_->staged() > 0) {
     const std::vector<Status> results = spool_->commit();
     ++counters_.commits;
     local_.committed(results);
+    remote_.committed(results);
     for (Accepted& a : std::exchange(accepted_, {})) {
       answer(a, results[a.place]);
       if (!results[a.place]) {
         if (a.message.in_file) spool_->drop_file(a.message.id);
         continue;
       }
-      for (const Envelope& e : a.envelopes) {
-        if (e.kind == Kind::kLocal) local_.add(a.message, e, a.content.get());
-      }
+      hand_on(a.message, a.envelopes, a.content.get());
     }
     for (const Replaced& r : std::exchange(replaced_, {})) {
       if (!results[r.place]) log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
       for (const EnvelopeId& id : r.ids) {
         if (results[r.place]) {
-          local_.forget(id);
+          forget(id);
         } else {
-          local_.try_again(id, "the report could not be kept", now_unix());
+          try_again(id, "the report could not be kept");
         }
       }
-      if (!results[r.place]) continue;
-      for (const Envelope& e : r.envelopes) {
-        if (e.kind == Kind::kLocal) local_.add(r.message, e, -1);
-      }
+      if (results[r.place]) hand_on(r.message, r.envelopes, -1);
     }
   }
+  remote_.pump(now_unix());
   if (load_more_) {
     timer_.set(Micros(0));
-  } else if (!timer_.pending() && (spool_->counts().local > 0 || spool_->unsettled() || local_.has_changes() || local_.in_memory() > 0)) {
+  } else if (!timer_.pending() && has_work()) {
     timer_.set(Seconds(1));
   }
+}
+
+bool Queue::has_work() const {
+  return spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() || local_.has_changes() || remote_.has_changes() ||
+         local_.in_memory() > 0 || remote_.in_memory() > 0;
 }
 
 // Once a second while there is anything to do.
 void Queue::tick() {
   if (config_.generation == 0 && config_.hostname.empty()) return;
   load_more_ = local_.load(now_unix());
+  load_more_ = remote_.load(now_unix()) || load_more_;
   if (load_more_ || !spool_->unsettled()) return;
   if (Status s = spool_->settle(); !s) log::error("spool-settle-failed").kv("why", s.error().text);
 }
 
+// What relay has given away must be known to be gone, or it goes a second time: its last answers are waited for.
 void Queue::on_quit() {
+  quitting_ = true;
+  if (remote_.in_transfer() == 0) return quit_now();
+  quit_limit_.set(kQuitPatience);
+}
+
+void Queue::quit_now() {
   commit_turn();
   if (Status s = spool_->close(); !s) log::error("spool-close-failed").kv("why", s.error().text);
   Hooks::on_quit();
@@ -174,6 +217,11 @@ std::vector<worker::Stat> Queue::stats() {
           {"queue.refused", counters_.refused},
           {"queue.delivered", local_.delivered()},
           {"queue.deferred", local_.deferred()},
+          {"queue.relayed", remote_.relayed()},
+          {"queue.relay-deferred", remote_.deferred()},
+          {"queue.relay-in-memory", remote_.in_memory()},
+          {"queue.destinations", remote_.destinations()},
+          {"queue.transfers", remote_.in_transfer()},
           {"queue.bounces", counters_.bounces},
           {"queue.commits", counters_.commits},
           {"queue.tickets", tickets_.size()},

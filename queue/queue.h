@@ -2,7 +2,7 @@
 //
 //   Enqueue ─▶ Route to lookup ─▶ Routed ─▶ staged ─┐
 //   failures ─▶ Route of the sender ─▶ Routed ──────┤  one commit at the end of the turn, then all answers:
-//   durable, put off ───────────────────────────────┘  Enqueued to smtpd and lmtpd, Deliver to user
+//   durable, relayed, put off ──────────────────────┘  Enqueued to smtpd and lmtpd, Deliver to user, Transfer to relay
 //
 // DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth about who submits, and smtpd only as
 // far as its tickets go; a memory file only when it is sealed; a `user` process only about its own account's envelopes.
@@ -17,6 +17,7 @@
 #include "queue/bounce.h"
 #include "queue/local.h"
 #include "queue/messages.h"
+#include "queue/remote.h"
 #include "queue/spool.h"
 #include "queue/tickets.h"
 
@@ -82,7 +83,9 @@ class Queue final : public worker::Hooks {
   std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
   void lookup_gone();
   // returns.cc
-  void on_failed(const Envelope& envelope, const std::string& status, const std::string& text);
+  void on_failed(const Envelope& envelope, const Cause& cause);
+  void forget(const EnvelopeId& id);
+  void try_again(const EnvelopeId& id, const std::string& text);
   void on_reroute(const Envelope& envelope);
   void send_returns();
   void take_return(Return back, const Routed& routed);
@@ -95,6 +98,10 @@ class Queue final : public worker::Hooks {
   void on_stored(imsg::PeerId peer, Stored&& stored);
   void on_rejected(imsg::PeerId peer, Rejected&& rejected);
   void on_durable(imsg::PeerId peer, Durable&& durable);
+  void on_transferred(imsg::PeerId peer, relay::Transferred&& result);
+  void hand_on(const Message& message, const std::vector<Envelope>& envelopes, int content);
+  bool has_work() const;
+  void quit_now();
   void commit_turn();
   void tick();
   // verbs.cc
@@ -108,7 +115,10 @@ class Queue final : public worker::Hooks {
   worker::Peers* peers_ = nullptr;
   Config config_, next_config_;
   Local local_;
+  Remote remote_;
   event::Timer timer_;
+  event::Timer quit_limit_;
+  bool quitting_ = false;
   bool load_more_ = false;
   uint64_t last_query_ = 0;
   std::unordered_map<uint64_t, Incoming> incoming_;   // by query

@@ -9,12 +9,22 @@ namespace mailkeep::queue {
 
 using imsg::Role;
 
-void Queue::on_failed(const Envelope& envelope, const std::string& status, const std::string& text) {
+void Queue::on_failed(const Envelope& envelope, const Cause& cause) {
   log::info("failed").kv("msg", hex64(envelope.id.message)).kv("envelope", envelope.id.number).kv("account", envelope.account)
-      .kv("to", envelope.recipient).kv("status", status).kv("text", text);
+      .kv("to", envelope.recipient).kv("host", cause.remote).kv("status", cause.status).kv("text", cause.text);
   Return& back = failed_[envelope.id.message];
   back.ids.push_back(envelope.id);
-  back.failures.push_back({envelope.recipient, envelope.original, status, text, envelope.kind == Kind::kRelay, envelope.attempts + 1});
+  back.failures.push_back({envelope.recipient, envelope.original, cause.status, cause.text, cause.remote, envelope.attempts + 1});
+}
+
+void Queue::forget(const EnvelopeId& id) {
+  local_.forget(id);
+  remote_.forget(id);
+}
+
+void Queue::try_again(const EnvelopeId& id, const std::string& text) {
+  local_.try_again(id, text, now_unix());
+  remote_.try_again(id, text, now_unix());
 }
 
 void Queue::on_reroute(const Envelope& envelope) {
@@ -38,7 +48,7 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
     if (routed.failures.empty() || routed.failures[0].temporary) {
       local_.try_again(envelope.id, routed.failures.empty() ? "no route now" : routed.failures[0].text, now_unix());
     } else {
-      on_failed(envelope, routed.failures[0].enhanced, routed.failures[0].text);
+      on_failed(envelope, {routed.failures[0].enhanced, routed.failures[0].text, ""});
     }
     return;
   }
@@ -92,7 +102,7 @@ void Queue::send_returns() {
 }
 
 void Queue::postpone(const Return& back, const std::string& text) {
-  for (const EnvelopeId& id : back.ids) local_.try_again(id, text, now_unix());
+  for (const EnvelopeId& id : back.ids) try_again(id, text);
 }
 
 void Queue::drop_return(const Return& back, std::string_view why) {

@@ -208,7 +208,7 @@ std::vector<Status> Spool::commit() {
       continue;
     }
     results[i] = apply(changes[i]);
-    flush_needed = flush_needed || (adds && results[i]);
+    flush_needed = flush_needed || ((adds || changes[i].durable) && results[i]);
     unsettled_ = unsettled_ || !adds;
   }
   Status flushed = environment_->failed() ? Status(Error("spool: the database has failed", ENOTRECOVERABLE)) : Status();

@@ -13,7 +13,7 @@
 // is dropped when it is met. (The engine's own secondary indexes would make such a row an error of every read.)
 //
 // stage() collects Changes, commit() makes each one transaction and all of them durable with one sync; a Change without
-// a new message asks for no sync: it is durable with the next one. Losing it means that an envelope is delivered
+// a new message (unless it is marked durable) asks for no sync: it is durable with the next one. Losing it means that an envelope is delivered
 // again, which its receiver recognises. The file of a message is removed only after the removal is durable.
 //
 // An error of the disk fails the Changes it hit and no others; the spool opens itself anew when the engine asks for it.
@@ -55,6 +55,7 @@ struct Change {
   std::string body;
   std::vector<Envelope> put;
   std::vector<EnvelopeId> removed;
+  bool durable = false;  // asks for the sync without a new message too: what is undone by a crash would be done twice
 };
 
 struct Counts {

@@ -25,7 +25,7 @@ QueueItem Queue::item_for(const Envelope& envelope) {
   item.recipient = envelope.recipient;
   item.account = envelope.account;
   item.relay = envelope.kind == Kind::kRelay;
-  item.state = local_.state_of(envelope.id);
+  item.state = envelope.kind == Kind::kLocal ? local_.state_of(envelope.id) : remote_.state_of(envelope.id);
   item.last_error = envelope.last_error.substr(0, kMaxReplyText);
   if (const auto message = spool_->message(envelope.id.message); message && message->has_value()) {
     item.arrived = (*message)->received;
@@ -93,7 +93,7 @@ void Queue::on_remove(PeerId peer, RemoveMessage&& wanted) {
     const std::vector<Status> results = spool_->commit();
     if (Status s = results[place] ? spool_->settle() : results[place]; s) {
       out.removed = static_cast<uint32_t>(ids.size());
-      for (const EnvelopeId& id : ids) local_.forget(id);
+      for (const EnvelopeId& id : ids) forget(id);
       log::info("removed").kv("msg", hex64(wanted.message)).kv("envelopes", out.removed).kv("by", "control");
     } else {
       log::error("queue-remove-failed").kv("msg", hex64(wanted.message)).kv("why", s.error().text);

@@ -74,6 +74,8 @@ void be_attacked(const queue::SpoolDirectory& directory) {
     house.row<queue::DropSpoolFile>(peer);
     house.row<queue::Enqueue>(peer);
   }
+  house.wire({Role::kRelay, 0});
+  house.row<relay::Transferred>(Role::kRelay);
   house.row<queue::Vouch>(kAuth);
   house.row<queue::Routed>(kLookup);
   house.row<queue::Routed>(kLookup);

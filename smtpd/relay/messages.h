@@ -31,6 +31,7 @@ struct SmartHost {
   std::string host;  // a name or a numeric address
   uint16_t port = 25;
   bool implicit_tls = false;  // smtps
+  bool require_tls = false;   // at least kEncrypt, whatever the action says
   std::string user;           // empty: no AUTH
   std::string password;
   template <class C, class M>
@@ -38,6 +39,7 @@ struct SmartHost {
     c.text(m.host, kMaxDomain);
     c.num(m.port);
     c.flag(m.implicit_tls);
+    c.flag(m.require_tls);
     c.text(m.user, kMaxAddress);
     c.text(m.password, kMaxPassword);
   }

@@ -1,0 +1,312 @@
+// Mail to other hosts: what is in memory, and what is handed over. See remote.h.
+// SPDX-License-Identifier: ISC
+#include "queue/remote.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "queue/content.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+constexpr size_t kBatch = 256;
+constexpr int64_t kLongestSweep = 15 * 60;  // seconds between looks for expired mail of destinations that are down
+
+}  // namespace
+
+void Remote::set_relays(std::vector<RelayAction> relays) {
+  relays_ = std::move(relays);
+  seen_ = {};  // what had no way may have one now
+}
+
+const RelayAction* Remote::action_of(const std::string& name) const {
+  if (name.empty()) return relays_.empty() ? nullptr : &relays_.front();
+  const auto it = std::find_if(relays_.begin(), relays_.end(), [&](const RelayAction& a) { return a.name == name; });
+  return it == relays_.end() ? nullptr : &*it;
+}
+
+// An action that is gone from the configuration goes by MX, as far as this process cares; relay says what is wrong.
+Remote::Way Remote::way_of(const Envelope& envelope) const {
+  const RelayAction* action = action_of(envelope.action);
+  if (action == nullptr) return {envelope.action, destination(envelope)};
+  return {action->name, action->one_way ? std::string() : destination(envelope)};
+}
+
+Remote::Destination* Remote::find_or_make(const Way& way) {
+  const auto it = destinations_.find(way);
+  if (it != destinations_.end()) return &it->second;
+  if (destinations_.size() >= kDestinations) {
+    overflow_ = true;
+    return nullptr;
+  }
+  return &destinations_[way];
+}
+
+// A destination that is being probed takes one message.
+bool Remote::takes_more(const Destination& d, int64_t now) const {
+  if (items_.size() >= kInMemory || now < d.paused_until) return false;
+  return d.failures > 0 ? d.count + d.active == 0 : d.count < kWaitingEach;
+}
+
+Remote::Item& Remote::enqueue(const Envelope& envelope, const Way& way, Destination& d) {
+  Item& item = items_.emplace(envelope.id, Item{envelope, way}).first->second;
+  d.waiting[envelope.id.message].push_back(envelope.id);
+  ++d.count;
+  ready_.insert(way);
+  return item;
+}
+
+void Remote::add(const Message& message, const Envelope& envelope, int content, int64_t now) {
+  if (relays_.empty() || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
+  const Way way = way_of(envelope);
+  Destination* d = find_or_make(way);
+  if (d == nullptr) return;
+  if (!takes_more(*d, now)) {
+    d->behind = true;
+    return;
+  }
+  Item& item = enqueue(envelope, way, *d);
+  if (content < 0 || (contents_ >= kContents && !held_.contains(message.id))) return;
+  Held& held = held_[message.id];
+  if (held.users++ == 0) held.message = message;
+  item.holds = true;
+  if (held.content) return;
+  held.content.reset(::fcntl(content, F_DUPFD_CLOEXEC, 3));
+  if (held.content) ++contents_;
+}
+
+// From disk: what is new here is taken up, or marks its destination as behind.
+void Remote::take(const Envelope& envelope, int64_t now) {
+  if (items_.contains(envelope.id)) return;
+  const Way way = way_of(envelope);
+  Destination* d = find_or_make(way);
+  if (d == nullptr) return;
+  if (is_expired(envelope, now) && (envelope.attempts > 0 || d->failures > 0)) {
+    expire(items_.emplace(envelope.id, Item{envelope, way}).first->second);
+  } else if (takes_more(*d, now)) {
+    enqueue(envelope, way, *d);
+  } else {
+    d->behind = true;
+  }
+}
+
+bool Remote::load(int64_t now) {
+  if (generation_ != spool_.generation() || now < seen_.time) {
+    generation_ = spool_.generation();
+    seen_ = {};
+    for (auto& [way, d] : destinations_) d.seen = {}, d.paused_until = std::min(d.paused_until, now + policy_.longest);
+  }
+  if (overflow_ && destinations_.size() < kDestinations / 2) {
+    overflow_ = false;
+    seen_ = {};
+  }
+  bool more = sweep(now);
+  if (relays_.empty()) return more;
+  more = scan(now) || more;
+  for (auto it = destinations_.begin(); it != destinations_.end();) {
+    Destination& d = it->second;
+    if (d.behind && takes_more(d, now) && d.count < kWaitingEach / 2) catch_up(it->first, d, now);
+    if (d.count > 0) ready_.insert(it->first);
+    const bool idle = d.count == 0 && d.active == 0 && !d.behind && now >= d.paused_until;
+    it = idle ? destinations_.erase(it) : std::next(it);
+  }
+  pump(now);
+  return more;
+}
+
+// The next of what is due, of all destinations. Only seconds that are over, so nothing can appear behind the scan.
+bool Remote::scan(int64_t now) {
+  if (items_.size() >= kInMemory) return false;
+  const auto batch = spool_.due(Kind::kRelay, seen_, now - 1, kBatch);
+  if (!batch) {
+    log::error("queue-load-failed").kv("why", batch.error().text);
+    return false;
+  }
+  for (const Envelope& e : *batch) {
+    take(e, now);
+    seen_ = {e.next_try, e.id};
+  }
+  return !batch->empty();
+}
+
+// Mail that waits untouched because its destination is down (or because no action relays any more) must end too.
+bool Remote::sweep(int64_t now) {
+  if (now < next_sweep_ && next_sweep_ - now <= kLongestSweep) return false;
+  const auto batch = spool_.due(Kind::kRelay, swept_, now - 1, kBatch);
+  if (!batch) {
+    log::error("queue-load-failed").kv("why", batch.error().text);
+    return false;
+  }
+  for (const Envelope& e : *batch) {
+    swept_ = {e.next_try, e.id};
+    if (!is_expired(e, now) || items_.contains(e.id)) continue;
+    const Way way = way_of(e);
+    const auto d = destinations_.find(way);
+    if (e.attempts > 0 || relays_.empty() || (d != destinations_.end() && d->second.failures > 0)) {
+      expire(items_.emplace(e.id, Item{e, way}).first->second);
+    }
+  }
+  if (!batch->empty()) return true;
+  swept_ = {};
+  next_sweep_ = now + std::clamp<int64_t>(policy_.lifetime / 20, 1, kLongestSweep);
+  return false;
+}
+
+void Remote::catch_up(const Way& way, Destination& d, int64_t now) {
+  const size_t most = d.failures > 0 ? 1 : kBatch;
+  for (;;) {
+    const auto batch = way.domain.empty() ? spool_.due(Kind::kRelay, d.seen, now - 1, most)
+                                          : spool_.due_at(Kind::kRelay, way.domain, d.seen, now - 1, most);
+    if (!batch) {
+      log::error("queue-load-failed").kv("domain", way.domain).kv("why", batch.error().text);
+      return;
+    }
+    if (batch->empty()) {
+      d.behind = false;
+      d.seen = {};
+      return;
+    }
+    for (const Envelope& e : *batch) {
+      if (!takes_more(d, now)) return;
+      if (way_of(e) == way) take(e, now);
+      d.seen = {e.next_try, e.id};
+    }
+    if (d.failures == 0 || !takes_more(d, now)) return;  // a probe goes on until it has its one
+  }
+}
+
+void Remote::pump(int64_t now) {
+  for (const Way& way : std::exchange(ready_, {})) {
+    const auto it = destinations_.find(way);
+    if (it != destinations_.end()) pump_one(way, it->second, now);
+  }
+}
+
+void Remote::pump_one(const Way& way, Destination& d, int64_t now) {
+  if (now < d.paused_until) return;
+  if (d.behind && takes_more(d, now) && d.count < kWaitingEach / 4) catch_up(way, d, now);
+  const auto allowed = static_cast<size_t>(d.failures > 0 ? 1 : d.limit);
+  while (d.count > 0 && d.active < allowed) {
+    if (transfers_.size() >= kTransfers) {
+      ready_.insert(way);
+      return;
+    }
+    if (!send_first(way, d)) return;
+  }
+}
+
+std::vector<EnvelopeId> Remote::take_first(Destination& d) {
+  auto& ids = d.waiting.begin()->second;
+  const size_t n = std::min(ids.size(), relay::kMaxTransferRecipients);
+  std::vector<EnvelopeId> out(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n));
+  ids.erase(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n));
+  if (ids.empty()) d.waiting.erase(d.waiting.begin());
+  d.count -= n;
+  return out;
+}
+
+void Remote::put_back(Destination& d, const std::vector<EnvelopeId>& ids) {
+  if (ids.empty()) return;
+  auto& waiting = d.waiting[ids.front().message];
+  waiting.insert(waiting.begin(), ids.begin(), ids.end());
+  d.count += ids.size();
+}
+
+// The oldest message of the destination. False: not now.
+bool Remote::send_first(const Way& way, Destination& d) {
+  const std::vector<EnvelopeId> ids = take_first(d);
+  const std::string domain = way.domain.empty() ? destination(items_.find(ids.front())->second.envelope) : way.domain;
+  if (domain.size() > kMaxDomain) {
+    for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.1.2", "no domain can be so long", ""});
+    return true;
+  }
+  const Result<Held*> found = hold(items_.find(ids.front())->second);
+  if (!found) {
+    log::error("queue-read-failed").kv("msg", hex64(ids.front().message)).kv("why", found.error().text);
+    release(items_.find(ids.front())->second);
+    if (found.error().code != EBADMSG) {
+      put_back(d, ids);
+      return false;
+    }
+    for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.3.0", "the message was damaged in this server's storage", ""});
+    return true;
+  }
+  const Held& held = **found;
+  relay::Transfer t;
+  t.transfer = ++last_transfer_;
+  t.message = held.message.id;
+  t.action = way.action;
+  t.domain = domain;
+  t.sender = held.message.sender;
+  t.options = held.message.options;
+  t.size = held.message.size;
+  t.content.reset(::fcntl(held.content.get(), F_DUPFD_CLOEXEC, 3));
+  for (const EnvelopeId& id : ids) {
+    const Envelope& e = items_.find(id)->second.envelope;
+    t.recipients.push_back({id.number, {e.recipient, e.options}});
+  }
+  const auto instance = t.content ? calls_.send(std::hash<std::string>()(way.domain), t) : std::nullopt;
+  if (!instance) {
+    put_back(d, ids);
+    return false;
+  }
+  for (const EnvelopeId& id : ids) {
+    Item& item = items_.find(id)->second;
+    release(item);
+    item.state = State::kSent;
+  }
+  ++d.active;
+  transfers_.emplace(t.transfer, Sent{way, *instance, d.epoch, ids});
+  return true;
+}
+
+// The message of an item, with its content open. EBADMSG: it is damaged; other errors may pass.
+Result<Remote::Held*> Remote::hold(Item& item) {
+  const uint64_t id = item.envelope.id.message;
+  if (!item.holds) {
+    auto it = held_.find(id);
+    if (it == held_.end()) {
+      auto message = spool_.message(id);
+      if (!message) return message.error();
+      if (!message->has_value()) return Error("no message", EBADMSG);
+      it = held_.emplace(id, Held{std::move(**message), Fd(), 0}).first;
+    }
+    ++it->second.users;
+    item.holds = true;
+  }
+  Held& held = held_[id];
+  if (held.content) return &held;
+  if (Status s = open_content(id, held); !s) return s.error();
+  return &held;
+}
+
+Status Remote::open_content(uint64_t id, Held& held) {
+  Result<Fd> file = Error("no body", EBADMSG);
+  if (held.message.in_file) {
+    file = spool_.open_file(id);
+    if (!file && file.error().code == ENOENT) return Error("no file", EBADMSG);
+  } else {
+    const auto body = spool_.body(id);
+    if (!body) return body.error();
+    if (body->has_value()) file = make_memory_file(**body);
+  }
+  if (!file) return file.error();
+  held.content = std::move(file).value();
+  ++contents_;
+  return {};
+}
+
+void Remote::release(Item& item) {
+  if (!std::exchange(item.holds, false)) return;
+  const auto it = held_.find(item.envelope.id.message);
+  if (--it->second.users > 0) return;
+  if (it->second.content) --contents_;
+  held_.erase(it);
+}
+
+}  // namespace mailkeep::queue

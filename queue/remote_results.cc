@@ -1,0 +1,243 @@
+// Mail to other hosts: what relay said, and what follows. See remote.h.
+// SPDX-License-Identifier: ISC
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "queue/remote.h"
+
+namespace mailkeep::queue {
+
+namespace {
+
+// "550 5.1.1 no such user"; a reply that was never given has no code.
+std::string words_of(const relay::Result& r) {
+  std::string out = r.code == 0 ? std::string() : std::to_string(r.code) + " ";
+  if (!r.enhanced.empty()) out += r.enhanced + " ";
+  return out + r.text;
+}
+
+bool is_permanent_status(std::string_view status) { return status.starts_with("5."); }
+
+}  // namespace
+
+bool Remote::transferred(uint32_t instance, const relay::Transferred& result, int64_t now) {
+  const auto it = transfers_.find(result.transfer);
+  if (it == transfers_.end() || it->second.instance != instance) return false;
+  const Sent sent = std::move(it->second);
+  transfers_.erase(it);
+  for (const EnvelopeId& id : sent.ids) {
+    const auto item = items_.find(id);
+    if (item == items_.end() || item->second.state != State::kSent) continue;  // removed by hand meanwhile
+    const auto r = std::find_if(result.results.begin(), result.results.end(), [&](const relay::Result& x) { return x.number == id.number; });
+    if (r != result.results.end()) {
+      settle(item->second, *r, result, now);
+    } else {
+      put_off(item->second, "4.3.0 no result", now);
+    }
+  }
+  judge(sent, result, now);
+  return true;
+}
+
+void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred& result, int64_t now) {
+  const Envelope& e = item.envelope;
+  if (r.outcome == relay::Outcome::kTemporary) {
+    return put_off(item, (result.host.empty() ? std::string() : result.host + ": ") + words_of(r), now);
+  }
+  if (r.outcome == relay::Outcome::kPermanent) {
+    return fail(item, {is_permanent_status(r.enhanced) ? r.enhanced : "5.0.0", words_of(r), r.code == 0 ? std::string() : result.host});
+  }
+  ++relayed_;
+  log::info("relayed").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("host", result.host)
+      .kv("tls", result.tls).kv("code", r.code).kv("text", r.enhanced + " " + r.text);
+  item.state = State::kFailing;  // until the removal is durable
+  done_.push_back(e.id);
+}
+
+// What the result says of its destination.
+void Remote::judge(const Sent& sent, const relay::Transferred& result, int64_t now) {
+  const auto it = destinations_.find(sent.way);
+  if (it == destinations_.end()) return;
+  Destination& d = it->second;
+  --d.active;
+  if (result.host_failed) {
+    const std::string text = result.results.empty() ? std::string("unreachable") : words_of(result.results.front());
+    if (sent.epoch == d.epoch) unreachable(sent.way, d, text, now);
+    return;
+  }
+  const bool all_put_off = std::all_of(result.results.begin(), result.results.end(),
+                                       [](const relay::Result& r) { return r.outcome == relay::Outcome::kTemporary; });
+  if (d.failures > 0) {
+    log::info("destination-up").kv("domain", sent.way.domain).kv("action", sent.way.action).kv("after", d.failures);
+    d.failures = 0;
+    d.paused_until = 0;
+    d.limit = kFirstLimit;
+    d.behind = true;
+    d.seen = {};
+  }
+  if (all_put_off) {
+    d.growing = false;
+    d.limit = std::max(1.0, d.limit / 2);
+  } else {
+    d.limit = std::min(kMostLimit, d.limit + (d.growing ? 1 : 1 / d.limit));
+  }
+  ready_.insert(sent.way);
+  if (transfers_.size() + 1 < kTransfers) return pump_one(sent.way, d, now);
+}
+
+void Remote::unreachable(const Way& way, Destination& d, const std::string& text, int64_t now) {
+  ++d.epoch;
+  ++d.failures;
+  d.growing = false;
+  d.limit = 1;
+  d.last_error = text.substr(0, kMaxReplyText);
+  // The same steps as an envelope's own, without its spread: so a probe finds the one that failed due again, or an older one.
+  const int64_t wait = next_try(policy_, EnvelopeId(), d.failures, now) - now;
+  d.paused_until = now + wait;
+  unload(d);
+  log::info("destination-down").kv("domain", way.domain).kv("action", way.action).kv("failures", d.failures)
+      .kv("until", d.paused_until).kv("text", d.last_error);
+}
+
+// What waits for it in memory goes on waiting on disk.
+void Remote::unload(Destination& d) {
+  for (const auto& [message, ids] : std::exchange(d.waiting, {})) {
+    for (const EnvelopeId& id : ids) {
+      const auto it = items_.find(id);
+      release(it->second);
+      items_.erase(it);
+    }
+  }
+  d.count = 0;
+  d.behind = true;
+  d.seen = {};
+}
+
+// Its transfers are tried again: at once, but a message that it ended with too often waits.
+void Remote::relay_down(uint32_t instance, int64_t now) {
+  size_t again = 0;
+  for (auto it = transfers_.begin(); it != transfers_.end();) {
+    if (it->second.instance != instance) {
+      ++it;
+      continue;
+    }
+    const Sent sent = std::move(it->second);
+    it = transfers_.erase(it);
+    const auto d = destinations_.find(sent.way);
+    if (d != destinations_.end()) --d->second.active;
+    for (const EnvelopeId& id : sent.ids) {
+      const auto item = items_.find(id);
+      if (item == items_.end() || item->second.state != State::kSent) continue;
+      if (++item->second.ends >= kMaxEnds || d == destinations_.end()) {
+        put_off(item->second, "4.3.0 the sending process ended", now);
+        continue;
+      }
+      item->second.state = State::kWaiting;
+      put_back(d->second, {id});
+      ready_.insert(sent.way);
+      ++again;
+    }
+  }
+  if (again > 0) log::warn("relay-ended").kv("again", again);
+}
+
+void Remote::put_off(Item& item, const std::string& text, int64_t now, bool may_expire) {
+  Envelope next = item.envelope;
+  ++next.attempts;
+  next.last_error = printable(text, kMaxReplyText - 4);
+  next.next_try = next_try(policy_, next.id, next.attempts, now);
+  release(item);
+  item.state = State::kFailing;
+  item.envelope.last_error = next.last_error;
+  if (may_expire && is_expired(next, now)) return expire(item);
+  if (now < next.expiry) next.next_try = std::min(next.next_try, next.expiry);  // the last attempt, then it ends
+  ++deferred_;
+  log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient)
+      .kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  put_off_.push_back(std::move(next));
+}
+
+void Remote::expire(Item& item) {
+  std::string last = item.envelope.last_error;
+  const auto d = destinations_.find(item.way);
+  if (last.empty() && d != destinations_.end()) last = d->second.last_error;
+  fail(item, {"5.4.7", last.empty() ? "delivery time expired" : "delivery time expired; last: " + last, ""});
+}
+
+void Remote::fail(Item& item, const Cause& cause) {
+  release(item);
+  item.state = State::kFailing;
+  const Envelope envelope = item.envelope;  // the call may forget it
+  calls_.failed(envelope, cause);
+}
+
+void Remote::forget(const EnvelopeId& id) {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return;
+  release(it->second);
+  const auto d = destinations_.find(it->second.way);
+  if (it->second.state == State::kWaiting && d != destinations_.end()) {
+    const auto waiting = d->second.waiting.find(id.message);
+    if (waiting != d->second.waiting.end()) {
+      d->second.count -= std::erase(waiting->second, id);
+      if (waiting->second.empty()) d->second.waiting.erase(waiting);
+    }
+  }
+  std::erase(done_, id);
+  std::erase_if(put_off_, [&](const Envelope& e) { return e.id == id; });
+  items_.erase(it);
+}
+
+// A failure that could not be reported now. It has expired, perhaps: then it comes back when it is due.
+void Remote::try_again(const EnvelopeId& id, const std::string& text, int64_t now) {
+  const auto it = items_.find(id);
+  if (it != items_.end()) put_off(it->second, text, now, false);
+}
+
+void Remote::stage() {
+  places_.clear();
+  for (const EnvelopeId& id : done_) {
+    Change change;
+    change.removed.push_back(id);
+    change.durable = true;  // no other host would know it for the same message
+    places_.push_back({spool_.stage(std::move(change)), id, true});
+  }
+  for (const Envelope& envelope : put_off_) {
+    Change change;
+    change.put.push_back(envelope);
+    places_.push_back({spool_.stage(std::move(change)), envelope.id, false});
+  }
+}
+
+// What the disk refused is staged again with the next commit.
+void Remote::committed(const std::vector<Status>& results) {
+  std::vector<EnvelopeId> done;
+  std::vector<Envelope> put_off;
+  size_t next_put_off = 0;
+  for (const Place& place : places_) {
+    const bool good = results[place.index].has_value();
+    if (good) items_.erase(place.id);
+    if (!good && place.removal) done.push_back(place.id);
+    if (!place.removal) {
+      if (!good) put_off.push_back(std::move(put_off_[next_put_off]));
+      ++next_put_off;
+    }
+  }
+  places_.clear();
+  done_ = std::move(done);
+  put_off_ = std::move(put_off);
+}
+
+std::string_view Remote::state_of(const EnvelopeId& id) const {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return "waiting";
+  switch (it->second.state) {
+    case State::kWaiting: return "waiting";
+    case State::kSent: return "delivering";
+    case State::kFailing: return "failing";
+  }
+  return "waiting";
+}
+
+}  // namespace mailkeep::queue
