@@ -17,6 +17,7 @@ std::string_view role_name(Role role) {
     case Role::kImapd: return "imapd";
     case Role::kUser: return "user";
     case Role::kControl: return "control";
+    case Role::kRelay: return "relay";
   }
   fatal("role_name: no such role");
 }

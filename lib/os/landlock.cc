@@ -19,13 +19,14 @@ constexpr long kAddRule = 445;
 constexpr long kRestrictSelf = 446;
 constexpr uint32_t kCreateVersion = 1;
 constexpr int kRulePathBeneath = 1;
+constexpr int kRuleNetPort = 2;
 
 constexpr uint64_t kExecute = 1 << 0, kWriteFile = 1 << 1, kReadFile = 1 << 2, kReadDir = 1 << 3;
 constexpr uint64_t kFsAbi1 = (1 << 13) - 1;
 constexpr uint64_t kFsRefer = 1 << 13;     // ABI 2
 constexpr uint64_t kFsTruncate = 1 << 14;  // ABI 3
 constexpr uint64_t kFsIoctl = 1 << 15;     // ABI 5
-constexpr uint64_t kNetAll = 3;            // ABI 4: bind and connect over TCP
+constexpr uint64_t kNetBind = 1, kNetAll = 3;  // ABI 4: bind and connect over TCP
 constexpr uint64_t kScopeAll = 3;          // ABI 6: abstract unix sockets, signals
 
 struct RulesetAttr {
@@ -39,6 +40,11 @@ struct [[gnu::packed]] PathBeneathAttr {
   int32_t parent_fd = -1;
 };
 
+struct NetPortAttr {
+  uint64_t allowed = 0;
+  uint64_t port = 0;
+};
+
 size_t attr_size(int abi) { return abi >= 6 ? 24 : abi >= 4 ? 16 : 8; }
 
 }  // namespace
@@ -48,7 +54,7 @@ int landlock_abi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-Status enter_landlock(const std::vector<Allowed>& allowed, bool required) {
+Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tcp) {
   const int abi = landlock_abi();
   if (abi == 0) {
     if (required) return Error("this kernel offers no Landlock");
@@ -56,7 +62,7 @@ Status enter_landlock(const std::vector<Allowed>& allowed, bool required) {
   }
   RulesetAttr attr;
   attr.fs = kFsAbi1 | (abi >= 2 ? kFsRefer : 0) | (abi >= 3 ? kFsTruncate : 0) | (abi >= 5 ? kFsIoctl : 0);
-  if (abi >= 4) attr.net = kNetAll;
+  if (abi >= 4) attr.net = tcp == Tcp::kNone ? kNetAll : kNetBind;
   if (abi >= 6) attr.scoped = kScopeAll;
   const Fd ruleset(static_cast<int>(syscall(kCreateRuleset, &attr, attr_size(abi), 0)));
   if (!ruleset) return errno_error("landlock_create_ruleset");
@@ -69,6 +75,10 @@ Status enter_landlock(const std::vector<Allowed>& allowed, bool required) {
     rule.allowed = a.write ? attr.fs & ~kExecute & ~kFsIoctl : kReadFile | kReadDir;
     if (!S_ISDIR(st.st_mode)) rule.allowed &= file_rights;
     if (syscall(kAddRule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) return errno_error("landlock_add_rule");
+  }
+  if (abi >= 4 && tcp == Tcp::kOutwards) {
+    const NetPortAttr any_port = {kNetBind, 0};  // port 0: the kernel chooses one that nobody listens at
+    if (syscall(kAddRule, ruleset.get(), kRuleNetPort, &any_port, 0) != 0) return errno_error("landlock_add_rule of ports");
   }
   if (syscall(kRestrictSelf, ruleset.get(), 0) != 0) return errno_error("landlock_restrict_self");
   return {};

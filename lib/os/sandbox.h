@@ -10,8 +10,8 @@
 
 namespace mailkeep::os {
 
-// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). No profile lets a process
-// make a socket that reaches others, execute a program, map executable memory (but a file, kUser), or signal another process.
+// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). No profile but kRelay lets a
+// process make a socket that reaches others, and none to execute a program, map executable memory (but a file, kUser), or signal another process.
 enum class Profile {
   kReceive,  // smtpd, lmtpd: accept, connections, memory files
   kLogin,    // imapd: accept, connections
@@ -21,6 +21,7 @@ enum class Profile {
   kSpool,    // queue: files read and write
   kUser,     // files read and write, connections that are handed over; the C library's character converters
   kControl,  // accept on its socket, ask who is there
+  kRelay,    // TCP connections to other hosts
 };
 
 // Allows only the profile's system calls from here on, in every thread; needs no_new_privs or root.
@@ -35,8 +36,13 @@ struct Allowed {
 // The Landlock ABI of the running kernel; 0: none.
 int landlock_abi();
 
-// Confines to `allowed`; also denies TCP bind and connect (ABI 4) and signals and abstract sockets outside (ABI 6).
+enum class Tcp {
+  kNone,      // neither bind nor connect
+  kOutwards,  // connect, and bind to a port of the kernel's choice
+};
+
+// Confines to `allowed` and, as far as the kernel can (ABI 4), to `tcp`; denies signals and abstract sockets outside (ABI 6).
 // With no Landlock in the kernel this is an error unless `required` is false: the caller logs that it runs without.
-Status enter_landlock(const std::vector<Allowed>& allowed, bool required);
+Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tcp = Tcp::kNone);
 
 }  // namespace mailkeep::os

@@ -74,6 +74,15 @@ Calls connections() {
           {"getpeername"}};
 }
 
+// Connections of our own: TCP and nothing else.
+Calls outwards() {
+  return {{"socket", {{0, kInt, AF_INET}, {1, kSocketType, SOCK_STREAM}, {2, kInt, 0}}},
+          {"socket", {{0, kInt, AF_INET6}, {1, kSocketType, SOCK_STREAM}, {2, kInt, 0}}},
+          {"getsockopt", {{1, kInt, SOL_SOCKET}, {2, kInt, SO_ERROR}}},
+          {"bind"},
+          {"connect"}};
+}
+
 Calls memory_files() { return {{"memfd_create"}}; }
 
 Calls files() {
@@ -145,6 +154,7 @@ Calls calls_of(Profile profile) {
     case Profile::kAuth: rows.insert(rows.end(), {children()}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
     case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;
+    case Profile::kRelay: rows.insert(rows.end(), {pairs(), connections(), outwards()}); break;
     case Profile::kControl: rows.insert(rows.end(), {accepting(), Calls{{"getsockopt", {{1, kInt, SOL_SOCKET}, {2, kInt, SO_PEERCRED}}}}}); break;
   }
   if (kSanitized) rows.push_back(sanitizers());
@@ -207,7 +217,7 @@ Status enter_seccomp(Profile profile) {
                                     std::pair("clone3", ENOSYS)}) {
     if (auto done = soften(ctx.get(), calls, name, error); !done) return done;
   }
-  if (profile == Profile::kLookup) {
+  if (profile == Profile::kLookup || profile == Profile::kRelay) {
     if (auto done = soften_syslog(ctx.get()); !done) return done;
   }
   if (const int rc = seccomp_load(ctx.get()); rc != 0) return errno_error("seccomp_load", -rc);

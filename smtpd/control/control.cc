@@ -31,7 +31,7 @@ imsg::Routes<Control> control_routes() {
   r.add<StatusReport>(Role::kParent, &Control::on_status_report);
   r.add<Reloaded>(Role::kParent, &Control::on_reloaded);
   r.add<worker::LogLine>(Role::kParent, &Control::on_log_line);
-  for (const Role role : {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd}) {
+  for (const Role role : {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay}) {
     r.add<worker::Stats>(role, &Control::on_stats);
   }
   r.add<queue::QueueList>(Role::kQueue, &Control::on_queue_list);

@@ -23,6 +23,7 @@ std::string_view user_name(Role role) {
     case Role::kQueue: return "mailkeep-queue";
     case Role::kLmtpd: return "mailkeep-lmtp";
     case Role::kImapd: return "mailkeep-imap";
+    case Role::kRelay: return "mailkeep-relay";
     case Role::kControl: return "mailkeep";
     case Role::kParent:
     case Role::kPam:

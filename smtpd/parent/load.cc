@@ -2,10 +2,65 @@
 // SPDX-License-Identifier: ISC
 #include <unistd.h>
 
+#include "lib/conf/credentials.h"
 #include "lib/conf/parse.h"
+#include "smtpd/parent/files.h"
 #include "smtpd/parent/parent.h"
 
 namespace mailkeep::parent {
+
+namespace {
+
+Result<std::map<std::string, conf::Credential>> credentials_of(const conf::Config& config, const std::string& name) {
+  const conf::Table* table = config.table(name);
+  if (table == nullptr) return std::map<std::string, conf::Credential>();
+  if (table->kind == conf::TableKind::inline_entries) return conf::credentials_of(*table);
+  const auto text = read_file(table->path, conf::kMaxCredentialsFile);
+  if (!text) return Error(conf::to_string(table->position) + ": " + text.error().text);
+  return conf::parse_credentials(*text, table->path);
+}
+
+Result<relay::Action> relay_action(const conf::Config& config, const conf::Action& action) {
+  const auto credentials = credentials_of(config, action.credentials);
+  if (!credentials) return credentials.error();
+  relay::Action out;
+  out.name = action.name;
+  out.tls = static_cast<relay::Tls>(action.tls);
+  out.helo = action.helo;
+  out.sources = action.sources;
+  for (const conf::RelayHost& host : action.hosts) {
+    relay::SmartHost& h = out.hosts.emplace_back();
+    h.host = host.host;
+    h.port = host.port;
+    h.implicit_tls = host.implicit_tls;
+    h.require_tls = host.require_tls;
+    if (host.label.empty()) continue;
+    const auto it = credentials->find(host.label);
+    if (it == credentials->end()) {
+      return Error(conf::to_string(host.position) + ": found '" + host.label + "@', expected a label of <" + action.credentials + ">");
+    }
+    h.user = it->second.user;
+    h.password = it->second.password;
+  }
+  return out;
+}
+
+Result<std::vector<relay::Action>> relay_actions(const conf::Config& config) {
+  std::vector<relay::Action> out;
+  for (const conf::Action& action : config.actions) {
+    if (action.kind != conf::ActionKind::relay) continue;
+    if (out.size() == queue::kMaxRelayActions) {
+      return Error(conf::to_string(action.position) + ": found one more relay action, expected at most " +
+                   std::to_string(queue::kMaxRelayActions));
+    }
+    auto made = relay_action(config, action);
+    if (!made) return made.error();
+    out.push_back(std::move(*made));
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, uint32_t number) {
   auto config = settings.demo_dir.empty()
@@ -29,6 +84,9 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
   if (!accounts) return accounts.error();
   out->accounts = std::move(*accounts);
   if (auto opened = open_files(*out); !opened) return opened.error();
+  auto relays = relay_actions(out->config);
+  if (!relays) return relays.error();
+  out->relay_actions = std::move(*relays);
   return out;
 }
 

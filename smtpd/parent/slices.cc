@@ -34,8 +34,18 @@ bool any_listener(const conf::Config& c, bool (*is)(conf::Protocol)) {
   return std::any_of(c.listeners.begin(), c.listeners.end(), [is](const auto& l) { return is(l.protocol); });
 }
 
+bool any_relay(const conf::Config& c) {
+  return std::any_of(c.actions.begin(), c.actions.end(), [](const auto& a) { return a.kind == conf::ActionKind::relay; });
+}
+
 uint32_t seconds(Seconds s) { return static_cast<uint32_t>(std::clamp<int64_t>(s.count(), 0, UINT32_MAX)); }
 uint32_t count(uint64_t n) { return static_cast<uint32_t>(std::min<uint64_t>(n, UINT32_MAX)); }
+
+// Debian's, then RHEL's.
+std::vector<std::string> authority_files(const conf::Config& c) {
+  if (!c.options.tls_authorities.empty()) return {c.options.tls_authorities};
+  return {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"};
+}
 
 Status send_tls(imsg::Channel& to, const Generation& g) {
   for (const auto& p : g.config.pki) {
@@ -50,6 +60,16 @@ Status send_tls(imsg::Channel& to, const Generation& g) {
     m.key = std::move(*key);
     to.send(m);
   }
+  if (g.relay_actions.empty()) return {};
+  tls::Authorities m;
+  m.generation = g.number;
+  if (!g.authorities.empty()) {
+    auto bundle = g.file(g.authorities);
+    if (!bundle) return bundle.error();
+    m.path = g.authorities;
+    m.bundle = std::move(*bundle);
+  }
+  to.send(m);  // without a bundle: `tls verify` then says why it cannot
   return {};
 }
 
@@ -129,10 +149,15 @@ lookup::Criterion criterion(const C& c) {
   return out;
 }
 
-// The accounts table is not among them: its hashes are auth's alone.
+bool holds_credentials(const conf::Config& c, const std::string& table) {
+  return std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
+}
+
+// The accounts table is not among them, its hashes are auth's alone; nor credentials, which are relay's.
 Status send_tables(imsg::Channel& to, const Generation& g) {
   for (const auto& t : g.config.tables) {
     if (g.config.auth.kind == conf::AuthKind::table && t.name == g.config.auth.table) continue;
+    if (holds_credentials(g.config, t.name)) continue;
     lookup::Table out;
     out.generation = g.number;
     out.name = t.name;
@@ -224,7 +249,19 @@ void send_queue(imsg::Channel& to, const Generation& g) {
   m.postmaster = o.postmaster.find('@') != std::string::npos ? o.postmaster
                  : g.config.domains.empty()                  ? "postmaster@" + g.hostname
                                                              : "postmaster@" + g.config.domains.front();
+  for (const auto& a : g.relay_actions) m.relays.push_back({a.name, !a.hosts.empty()});
   to.send(m);
+}
+
+void send_relay(imsg::Channel& to, const Generation& g) {
+  relay::Config m;
+  m.generation = g.number;
+  m.hostname = g.hostname;
+  to.send(m);
+  for (relay::Action action : g.relay_actions) {
+    action.generation = g.number;
+    to.send(action);
+  }
 }
 
 void send_user(imsg::Channel& to, const Generation& g) {
@@ -264,15 +301,25 @@ Status open_files(Generation& g) {
     if (auto done = open(p.key, p.position); !done) return done;
   }
   for (const auto& t : g.config.tables) {
-    if (t.kind != conf::TableKind::file) continue;
+    if (t.kind != conf::TableKind::file || holds_credentials(g.config, t.name)) continue;
     if (auto done = open(t.path, t.position); !done) return done;
+  }
+  if (!any_relay(g.config)) return {};
+  for (const std::string& path : authority_files(g.config)) {
+    auto bundle = open_for_worker(path);
+    if (!bundle && g.config.options.tls_authorities.empty()) continue;
+    if (!bundle) return Error("tls-authorities: " + bundle.error().text);
+    g.authorities = path;
+    g.files[path] = std::move(*bundle);
+    break;
   }
   return {};
 }
 
 uint32_t workers_of(Role role, const conf::Config& c) {
   switch (role) {
-    case Role::kTls: return c.pki.empty() ? 0 : std::max(1U, count(c.options.tls_workers));
+    case Role::kTls: return c.pki.empty() && !any_relay(c) ? 0 : std::max(1U, count(c.options.tls_workers));
+    case Role::kRelay: return any_relay(c) ? 1 : 0;
     case Role::kSmtpd: return any_listener(c, is_smtp) ? std::max(1U, count(c.options.smtpd_workers)) : 0;
     case Role::kLmtpd: return any_listener(c, is_lmtp) ? 1 : 0;
     case Role::kImapd: return any_listener(c, is_imap) ? 1 : 0;
@@ -291,6 +338,7 @@ bool are_peers(Role a, Role b) {
   const auto is = [a, b](Role x, Role y) { return (a == x && b == y) || (a == y && b == x); };
   if (is(Role::kTls, Role::kSmtpd) || is(Role::kTls, Role::kImapd)) return true;
   if (is(Role::kLookup, Role::kSmtpd) || is(Role::kLookup, Role::kLmtpd) || is(Role::kLookup, Role::kQueue)) return true;
+  if (is(Role::kRelay, Role::kTls) || is(Role::kRelay, Role::kLookup) || is(Role::kRelay, Role::kQueue)) return true;
   if (is(Role::kQueue, Role::kSmtpd) || is(Role::kQueue, Role::kLmtpd)) return true;
   if (is(Role::kAuth, Role::kImapd) || is(Role::kAuth, Role::kPam)) return true;
   if (is(Role::kAuth, Role::kSmtpd) || is(Role::kAuth, Role::kQueue)) return true;
@@ -310,6 +358,7 @@ Status send_slice(imsg::Channel& to, Role role, const Generation& g, const Liste
     case Role::kLookup: return send_lookup(to, g);
     case Role::kAuth: return send_auth(to, g);
     case Role::kQueue: send_queue(to, g); return {};
+    case Role::kRelay: send_relay(to, g); return {};
     case Role::kUser: send_user(to, g); return {};
     case Role::kControl:  // gets its socket once, from the parent itself
     case Role::kPam:

@@ -11,6 +11,7 @@
 #include "lib/imsg/routes.h"
 #include "smtpd/parent/accounts.h"
 #include "smtpd/parent/listeners.h"
+#include "smtpd/relay/messages.h"
 
 namespace mailkeep::parent {
 
@@ -25,6 +26,8 @@ struct Generation {
 
   // A duplicate for a worker.
   Result<Fd> file(const std::string& path) const;
+  std::string authorities;  // among the files: what TLS to other hosts is verified with; empty: there is none
+  std::vector<relay::Action> relay_actions;  // with their credentials
 };
 
 // Fills `files`. Error: which one cannot be had, and where it is named.

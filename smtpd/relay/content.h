@@ -1,0 +1,39 @@
+// A message on its way out: read from its descriptor in slices, dots stuffed (RFC 5321 4.5.2), the final dot behind it.
+// Memory is one slice, whatever the size. Run by relay; trusts the queue's descriptor not to change, not what is in it:
+// survey() looks for what must not leave.
+// SPDX-License-Identifier: ISC
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lib/base/result.h"
+
+namespace mailkeep::relay {
+
+constexpr size_t kSlice = 128 * 1024;
+
+struct Survey {
+  bool eight_bit = false;    // has bytes above 127
+  bool bad_lines = false;    // a CR or LF alone, or a NUL: never sent
+};
+mailkeep::Result<Survey> survey(int fd, uint64_t size);
+
+class Content {
+ public:
+  Content() = default;
+  Content(int fd, uint64_t size) : fd_(fd), size_(size) {}
+  // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is shorter.
+  Status append_to(std::string& out);
+  bool is_over() const { return over_; }
+
+ private:
+  void stuff(std::string_view slice, std::string& out);
+  int fd_ = -1;
+  uint64_t size_ = 0;
+  uint64_t at_ = 0;
+  bool line_start_ = true;
+  bool over_ = false;
+};
+
+}  // namespace mailkeep::relay
