@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "smtpd/relay/content.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +51,9 @@ bool has_bad_line(std::string_view text, char before) {
 }  // namespace
 
 mailkeep::Result<Survey> survey(int fd, uint64_t size) {
+  struct stat st = {};
+  if (::fstat(fd, &st) != 0) return errno_error("stat message");
+  if (!S_ISREG(st.st_mode) || static_cast<uint64_t>(st.st_size) < size) return Error("the message is no file of its size", EINVAL);
   Survey out;
   std::string slice(std::min<uint64_t>(size, kSlice), '\0');
   char last = '\0';

@@ -17,6 +17,7 @@ struct Survey {
   bool eight_bit = false;    // has bytes above 127
   bool bad_lines = false;    // a CR or LF alone, or a NUL: never sent
 };
+// EINVAL: not a regular file of at least `size` bytes.
 mailkeep::Result<Survey> survey(int fd, uint64_t size);
 
 class Content {
