@@ -21,7 +21,7 @@ namespace mailkeep {
 using AllMessages = std::tuple<
     worker::Boot, worker::Wire, worker::Prepare, worker::Commit, worker::Abort, worker::Quit, worker::Follow, worker::Prepared,
     worker::Misbehaved, worker::LogLine, worker::StatsQuery, worker::Stats,
-    tls::Keypair, tls::Serve, tls::Established, tls::Failed,
+    tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
     lookup::Config, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::CheckSender, lookup::SenderVerdict,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
