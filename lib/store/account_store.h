@@ -136,6 +136,7 @@ class AccountStore : public Store {
   std::set<uint32_t> unmovable_;  // segments with a damaged message in them
   Seq written_seq_ = 0;
   Seq durable_seq_ = 0;
+  Seq proven_seq_ = 0;  // the journal or the checkpoint says that all up to here is durable
   uint64_t since_checkpoint_ = 0;    // bytes of journal
   uint64_t index_bytes_ = 0;         // size of the last checkpoint; 0: there is none
   bool has_unsynced_names_ = false;  // of the account's directory and what is in it

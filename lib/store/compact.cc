@@ -33,6 +33,7 @@ Status AccountStore::checkpoint() {
   if (!size) return size.error();
   index_bytes_ = *size;
   since_checkpoint_ = 0;
+  proven_seq_ = durable_seq_;
   // What was in memory is in the file now, which the kernel may drop and read again.
   if (auto index = Index::open(io_, dir_, false)) std::move(*index).give_to(*state_);
   return {};
@@ -43,19 +44,29 @@ bool AccountStore::is_checkpoint_due() const { return since_checkpoint_ >= std::
 
 Status AccountStore::settle() {
   if (is_broken_ || is_group_) return Error("the store cannot settle", EBUSY);
-  if (auto synced = sync(); !synced) return synced;
+  if (state_->last_seq() > durable_seq_) {
+    if (auto synced = sync(); !synced) return synced;
+  }
   if (since_checkpoint_ >= std::max(options_.checkpoint_at_end, index_bytes_ / 8)) return checkpoint();
-  return since_checkpoint_ > 0 ? put_proof() : Status();
+  return put_proof();
 }
 
-// Without it the next start would not know that the last records are durable.
+// Without it a scan would not know that the last records are durable, and could take damage in them for a torn tail. It is
+// itself not worth a sync: one that gets lost proves nothing, and takes nothing with it.
 Status AccountStore::put_proof() {
+  if (proven_seq_ >= durable_seq_ || state_->last_seq() > durable_seq_) return {};
   Record proof;
   proof.type = RecordType::proof;
   proof.seq = state_->last_seq();
   proof.synced = durable_seq_;
-  if (auto put = journal_->put(proof, 0); !put) return put.error();
-  return journal_->flush();
+  Status done;
+  if (auto put = journal_->put(proof, 0); !put) done = put.error();
+  if (done) done = journal_->flush();
+  if (done) proven_seq_ = durable_seq_;
+  if (journal_->has_failed()) is_broken_ = true;
+  // On a full disk there will be one when something else found room.
+  if (!done && (done.error().code == ENOSPC || done.error().code == EDQUOT)) return {};
+  return done;
 }
 
 uint32_t AccountStore::pick_victim() const {
@@ -148,7 +159,10 @@ Result<bool> AccountStore::idle_step() {
     if (auto saved = checkpoint(); !saved) return saved.error();  // the places of the records have changed
     return true;
   }
-  return compact_step();
+  auto compacted = compact_step();
+  if (!compacted || *compacted) return compacted;
+  if (auto proven = put_proof(); !proven) return proven.error();
+  return false;
 }
 
 }  // namespace mailkeep::store

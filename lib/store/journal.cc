@@ -187,8 +187,11 @@ Status Journal::flush() {
   }
   buffer_.clear();
   if (fd) {
-    if (auto cut = io_.ftruncate(*fd, written_end_); !cut) {
-      has_failed_ = true;  // part of what is taken back may stay in the file
+    // Part of what is taken back may be in the file. Gone it must be before anything else is written there: see torn.h.
+    Status cut = io_.ftruncate(*fd, written_end_);
+    if (cut) cut = io_.fdatasync(*fd);
+    if (!cut) {
+      has_failed_ = true;
       return Error(cut.error().text, EIO);
     }
     allocated_end_ = zeroed_end_ = written_end_;

@@ -73,8 +73,9 @@ class Journal {
   void set_used(uint32_t segment) { used_ = segment; }
 
  private:
-  struct Item;
   Status scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink);
+  Result<std::string> read_used(int fd, uint64_t from, uint64_t size);
+  Status stand_at(Place end, uint64_t size, std::string_view rest, const Sink& sink);
   Status begin_segment();
   Status end_segment();
   std::vector<std::string_view> zeros_behind(uint64_t end);

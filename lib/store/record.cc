@@ -100,6 +100,18 @@ Parsed parse_record(std::string_view bytes, uint64_t mark) {
   return parsed;
 }
 
+bool begins_record(std::string_view bytes, uint64_t mark) {
+  if (bytes.size() < kRecordHeader || !bytes.starts_with(kMagic)) return false;
+  Reader r(bytes.substr(kMagic.size(), 8));
+  return r.u64() == mark;
+}
+
+uint64_t claimed_size(std::string_view bytes) {
+  Reader r(bytes.substr(20, 8));
+  const uint64_t meta_size = r.u32();
+  return kRecordHeader + meta_size + r.u32();
+}
+
 size_t find_record(std::string_view bytes, size_t from, uint64_t mark) {
   std::string magic(kMagic);
   Writer(magic).u64(mark);

@@ -13,8 +13,15 @@
 //                              |  40  8  what was durable when this was written
 //                              |  48     meta, then body (a message's bytes, as received)
 //
-// The last field tells torn from damaged: a bad record whose number some later record calls durable was damaged and costs
-// itself alone; else it and all after it never were durable and are cut. Numbers are little-endian.
+// Numbers are little-endian; sequence numbers grow from record to record. When a scan meets bytes that are no sound record:
+//   - A later record calls that number durable (its last field), or a later segment was begun, which is done after a sync of
+//     this one: they are damaged.
+//   - They cannot be what a power cut left of an unfinished write (torn.h): they are damaged.
+//   - Else they are torn.
+// Damage costs these bytes alone, which are kept aside; the scan goes on with the next sound record. Torn bytes are cut with
+// all behind them, also kept aside: these records were written before any sync that covered the torn one had ended, so nobody
+// was told of them, and without it they may make no sense. Only of a tail that no record calls durable yet can damage that
+// looks like a missing sector be mistaken for torn; a proof is written as soon as nothing else is going on, and at the end.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -42,7 +49,7 @@ enum class RecordType : uint8_t {
   account,       // these three: the whole state, from compaction
   mailbox,
   deliveries,
-  proof,         // nothing new (its number is the last one's): only says what was durable, when a process ends
+  proof,         // nothing new (its number is the last one's): only says what was durable, written in quiet moments
 };
 
 struct Record {
@@ -83,6 +90,9 @@ struct Parsed {
 };
 // The record at the start of `bytes`.
 Parsed parse_record(std::string_view bytes, uint64_t mark);
+// For bytes that are no sound record: whether they begin like one, and then what size their head claims, true or not.
+bool begins_record(std::string_view bytes, uint64_t mark);
+uint64_t claimed_size(std::string_view bytes);
 // Where, at or after `from`, the next record with a sound head begins; npos: nowhere.
 size_t find_record(std::string_view bytes, size_t from, uint64_t mark);
 

@@ -64,12 +64,14 @@ Status AccountStore::load(bool is_start) {
   uint64_t senseless = 0;
   bool is_hidden = false;
   bool is_damaged = false;
+  Seq hidden_at_end = 0;  // at most so many records were in damaged bytes behind the last sound one
   std::vector<Change> nobody;
   Journal::Sink sink;
   sink.on_record = [&](const Record& record, Place place) {
     if (!state_->apply(record, place, nobody)) ++senseless;
     if (record.type == RecordType::account) senseless = 0;  // a whole state follows
     nobody.clear();
+    hidden_at_end = 0;
     replayed += kRecordHeader + record.meta.size() + record.body.size();
   };
   sink.on_damage = [&](Place place, std::string_view bytes, const Record* lost, bool is_torn) {
@@ -77,18 +79,26 @@ Status AccountStore::load(bool is_start) {
     const std::string name = segment_name(place.segment) + "-" + std::to_string(place.offset);
     keep_aside(name, bytes, is_torn ? "torn tail cut" : "damaged record passed over");
     if (lost != nullptr) state_->skip_lost(*lost);
-    if (lost == nullptr && !is_torn) is_hidden = true;
+    if (lost == nullptr && !is_torn) {
+      is_hidden = true;
+      hidden_at_end += bytes.size() / kRecordHeader + 1;
+    }
   };
   auto durable = journal_->scan({index->segment, index->offset}, state_->last_seq(), sink);
   if (!durable) return durable.error();
   state_->end_replay();
   if (is_hidden) state_->skip_uids(kUidJump);
+  if (hidden_at_end > 0) state_->set_last_seq(state_->last_seq() + hidden_at_end);
   if (senseless > 0) report("store: " + std::to_string(senseless) + " records name what is no longer there");
   if (state_->rows_without_bytes() > 0) {
     report("store: " + std::to_string(state_->rows_without_bytes()) + " rows without their message's bytes");
   }
+  if (state_->remade_boxes() > 0) {
+    report("store: " + std::to_string(state_->remade_boxes()) + " mailboxes made anew for their messages: the record of their making is lost");
+  }
   since_checkpoint_ = is_damaged ? options_.checkpoint_every : replayed;
   written_seq_ = state_->last_seq();
+  proven_seq_ = *durable;
   if (is_start) {
     // What no record calls durable was written by a process that died; it is synced when that is asked for.
     // An older segment is durable, but in a directory that perhaps is not.
@@ -108,7 +118,7 @@ Result<Index::Head> AccountStore::load_index() {
   state_->begin_replay();
   auto index = Index::open(io_, dir_, true);
   if (!index && index.error().code == ENOENT) return Index::Head{};
-  if (!index && index.error().code != EBADMSG) return index.error();
+  if (!index && index.error().code != EBADMSG && index.error().code != EIO) return index.error();
   if (index) {
     const Index::Head head = index->head();
     index_bytes_ = index->size();

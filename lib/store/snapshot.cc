@@ -36,7 +36,7 @@ bool State::apply_account(std::string_view meta) {
   std::set<std::string> names;
   for (size_t n = r.count(1); n > 0 && r.ok(); --n) names.emplace(r.text());
   if (!r.is_done()) return false;
-  rows_without_bytes_ = 0;  // a whole state follows: what was missing before it does not count
+  rows_without_bytes_ = remade_boxes_ = 0;  // a whole state follows: what was missing before it does not count
   set_last_seq(last);
   next_mailbox_id_ = std::max(next_mailbox_id_, next);
   last_uidvalidity_ = std::max(last_uidvalidity_, uidvalidity);

@@ -9,6 +9,12 @@
 
 namespace mailkeep::store {
 
+namespace {
+
+constexpr MailboxId kInboxId = 1;  // the first mailbox that an account has
+
+}  // namespace
+
 State::Box* State::box(MailboxId id) {
   const auto it = boxes_.find(id);
   return it == boxes_.end() ? nullptr : it->second.get();
@@ -18,6 +24,22 @@ const State::Box* State::box(MailboxId id) const { return const_cast<State*>(thi
 const State::Box* State::find_box(const std::string& name) const {
   const auto it = names_.find(name);
   return it == names_.end() ? nullptr : box(it->second);
+}
+
+// While replaying, damage may have taken the record that made the mailbox: it must not take the messages as well.
+State::Box* State::box_to_fill(MailboxId id, Seq seq) {
+  Box* found = box(id);
+  if (found != nullptr || !is_replaying_ || id == 0) return found;
+  Box& made = *(boxes_[id] = std::make_unique<Box>());
+  made.id = id;
+  made.name = id == kInboxId ? "INBOX" : "Recovered " + std::to_string(id);
+  while (names_.contains(made.name)) made.name += "_" + std::to_string(id);
+  made.uidvalidity = ++last_uidvalidity_;
+  made.created = seq;
+  names_[made.name] = id;
+  next_mailbox_id_ = std::max(next_mailbox_id_, id + 1);
+  ++remade_boxes_;
+  return &made;
 }
 
 bool State::acquire(ObjectId object) {
@@ -205,7 +227,7 @@ bool State::apply_message(const Record& record, Place place, std::vector<Change>
   body.size = meta.size;
   body.crc = meta.is_big ? meta.big_crc : record.body_crc;
   bodies_.put(body);
-  Box* found = box(meta.mailbox);
+  Box* found = box_to_fill(meta.mailbox, record.seq);
   if (found == nullptr) return false;
   Message message;
   message.uid = meta.uid;
@@ -262,8 +284,9 @@ bool State::apply_copy(const Record& record, bool moves, std::vector<Change>& ch
   CopyMeta meta;
   if (!meta.decode(record.meta)) return false;
   Box* from = box(meta.from);
-  Box* to = box(meta.to);
-  if (from == nullptr || to == nullptr) return false;
+  if (from == nullptr) return false;
+  Box* to = box_to_fill(meta.to, record.seq);
+  if (to == nullptr) return false;
   Change added{Change::Kind::added, record.seq, meta.to, {}};
   uint64_t uid = meta.first_uid;
   uint64_t used = 0;

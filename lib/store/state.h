@@ -91,6 +91,8 @@ class State {
   // Big files whose last row went away since the last call.
   std::vector<ObjectId> take_dead_big() { return std::move(dead_big_); }
   uint32_t rows_without_bytes() const { return rows_without_bytes_; }
+  // Mailboxes whose making was lost, made anew for what came into them.
+  uint32_t remade_boxes() const { return remade_boxes_; }
 
   // The bits of keywords in a mailbox. What is not there is made; a full mailbox gives it the place of a keyword that no message
   // has, and leaves it out where there is none.
@@ -115,6 +117,7 @@ class State {
   static std::string encode_box(const Box& box);
   std::string encode_deliveries(int64_t forget_before) const;
 
+  Box* box_to_fill(MailboxId id, Seq seq);
   bool acquire(ObjectId object);
   void release(ObjectId object);
   void add_row(Box& box, const Message& message);
@@ -137,6 +140,7 @@ class State {
   MailboxId next_mailbox_id_ = 1;
   uint32_t last_uidvalidity_ = 0;
   uint32_t rows_without_bytes_ = 0;
+  uint32_t remade_boxes_ = 0;
   bool is_replaying_ = false;
 };
 

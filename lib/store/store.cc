@@ -44,6 +44,7 @@ Status AccountStore::commit(RecordType type, std::string_view meta, std::string_
     return place.error();
   }
   record.body_crc = crc32c(body);
+  proven_seq_ = std::max(proven_seq_, durable_seq_);
   since_checkpoint_ += kRecordHeader + meta.size() + body.size();
   if (type == RecordType::account || type == RecordType::mailbox || type == RecordType::deliveries) {
     state_->set_last_seq(record.seq);  // a snapshot says what the state is already

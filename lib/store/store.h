@@ -173,7 +173,8 @@ class Store {
   virtual Status settle() = 0;
   // One bounded piece of compaction. True: there is more to do.
   virtual Result<bool> compact_step() = 0;
-  // A checkpoint if it is due, else a piece of compaction, of the header cache or of the journal. True: call again soon.
+  // A checkpoint if it is due, else a piece of compaction, of the header cache or of the journal; when all is done, a word in
+  // the journal that its last records are durable. True: call again soon.
   virtual Result<bool> idle_step() = 0;
   virtual Usage usage() const = 0;
 };

@@ -2,8 +2,9 @@
 //
 // Every file has what the process sees and what is surely on the disk, and between them the writes and truncations since the
 // last sync; every directory likewise. power_cut() leaves one legal state, chosen by `pick`, which is asked for a number below
-// n again and again: of each unsynced write nothing, all, or some of its 512-byte sectors, whatever became of other writes; of
-// a directory's unsynced changes any of them, as long as those to one name keep their order. A sync that fails leaves its
+// n again and again: of each unsynced write nothing, all, or some of its 512-byte sectors, whatever became of other sectors (a
+// sector that is kept has all that was written to it before, as a page in the kernel's cache has); of a directory's unsynced
+// changes any of them, as long as those to one name keep their order. A sync that fails leaves its
 // writes in doubt for good, as Linux does: pages it could not write count as written. Odometer picks every way there is.
 //
 // fail_at makes the n-th changing call fail once with fail_code, fail_read_at the n-th reading one; dead_at makes a changing
@@ -80,9 +81,10 @@ class Disk : public os::Io {
         node.durable = node.data;
         node.ops.clear();
       } else {
+        Content now = node.durable;  // what the process saw at each of them
         for (const Op& op : node.ops) {
-          if (op.is_synced) apply(op, node.durable);
-          else apply_some(op, node.durable, pick);
+          apply(op, now);
+          apply_some(op, now, node.durable, pick);
         }
         node.data = node.durable;
         node.ops.clear();
@@ -260,29 +262,34 @@ class Disk : public os::Io {
     data.replace(op.offset, op.bytes.size(), op.bytes);
     content.written = std::max(content.written, end);
   }
-  // Of a few sectors every selection; of more none, all, a beginning, an end, or a selection by chance.
-  void apply_some(const Op& op, Content& content, const Pick& pick) {
+  // All that was synced; else of a few sectors every selection, of more none, all, a beginning, an end, or a selection by chance.
+  void apply_some(const Op& op, const Content& now, Content& content, const Pick& pick) {
     if (op.size) {
-      if (pick(2) == 1) apply(op, content);
+      if (op.is_synced || pick(2) == 1) apply(op, content);
       return;
     }
-    std::vector<Op> sectors;
-    for (size_t at = 0; at < op.bytes.size();) {
-      const size_t size = std::min(op.bytes.size() - at, kSector - (op.offset + at) % kSector);
-      sectors.push_back({op.offset + at, op.bytes.substr(at, size), std::nullopt});
-      at += size;
+    std::vector<std::pair<size_t, size_t>> pieces;  // of a sector each: from, to
+    for (size_t at = op.offset; at < op.offset + op.bytes.size(); at = pieces.back().second) {
+      pieces.emplace_back(at, std::min(op.offset + op.bytes.size(), at + kSector - at % kSector));
     }
-    const size_t n = sectors.size();
-    const size_t way = n <= kFewSectors ? 2 * n + 1 : pick(2 * n + 1);
-    const uint64_t chance = random_();
+    const size_t n = pieces.size();
+    const size_t way = op.is_synced || n <= kFewSectors ? 2 * n + 1 : pick(2 * n + 1);
+    const uint64_t chance = op.is_synced ? 0 : random_();
     for (size_t i = 0; i < n; ++i) {
-      bool is_kept = false;
-      if (n <= kFewSectors) is_kept = pick(2) == 1;
+      bool is_kept = (chance >> i % 64 & 1) != 0;
+      if (op.is_synced) is_kept = true;
+      else if (n <= kFewSectors) is_kept = pick(2) == 1;
       else if (way <= n) is_kept = i < way;
       else if (way < 2 * n) is_kept = i >= way - n;
-      else is_kept = (chance >> i % 64 & 1) != 0;
-      if (is_kept) apply(sectors[i], content);
+      if (is_kept) take_sector(now, pieces[i].first / kSector * kSector, pieces[i].second, content);
     }
+  }
+  // The sector at `start` as it is now, the file reaching at least to `end`.
+  static void take_sector(const Content& now, size_t start, size_t end, Content& content) {
+    if (content.bytes.size() < end) content.bytes.resize(end, '\0');
+    const size_t size = std::min({kSector, now.bytes.size() - start, content.bytes.size() - start});
+    content.bytes.replace(start, size, now.bytes, start, size);
+    content.written = std::max(content.written, end);
   }
   std::set<int> nodes_with_names() const {
     std::set<int> ids;
