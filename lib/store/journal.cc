@@ -18,6 +18,7 @@ constexpr size_t kMaxHandles = 8;
 constexpr uint64_t kBlock = 4096;
 constexpr uint64_t kZeroAhead = 256 * 1024;  // at most; as much as was written before
 constexpr uint64_t kZeroPiece = 64 * 1024;
+constexpr uint64_t kMarkWithin = 1U << 20;   // bytes from a segment's start
 constexpr uint64_t kSmallPart = 8;           // of Limits::preallocate, for a segment that is smaller than that
 constexpr char kZeros[kZeroPiece] = {};
 
@@ -50,25 +51,32 @@ Status Journal::open() {
     if (mark_ != 0) continue;
     std::string head(kSegmentHeader, '\0');
     auto got = io_.pread(*fd, head.data(), head.size(), 0);
-    if (!got) return got.error();
-    head.resize(*got);
+    if (!got && got.error().code != EIO) return got.error();
+    head.resize(got ? *got : 0);
     if (const auto mark = parse_segment_header(head, segment)) mark_ = *mark;
   }
-  // Every header is damaged: the first record says the mark too.
-  for (const auto& [segment, size] : segments_) {
-    if (mark_ != 0) break;
-    auto fd = handle(segment);
-    if (!fd) return fd.error();
-    std::string head(kSegmentHeader + kRecordHeader, '\0');
-    auto got = io_.pread(*fd, head.data(), head.size(), 0);
-    if (!got) return got.error();
-    if (head.compare(kSegmentHeader, 4, "\nMK1") != 0) continue;
-    for (size_t i = 8; i-- > 0;) mark_ = mark_ << 8 | static_cast<unsigned char>(head[kSegmentHeader + 4 + i]);
+  if (mark_ == 0) {
+    if (auto found = find_mark(); !found) return found;
   }
   while (mark_ == 0) {
     if (getrandom(&mark_, sizeof mark_, 0) != sizeof mark_) return errno_error("getrandom");
   }
   return {};
+}
+
+// Every header is damaged: the records say the mark too. The first sound one counts, for it is the journal's own: mail that
+// pretends to hold some comes later, and inside of one.
+Status Journal::find_mark() {
+  std::set<uint64_t> unreadable;
+  for (const auto& [segment, size] : segments_) {
+    auto fd = handle(segment);
+    if (!fd) return fd.error();
+    const auto bytes = read_around(*fd, 0, std::min(size, kMarkWithin), &unreadable);
+    if (!bytes) return bytes.error();
+    mark_ = find_any_mark(*bytes);
+    if (mark_ != 0) return {};
+  }
+  return unreadable.empty() ? Status() : Error("journal: what can be read of it says no mark", EIO);
 }
 
 Result<int> Journal::handle(uint32_t segment) {
@@ -203,11 +211,12 @@ Status Journal::write_again() {
   if (!write_again_) return {};
   auto fd = handle(tail_);
   if (!fd) return fd.error();
-  std::string bytes(scanned_end_ - *write_again_, '\0');
-  auto got = io_.pread(*fd, bytes.data(), bytes.size(), *write_again_);
-  if (!got) return got.error();
-  if (*got != bytes.size()) return Error("journal: shorter than it was", EIO);
-  const std::string_view parts[] = {bytes};
+  std::set<uint64_t> unreadable;
+  const auto bytes = read_around(*fd, *write_again_, scanned_end_ - *write_again_, &unreadable);
+  if (!bytes) return bytes.error();
+  const bool is_as_scanned = std::includes(unreadable_.begin(), unreadable_.end(), unreadable.begin(), unreadable.end());
+  if (!is_as_scanned || bytes->size() != scanned_end_ - *write_again_) return Error("journal: cannot be read any more", EIO);
+  const std::string_view parts[] = {*bytes};
   if (auto written = io_.pwritev(*fd, parts, *write_again_); !written) return written;
   write_again_.reset();
   return {};

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,9 @@ class Journal {
 
  private:
   Status scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink);
+  Status find_mark();
+  // Adds the numbers of the file's blocks that could not be read.
+  Result<std::string> read_around(int fd, uint64_t from, uint64_t size, std::set<uint64_t>* unreadable);
   Result<std::string> read_used(int fd, uint64_t from, uint64_t size);
   Status stand_at(Place end, uint64_t size, std::string_view rest, const Sink& sink);
   Status begin_segment();
@@ -96,6 +100,7 @@ class Journal {
   uint64_t flushed_here_ = 0;  // bytes, into this segment by this process
   std::optional<uint64_t> write_again_;  // from here to where scan() ended
   uint64_t scanned_end_ = 0;
+  std::set<uint64_t> unreadable_;  // blocks of the last segment, when it was scanned
   std::string buffer_;         // goes to written_end_
   size_t last_record_ = 0;     // in buffer_
   uint32_t used_ = 0;

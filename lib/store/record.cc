@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kMagic = "\nMK1";
 constexpr std::string_view kSegmentMagic = "MAILKEEP";
 constexpr uint8_t kMore = 1;
+constexpr size_t kMaxTried = 1000;  // heads with any mark: a message may be full of them
 
 void seal(std::string& out, size_t at, size_t meta_size) {
   std::string crc;
@@ -110,6 +111,16 @@ uint64_t claimed_size(std::string_view bytes) {
   Reader r(bytes.substr(20, 8));
   const uint64_t meta_size = r.u32();
   return kRecordHeader + meta_size + r.u32();
+}
+
+uint64_t find_any_mark(std::string_view bytes) {
+  size_t tried = 0;
+  for (size_t at = bytes.find(kMagic); at != std::string_view::npos && tried < kMaxTried; at = bytes.find(kMagic, at + 1), ++tried) {
+    Reader r(bytes.substr(at + kMagic.size()));
+    const uint64_t mark = r.u64();
+    if (mark != 0 && parse_record(bytes.substr(at), mark).state == Parsed::State::whole) return mark;
+  }
+  return 0;
 }
 
 size_t find_record(std::string_view bytes, size_t from, uint64_t mark) {

@@ -93,6 +93,8 @@ Parsed parse_record(std::string_view bytes, uint64_t mark);
 // For bytes that are no sound record: whether they begin like one, and then what size their head claims, true or not.
 bool begins_record(std::string_view bytes, uint64_t mark);
 uint64_t claimed_size(std::string_view bytes);
+// The mark of the first sound record, of whatever account; 0: there is none.
+uint64_t find_any_mark(std::string_view bytes);
 // Where, at or after `from`, the next record with a sound head begins; npos: nowhere.
 size_t find_record(std::string_view bytes, size_t from, uint64_t mark);
 

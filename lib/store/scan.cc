@@ -10,6 +10,10 @@ namespace mailkeep::store {
 
 namespace {
 
+constexpr uint64_t kReadable = 4096;  // bytes that the kernel reads or cannot read as one
+constexpr uint64_t kMaxUnreadable = 16;  // blocks of a segment; and the most of it must be readable
+constexpr char kUnreadable = '?';
+
 // A stretch of a segment: a record, or bytes that are no sound one.
 struct Item {
   size_t at = 0;
@@ -113,15 +117,35 @@ Result<Seq> Journal::scan(Place from, Seq known, const Sink& sink) {
   return durable;
 }
 
+// Of what the disk cannot read the rest is there all the same; in its place stand bytes that are damage, not a torn write. When
+// it is much, the disk is gone for now, not some records.
+Result<std::string> Journal::read_around(int fd, uint64_t from, uint64_t size, std::set<uint64_t>* unreadable) {
+  std::string bytes(size, '\0');
+  auto got = io_.pread(fd, bytes.data(), size, from);
+  if (got) bytes.resize(*got);
+  if (got || got.error().code != EIO) return got ? Result<std::string>(std::move(bytes)) : got.error();
+  const uint64_t blocks = (from + size + kReadable - 1) / kReadable - from / kReadable;
+  uint64_t missing = 0;
+  for (uint64_t at = 0; at < size;) {
+    const uint64_t piece = std::min(size - at, kReadable - (from + at) % kReadable);
+    got = io_.pread(fd, bytes.data() + at, piece, from + at);
+    if (!got) {
+      ++missing;
+      if (got.error().code != EIO || missing > kMaxUnreadable || missing * 2 > blocks) return got.error();
+      std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(at), piece, kUnreadable);
+      unreadable->insert((from + at) / kReadable);
+    }
+    at += piece;
+  }
+  return bytes;
+}
+
 // What was ever written of a segment from `from` on.
 Result<std::string> Journal::read_used(int fd, uint64_t from, uint64_t size) {
   auto data_end = size > from ? io_.data_end(fd, from) : size;
   if (!data_end) return data_end.error();
-  std::string bytes(size > from ? std::min(*data_end, size) - from : 0, '\0');
-  auto got = io_.pread(fd, bytes.data(), bytes.size(), from);
-  if (!got) return got.error();
-  bytes.resize(*got);
-  return bytes;
+  unreadable_.clear();
+  return read_around(fd, from, size > from ? std::min(*data_end, size) - from : 0, &unreadable_);
 }
 
 Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink) {

@@ -137,6 +137,82 @@ static void a_missing_sector_is_torn_where_nothing_proves_otherwise(void**) {
   }
 }
 
+// The segment's header and the first records, which make INBOX, in one damaged sector.
+static void a_damaged_first_sector_costs_what_was_in_it(void**) {
+  for (const Syncs syncs : {Syncs::one, Syncs::each}) {
+    TestStore t;
+    std::string bytes = fill(t, syncs);
+    for (size_t at = 0; at < 512; ++at) bytes[at] ^= 0x55;
+    put(t, bytes);
+    t.reopen();
+    for (int i = 1; i <= kMessages; ++i) assert_text(t.text("INBOX", static_cast<Uid>(i)), mail("m" + std::to_string(i)));
+  }
+}
+
+// The kernel's own, but of one block of the journal, which cannot be read until it is written again.
+class BadBlock : public os::RealIo {
+ public:
+  uint64_t at = 0;
+  uint64_t size = 4096;
+  bool is_bad = true;
+  Result<size_t> pread(int fd, char* into, size_t count, uint64_t offset) override {
+    if (is_bad && is_journal(fd) && offset < at + this->size && offset + count > at) return Error("pread", EIO);
+    return RealIo::pread(fd, into, count, offset);
+  }
+  Status pwritev(int fd, std::span<const std::string_view> parts, uint64_t offset) override {
+    if (is_journal(fd) && offset <= at) is_bad = false;
+    return RealIo::pwritev(fd, parts, offset);
+  }
+
+ private:
+  static bool is_journal(int fd) {
+    char name[200];
+    const ssize_t n = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
+    return n > 0 && std::string(name, static_cast<size_t>(n)).ends_with("/journal/000001");
+  }
+};
+
+static void an_unreadable_block_costs_what_was_in_it(void**) {
+  for (const uint64_t block : {0, 2, 3}) {
+    TestStore t;
+    const std::string bytes = fill(t, Syncs::one, 2000);
+    ::unlink(t.path("checkpoint").c_str());
+    BadBlock io;
+    io.at = block * 4096;
+    for (int life = 0; life < 2; ++life) {
+      t.reports.clear();
+      auto opened = Store::open(io, t.dir(), t.options);
+      if (!opened) fail_msg("block %lu: %s", block, opened.error().text.c_str());
+      t.store = std::move(*opened);
+      for (int i = 1; i <= kMessages; ++i) {
+        const size_t at = bytes.find("Subject: m" + std::to_string(i));
+        const bool is_hit = at < io.at + 4096 + 100 && at + 2048 > io.at;
+        const std::string text = t.text("INBOX", static_cast<Uid>(i));
+        if (!is_hit || text != "(none)") assert_text(text, mail("m" + std::to_string(i), 2000));
+      }
+      assert_true(t.box("INBOX").messages.size() >= kMessages - 4);
+      assert_true(!t.reports.empty());
+      must(t.store->sync());
+      t.store.reset();
+    }
+  }
+}
+
+// A disk that is gone for now is no damage: nothing is given up, and all is there when it comes back.
+static void a_disk_that_is_gone_is_not_damage(void**) {
+  TestStore t;
+  fill(t, Syncs::one, 2000);
+  ::unlink(t.path("checkpoint").c_str());
+  BadBlock io;
+  io.size = uint64_t{1} << 30;
+  assert_false(Store::open(io, t.dir(), t.options).has_value());
+  io.at = 4096;
+  assert_false(Store::open(io, t.dir(), t.options).has_value());
+  assert_true(io.is_bad && t.reports.empty());
+  t.reopen();
+  assert_int_equal(t.box("INBOX").messages.size(), kMessages);
+}
+
 // The record that made a mailbox is damaged: its messages are still there, and INBOX keeps its name.
 static void a_lost_mailbox_keeps_its_messages(void**) {
   TestStore t;
@@ -227,7 +303,9 @@ static void damaged_bytes_behind_a_checkpoint_are_noticed(void**) {
 int main() {
   const CMUnitTest tests[] = {unit_test(every_byte_costs_one_record), unit_test(nothing_of_a_damaged_last_record_comes_again),
                               unit_test(a_missing_sector_is_torn_where_nothing_proves_otherwise),
-                              unit_test(a_lost_mailbox_keeps_its_messages), unit_test(forged_records_are_not_found),
+                              unit_test(a_damaged_first_sector_costs_what_was_in_it),
+                              unit_test(an_unreadable_block_costs_what_was_in_it),
+                              unit_test(a_disk_that_is_gone_is_not_damage), unit_test(a_lost_mailbox_keeps_its_messages), unit_test(forged_records_are_not_found),
                               unit_test(a_damaged_checkpoint_costs_nothing),
                               unit_test(damaged_bytes_behind_a_checkpoint_are_noticed)};
   return run_unit_tests(tests);
