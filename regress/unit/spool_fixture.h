@@ -12,10 +12,8 @@
 namespace mailkeep::queue {
 
 struct SpoolDirectory {
-  SpoolDirectory() {
-    char name[] = "/tmp/spool_test.XXXXXX";
-    if (mkdtemp(name) == nullptr) fatal("mkdtemp");
-    path = name;
+  explicit SpoolDirectory(const std::string& under = "/tmp") : path(under + "/spool_test.XXXXXX") {
+    if (mkdtemp(path.data()) == nullptr) fatal("mkdtemp");
   }
   ~SpoolDirectory() {
     if (system(("rm -rf " + path).c_str()) != 0) fatal("rm");
