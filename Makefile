@@ -52,6 +52,7 @@ EXT_crypt    = -lcrypt
 EXT_unistring = -lunistring
 EXT_pam      = -lpam
 EXT_db       = -ldb-5.3
+EXT_unbound  = $(call PC,libunbound)
 
 # --- modules ---------------------------------------------------------------------------------------
 # A library folder sets, in its module.mk:  libs += X, X_SRC (files of lib/X), X_DEP (other libs of ours),
