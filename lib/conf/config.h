@@ -83,6 +83,8 @@ struct Resolver {
   uint16_t port = 53;
 };
 
+constexpr size_t kMaxResolvers = 8;
+
 struct UidRange {
   uint32_t first = 0;
   uint32_t last = 0;  // inclusive
@@ -178,6 +180,10 @@ struct Options {
   std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
   std::string tls_authorities;  // PEM file; "" = the system's
   std::string subaddress_separator;
+  std::string address_family;    // a choice; smtpd/lookup/hops.h
+  std::string dnssec;            // auto, on, off
+  std::string dnssec_anchor;     // path of the trust anchors; "" = the system's of the root, or the built-in ones
+  std::string dnssec_insecure;   // domains between spaces
 
   uint64_t message_size = 0;  // bytes
   uint64_t max_recipients = 0;

@@ -40,6 +40,18 @@ constexpr Option kOptions[] = {
     {"subaddress-separator", T::text, &O::subaddress_separator, 0, 1, "+", "",
      "What parts an account's name from a detail in user+detail@domain; \"\" for none."},
 
+    {"address-family", T::choice, &O::address_family, 0, 0, "alternate", "alternate ipv6-first ipv4-first ipv6 ipv4",
+     "Which addresses of other hosts are tried, and in which order; alternate takes IPv6 and IPv4 in turn."},
+    {"dnssec", T::choice, &O::dnssec, 0, 0, "auto", "auto on off",
+     "Whether answers of the DNS are validated. auto does where the resolver hands on the root's signatures, which is found out at "
+     "the first question and then kept; where it does not, it is tried again every hour, and DANE is not used meanwhile. With on, "
+     "what cannot be validated is a temporary failure."},
+    {"dnssec-anchor", T::path, &O::dnssec_anchor, 1, kPath, "", "",
+     "File of DS or DNSKEY records in which validation trusts; naming one turns auto into on. Unless set: /usr/share/dns/root.key, "
+     "or the keys of the root that are built in."},
+    {"dnssec-insecure", T::text, &O::dnssec_insecure, 0, 4000, "", "",
+     "Domains, between spaces, that are not validated, with all below them: those which only the resolver of a private network knows."},
+
     {"message-size", T::size, &O::message_size, 64 * kK, 2 * kG - 1, "50M", "", "The largest message that is taken (RFC 1870)."},
     {"max-recipients", T::count, &O::max_recipients, 100, kMaxRecipients, "1000", "",
      "Recipients of one transaction; RFC 5321 asks for at least 100."},

@@ -247,6 +247,7 @@ bool Parser::parse_auth(const Token& keyword) {
 
 bool Parser::parse_resolver() {
   Resolver resolver;
+  if (draft_.config.resolvers.size() >= kMaxResolvers) return fail_here("at most " + std::to_string(kMaxResolvers) + " resolvers");
   if (!peek().is_value() || !parse_address(peek().text)) return fail_here("the address of a resolver");
   resolver.address = take().text;
   if (peek().is("port")) {

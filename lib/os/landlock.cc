@@ -26,7 +26,7 @@ constexpr uint64_t kFsAbi1 = (1 << 13) - 1;
 constexpr uint64_t kFsRefer = 1 << 13;     // ABI 2
 constexpr uint64_t kFsTruncate = 1 << 14;  // ABI 3
 constexpr uint64_t kFsIoctl = 1 << 15;     // ABI 5
-constexpr uint64_t kNetBind = 1, kNetAll = 3;  // ABI 4: bind and connect over TCP
+constexpr uint64_t kNetBind = 1, kNetConnect = 2, kNetAll = 3;  // ABI 4: over TCP
 constexpr uint64_t kScopeAll = 3;          // ABI 6: abstract unix sockets, signals
 
 struct RulesetAttr {
@@ -54,7 +54,7 @@ int landlock_abi() {
   return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tcp) {
+Status enter_landlock(const std::vector<Allowed>& allowed, bool required, const Tcp& tcp) {
   const int abi = landlock_abi();
   if (abi == 0) {
     if (required) return Error("this kernel offers no Landlock");
@@ -62,7 +62,7 @@ Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tc
   }
   RulesetAttr attr;
   attr.fs = kFsAbi1 | (abi >= 2 ? kFsRefer : 0) | (abi >= 3 ? kFsTruncate : 0) | (abi >= 5 ? kFsIoctl : 0);
-  if (abi >= 4) attr.net = tcp == Tcp::kNone ? kNetAll : kNetBind;
+  if (abi >= 4) attr.net = tcp.outwards ? kNetBind : kNetAll;
   if (abi >= 6) attr.scoped = kScopeAll;
   const Fd ruleset(static_cast<int>(syscall(kCreateRuleset, &attr, attr_size(abi), 0)));
   if (!ruleset) return errno_error("landlock_create_ruleset");
@@ -76,9 +76,11 @@ Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tc
     if (!S_ISDIR(st.st_mode)) rule.allowed &= file_rights;
     if (syscall(kAddRule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) return errno_error("landlock_add_rule");
   }
-  if (abi >= 4 && tcp == Tcp::kOutwards) {
-    const NetPortAttr any_port = {kNetBind, 0};  // port 0: the kernel chooses one that nobody listens at
-    if (syscall(kAddRule, ruleset.get(), kRuleNetPort, &any_port, 0) != 0) return errno_error("landlock_add_rule of ports");
+  std::vector<NetPortAttr> ports;
+  if (tcp.outwards) ports.push_back({kNetBind, 0});  // port 0: the kernel chooses one that nobody listens at
+  for (const uint16_t port : tcp.ports) ports.push_back({kNetConnect, port});
+  for (const NetPortAttr& port : ports) {
+    if (abi >= 4 && syscall(kAddRule, ruleset.get(), kRuleNetPort, &port, 0) != 0) return errno_error("landlock_add_rule of a port");
   }
   if (syscall(kRestrictSelf, ruleset.get(), 0) != 0) return errno_error("landlock_restrict_self");
   return {};

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,13 +11,14 @@
 
 namespace mailkeep::os {
 
-// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). No profile but kRelay lets a
-// process make a socket that reaches others, and none to execute a program, map executable memory (but a file, kUser), or signal another process.
+// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). Only kRelay and kLookup may
+// make a socket that reaches others; none may execute a program, map executable memory (but a file, kUser) or signal another
+// process.
 enum class Profile {
   kReceive,  // smtpd, lmtpd: accept, connections, memory files
   kLogin,    // imapd: accept, connections
   kTls,      // connections that others hand over
-  kLookup,   // files read-only; unix sockets of the name service
+  kLookup,   // files read-only; sockets of DNS (UDP, TCP) and unix sockets of the name service
   kAuth,     // a forked child per check, which it may kill
   kSpool,    // queue: files read and write
   kUser,     // files read and write, connections that are handed over; the C library's character converters
@@ -36,13 +38,14 @@ struct Allowed {
 // The Landlock ABI of the running kernel; 0: none.
 int landlock_abi();
 
-enum class Tcp {
-  kNone,      // neither bind nor connect
-  kOutwards,  // connect, and bind to a port of the kernel's choice
+// What may be done over TCP: nothing, or
+struct Tcp {
+  bool outwards = false;        // connect anywhere, and bind to a port of the kernel's choice; or
+  std::vector<uint16_t> ports;  // connect to these alone
 };
 
 // Confines to `allowed` and, as far as the kernel can (ABI 4), to `tcp`; denies signals and abstract sockets outside (ABI 6).
 // With no Landlock in the kernel this is an error unless `required` is false: the caller logs that it runs without.
-Status enter_landlock(const std::vector<Allowed>& allowed, bool required, Tcp tcp = Tcp::kNone);
+Status enter_landlock(const std::vector<Allowed>& allowed, bool required, const Tcp& tcp = {});
 
 }  // namespace mailkeep::os

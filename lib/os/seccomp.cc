@@ -115,6 +115,18 @@ Calls name_service() {
   return calls;
 }
 
+// Questions to DNS servers.
+Calls resolving() {
+  Calls calls = {{"bind"}, {"writev"}};
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+      calls.push_back({"socket", {{0, kInt, static_cast<uint64_t>(family)}, {1, kSocketType, static_cast<uint64_t>(type)}}});
+    }
+  }
+  for (const int level : {IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP}) calls.push_back({"setsockopt", {{1, kInt, static_cast<uint64_t>(level)}}});
+  return calls;
+}
+
 // A child per check, that is killed when it takes too long. No thread, no namespace: the flags of fork(3) and no others.
 Calls children() {
   constexpr uint64_t kFork = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD;
@@ -150,7 +162,7 @@ Calls calls_of(Profile profile) {
     case Profile::kReceive: rows.insert(rows.end(), {accepting(), pairs(), connections(), memory_files()}); break;
     case Profile::kLogin: rows.insert(rows.end(), {accepting(), pairs(), connections()}); break;
     case Profile::kTls: rows.insert(rows.end(), {connections()}); break;
-    case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service()}); break;
+    case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving()}); break;
     case Profile::kAuth: rows.insert(rows.end(), {children()}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
     case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;

@@ -73,7 +73,8 @@ void confine_ids(Boot& boot) {
 void confine(Boot& boot, os::Profile profile, const std::vector<os::Allowed>& open) {
   confine_ids(boot);
   if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none: uid, root and seccomp alone confine this process");
-  if (auto done = os::enter_landlock(open, false, profile == os::Profile::kRelay ? os::Tcp::kOutwards : os::Tcp::kNone); !done) give_up("landlock", done.error().text);
+  const os::Tcp tcp = {profile == os::Profile::kRelay, {}};
+  if (auto done = os::enter_landlock(open, false, tcp); !done) give_up("landlock", done.error().text);
   if (auto done = os::enter_seccomp(profile); !done) give_up("seccomp", done.error().text);
 }
 

@@ -37,7 +37,7 @@ class DnsServer {
       dup2(out[1], 1);
       close(out[0]);
       close(out[1]);
-      execlp("python3", "python3", "regress/tools/dns-server", "--anchors", anchors_path().c_str(), "--log", log_path().c_str(),
+      execl("regress/tools/dns-server", "dns-server", "--anchors", anchors_path().c_str(), "--log", log_path().c_str(),
              path.c_str(), nullptr);
       _exit(127);
     }

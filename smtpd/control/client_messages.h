@@ -7,6 +7,7 @@
 #include "lib/worker/messages.h"
 #include "queue/messages.h"
 #include "smtpd/control/messages.h"
+#include "smtpd/lookup/messages.h"
 
 namespace mailkeep::control::client {
 
@@ -55,6 +56,18 @@ struct AskFollow {
   static constexpr uint16_t kType = 1105;
   template <class C, class M>
   static void fields(C&, M&) {}
+};
+
+// Answered by lookup::Hops.
+struct AskHops {
+  static constexpr uint16_t kType = 1106;
+  std::string name;
+  bool is_host = false;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.name, kMaxDomain);
+    c.flag(m.is_host);
+  }
 };
 
 // The counters of one process.
@@ -115,6 +128,7 @@ struct Missed {
   }
 };
 
-// Answers that pass through as they come: Reloaded, queue::QueueList, queue::MessageShown, queue::MessageRemoved.
+// Answers that pass through as they come: Reloaded, queue::QueueList, queue::MessageShown, queue::MessageRemoved,
+// lookup::Hops.
 
 }  // namespace mailkeep::control::client

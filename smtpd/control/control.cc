@@ -19,6 +19,7 @@ namespace {
 
 constexpr PeerId kQueue{Role::kQueue, 0};
 constexpr size_t kMaxCounters = 199;  // and our own: what client::Status has room for
+constexpr PeerId kLookup{Role::kLookup, 0};
 
 uint64_t key(PeerId p) { return static_cast<uint64_t>(p.role) << 32 | p.instance; }
 PeerId peer_of(uint64_t k) { return {static_cast<Role>(k >> 32), static_cast<uint32_t>(k)}; }
@@ -34,6 +35,7 @@ imsg::Routes<Control> control_routes() {
   for (const Role role : {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay}) {
     r.add<worker::Stats>(role, &Control::on_stats);
   }
+  r.add<lookup::Hops>(Role::kLookup, &Control::on_hops);
   r.add<queue::QueueList>(Role::kQueue, &Control::on_queue_list);
   r.add<queue::MessageShown>(Role::kQueue, &Control::on_message_shown);
   r.add<queue::MessageRemoved>(Role::kQueue, &Control::on_message_removed);
@@ -90,6 +92,8 @@ void Control::on_peer_down(PeerId peer) {
                (c.asked == client::AskQueueList::kType || c.asked == client::AskQueueShow::kType ||
                 c.asked == client::AskQueueRemove::kType)) {
       refuse(c, "the queue has just been restarted: try again");
+    } else if (c.query != 0 && peer == kLookup && c.asked == client::AskHops::kType) {
+      refuse(c, "the lookup process has just been restarted: try again");
     }
   }
 }
@@ -168,6 +172,7 @@ bool Control::on_client_frame(uint64_t id, imsg::Frame& frame) {
     case client::AskQueueList::kType: return take_request(id, frame, &Control::ask_queue_list);
     case client::AskQueueShow::kType: return take_request(id, frame, &Control::ask_queue_show);
     case client::AskQueueRemove::kType: return take_request(id, frame, &Control::ask_queue_remove);
+    case client::AskHops::kType: return take_request(id, frame, &Control::ask_hops);
     case client::AskFollow::kType: return take_request(id, frame, &Control::ask_follow);
     default: return false;
   }
@@ -332,6 +337,16 @@ void Control::ask_queue_remove(uint64_t id, Client& c, client::AskQueueRemove&& 
 void Control::on_message_removed(PeerId, queue::MessageRemoved&& m) {
   pass_on(m.query, client::AskQueueRemove::kType, m);
 }
+
+void Control::ask_hops(uint64_t id, Client& c, client::AskHops&& m) {
+  lookup::FindHops q;
+  q.query = begin(id, c);
+  q.name = std::move(m.name);
+  q.is_host = m.is_host;
+  if (!peers_->send(kLookup, q)) refuse(c, "the lookup process is being restarted: try again");
+}
+
+void Control::on_hops(PeerId, lookup::Hops&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskHops::kType, m); }
 
 void Control::ask_follow(uint64_t, Client& c, client::AskFollow&&) {
   c.follows = true;

@@ -44,6 +44,7 @@ class Control : public worker::Hooks {
   void on_stats(imsg::PeerId from, worker::Stats&& m);
   void on_queue_list(imsg::PeerId, queue::QueueList&& m);
   void on_message_shown(imsg::PeerId, queue::MessageShown&& m);
+  void on_hops(imsg::PeerId, lookup::Hops&& m);
   void on_message_removed(imsg::PeerId, queue::MessageRemoved&& m);
 
  private:
@@ -76,6 +77,7 @@ class Control : public worker::Hooks {
   void ask_queue_list(uint64_t id, Client& c, client::AskQueueList&& m);
   void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
   void ask_queue_remove(uint64_t id, Client& c, client::AskQueueRemove&& m);
+  void ask_hops(uint64_t id, Client& c, client::AskHops&& m);
   void ask_follow(uint64_t id, Client& c, client::AskFollow&&);
   uint32_t begin(uint64_t id, Client& c);
   void on_impatient(uint64_t id);

@@ -48,6 +48,8 @@ std::string queue_text_head();
 std::string queue_text(const queue::QueueItem& item, int64_t now);
 std::string queue_json(const std::vector<queue::QueueItem>& items, uint64_t total);
 std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content);
+std::string hops_text(std::string_view name, const lookup::Hops& hops);
+std::string hops_json(std::string_view name, const lookup::Hops& hops);
 std::string done_json(bool ok, std::string_view text);
 std::string removed_json(uint32_t removed);
 // A line of the log as an object of its keys, on one line; keys that come again are kept as a list.

@@ -207,6 +207,80 @@ std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_v
   return line_of(o);
 }
 
+std::string_view state_name(lookup::HopsState state) {
+  switch (state) {
+    case lookup::HopsState::kFound: return "found";
+    case lookup::HopsState::kTemporary: return "temporary";
+    case lookup::HopsState::kNoDomain: return "no-domain";
+    case lookup::HopsState::kNullMx: return "null-mx";
+  }
+  return "";
+}
+
+std::string_view tlsa_name(lookup::TlsaState state) {
+  switch (state) {
+    case lookup::TlsaState::kNone: return "none";
+    case lookup::TlsaState::kSecure: return "secure";
+    case lookup::TlsaState::kFailed: return "failed";
+  }
+  return "";
+}
+
+std::string hops_text(std::string_view name, const lookup::Hops& hops) {
+  const std::string secure = hops.secure ? "secured by DNSSEC" : "not secured by DNSSEC";
+  if (hops.state != lookup::HopsState::kFound) {
+    const bool is_final = hops.state != lookup::HopsState::kTemporary;
+    return safe_for_terminal(hops.text) + (is_final ? " (final, " + secure + ")\n" : " (temporary: it is tried again)\n");
+  }
+  std::string out = safe_for_terminal(name) + ": " + (hops.implicit_mx ? "no MX, its own addresses; " : "") + secure + "\n";
+  for (const auto& hop : hops.hops) {
+    out += columns<2>({std::to_string(hop.preference), safe_for_terminal(hop.name) + (hop.secure ? "  (secure)" : "")}, {-6, 0});
+    for (const auto& address : hop.addresses) out += "        " + safe_for_terminal(address) + "\n";
+    for (const auto& t : hop.tlsa) {
+      out += "        TLSA " + std::to_string(t.usage) + " " + std::to_string(t.selector) + " " + std::to_string(t.matching) + " " + hex(t.data) + "\n";
+    }
+    if (hop.tlsa_state == lookup::TlsaState::kSecure && hop.tlsa.empty()) out += "        TLSA, but none that can be read\n";
+    if (!hop.problem.empty()) out += "        not used: " + safe_for_terminal(hop.problem) + "\n";
+  }
+  return out;
+}
+
+Json hop_json(const lookup::Hop& hop) {
+  Json o = object();
+  put(o, "name", text(utf8_or_escaped(hop.name)));
+  put(o, "preference", number(static_cast<uint64_t>(hop.preference)));
+  put(o, "secure", truth(hop.secure));
+  Json addresses = array();
+  for (const auto& a : hop.addresses) push(addresses, text(utf8_or_escaped(a)));
+  put(o, "addresses", std::move(addresses));
+  put(o, "tlsa_state", text(tlsa_name(hop.tlsa_state)));
+  Json records = array();
+  for (const auto& t : hop.tlsa) {
+    Json one = object();
+    put(one, "usage", number(static_cast<uint64_t>(t.usage)));
+    put(one, "selector", number(static_cast<uint64_t>(t.selector)));
+    put(one, "matching", number(static_cast<uint64_t>(t.matching)));
+    put(one, "data", text(hex(t.data)));
+    push(records, std::move(one));
+  }
+  put(o, "tlsa", std::move(records));
+  if (!hop.problem.empty()) put(o, "problem", text(utf8_or_escaped(hop.problem)));
+  return o;
+}
+
+std::string hops_json(std::string_view name, const lookup::Hops& hops) {
+  Json o = object();
+  put(o, "name", text(utf8_or_escaped(name)));
+  put(o, "state", text(state_name(hops.state)));
+  put(o, "secure", truth(hops.secure));
+  put(o, "implicit_mx", truth(hops.implicit_mx));
+  Json hosts = array();
+  for (const auto& hop : hops.hops) push(hosts, hop_json(hop));
+  put(o, "hosts", std::move(hosts));
+  if (!hops.text.empty()) put(o, "text", text(utf8_or_escaped(hops.text)));
+  return line_of(o);
+}
+
 std::string done_json(bool ok, std::string_view what) {
   Json o = object();
   put(o, "ok", truth(ok));

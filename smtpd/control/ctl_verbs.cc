@@ -172,6 +172,25 @@ int queue_remove(Session& s, Arguments arguments) {
   return kDone;
 }
 
+int show_hops(Session& s, std::string_view name, bool is_host) {
+  const bool is_ascii = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (name.empty() || name.size() > kMaxDomain || !is_ascii) {
+    fprintf(stderr, "mailkeepctl: %s is no domain name in ASCII (an international one in its xn-- form)\n", printable(name).c_str());
+    return kUsage;
+  }
+  control::client::AskHops request;
+  request.name = name;
+  request.is_host = is_host;
+  int code = kDone;
+  const auto answer = ask<lookup::Hops>(s, request, code);
+  if (!answer) return code;
+  out(s.json ? hops_json(name, *answer) : hops_text(name, *answer));
+  return answer->state == lookup::HopsState::kFound ? kDone : kRefused;
+}
+
+int dns(Session& s, Arguments arguments) { return show_hops(s, arguments[0], false); }
+int dns_host(Session& s, Arguments arguments) { return show_hops(s, arguments[0], true); }
+
 int follow_log(Session& s, Arguments) {
   if (auto sent = send(s, control::client::AskFollow{}); !sent) return unreachable(sent.error().text);
   for (;;) {
@@ -199,6 +218,8 @@ constexpr Verb kVerbs[] = {
     {"queue list", "", 0, 0, queue_list, "what waits, and why"},
     {"queue show", "ID", 1, 1, queue_show, "one message, with its envelopes"},
     {"queue remove", "ID[.NUMBER]", 1, 1, queue_remove, "drop a message, or one of its envelopes; no bounce"},
+    {"dns host", "NAME", 1, 1, dns_host, "a host's addresses and TLSA records, as mail finds them"},
+    {"dns", "DOMAIN", 1, 1, dns, "the hosts that take a domain's mail, in the order they are tried"},
     {"log", "", 0, 0, follow_log, "follow the events of all processes"},
 };
 

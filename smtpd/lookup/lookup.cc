@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "smtpd/lookup/lookup.h"
 
+#include <bsd/stdlib.h>
 #include <fcntl.h>
 #include <pwd.h>
 
@@ -20,6 +21,7 @@ using imsg::Role;
 
 // What one Routed may hold: its list's cap, and bytes well below imsg::kMaxMessage.
 constexpr size_t kMaxRouted = 10'000;
+constexpr Seconds kRetirement = kFindPatience + Seconds(1);  // by then nobody waits for a replaced resolver
 constexpr size_t kMaxRoutedBytes = imsg::kMaxMessage - 128 * 1024;
 
 // root reads its mail as somebody else: a process of uid 0 never opens a mailbox.
@@ -45,7 +47,8 @@ size_t weight(const std::vector<queue::Delivery>& deliveries) {
 
 // Landlock wants to know where the tables are, which the first configuration tells; until it is entered only the parent
 // has been heard. Tables come as descriptors: the directories are for what :include: names, and the system's users.
-Status enter_sandbox(const Draft& first) {
+// TCP goes to the ports of the first configuration's DNS servers alone; UDP is not Landlock's business.
+Status enter_sandbox(const Draft& first, const std::vector<dns::Server>& servers) {
   (void)is_system_account("nobody");  // loads what nsswitch.conf(5) wants while it can be read
   std::set<std::string> paths = {"/etc"};
   for (const auto& table : first.tables) {
@@ -63,7 +66,9 @@ Status enter_sandbox(const Draft& first) {
     fds.push_back(std::move(fd));
   }
   if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none; lookup runs under its uid and seccomp alone");
-  if (auto status = os::enter_landlock(allowed, false); !status) fatal("lookup: " + status.error().text);
+  std::set<uint16_t> ports;
+  for (const auto& s : servers) ports.insert(s.port);
+  if (auto status = os::enter_landlock(allowed, false, {false, {ports.begin(), ports.end()}}); !status) fatal("lookup: " + status.error().text);
   if (auto status = os::enter_seccomp(os::Profile::kLookup); !status) fatal("lookup: " + status.error().text);
   return {};
 }
@@ -79,30 +84,45 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<CheckRcpt>(Role::kLmtpd, &Lookup::on_check_rcpt);
   r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
   r.add<Route>(Role::kQueue, &Lookup::on_route);
+  r.add<Dns>(Role::kParent, &Lookup::on_dns);
+  r.add<FindHops>(Role::kControl, &Lookup::on_find_hops);
   return r;
 }
 
-Lookup::Lookup(event::Loop& loop, Confine confine) : confine_(confine), worker_(loop, *this, routes()) {}
+Lookup::Lookup(event::Loop& loop, Confine confine)
+    : confine_(confine),
+      loop_(loop),
+      retire_(loop, [this] { retired_.clear(); }),
+      finder_(loop, [this](PeerId to, const Hops& hops) { worker_.send(to, hops); }, uint64_t{arc4random()} << 32 | arc4random()),
+      worker_(loop, *this, routes()) {}
 
 // --- configuration ---------------------------------------------------------------------------------
 
 void Lookup::on_config(PeerId, Config&& m) {
   draft_ = Draft{};
   draft_.config = std::move(m);
+  dns_draft_ = Dns{};
 }
 void Lookup::on_table(PeerId, Table&& m) { draft_.tables.push_back(std::move(m)); }
 void Lookup::on_accounts(PeerId, Accounts&& m) { draft_.accounts = std::move(m); }
 void Lookup::on_action(PeerId, Action&& m) { draft_.actions.push_back(std::move(m)); }
+void Lookup::on_dns(PeerId, Dns&& m) { dns_draft_ = std::move(m); }
 void Lookup::on_match(PeerId, Match&& m) { draft_.matches.push_back(std::move(m)); }
 
 Status Lookup::on_prepare(uint32_t generation) {
+  const bool is_complete = draft_.config.generation == generation && dns_draft_.generation == generation;
+  if (!is_complete) return Error("lookup: no configuration of that generation");
+  const auto dns = read_dns(dns_draft_, draft_.config.hostname);
+  dns_draft_ = Dns{};
+  if (!dns) return dns.error();
   if (confine_ != nullptr) {
-    if (auto status = std::exchange(confine_, nullptr)(draft_); !status) return status;
+    if (auto status = std::exchange(confine_, nullptr)(draft_, dns->resolver.engine.servers); !status) return status;
   }
-  if (draft_.config.generation != generation) return Error("lookup: no configuration of that generation");
   auto built = build_rules(draft_, is_system_account);
   draft_ = Draft{};
   if (!built) return built.error();
+  if (auto status = prepare_resolver(dns->resolver); !status) return status;
+  next_finder_ = dns->finder;
   next_ = std::move(*built);
   return {};
 }
@@ -111,12 +131,42 @@ void Lookup::on_commit(uint32_t generation) {
   if (!next_) return;
   rules_ = std::move(next_);
   next_.reset();
+  commit_resolver();
   log::info("rules").kv("generation", generation).kv("rules", rules_->matches.size()).kv("tables", rules_->tables.size());
 }
 
 void Lookup::on_abort(uint32_t) {
   draft_ = Draft{};
+  dns_draft_ = Dns{};
   next_.reset();
+  next_finder_.reset();
+  next_resolver_.reset();
+}
+
+void Lookup::on_peer_down(PeerId peer) { finder_.forget(peer); }
+
+// A resolver whose settings have not changed goes on, with what it remembers.
+Status Lookup::prepare_resolver(const dns::Settings& settings) {
+  next_resolver_.reset();
+  if (resolver_ && resolver_->settings() == settings) return {};
+  auto made = dns::Resolver::create(loop_, settings, [](bool validating, const std::string& why) {
+    (validating ? log::info("dnssec") : log::warn("dnssec")).kv("validating", validating ? "yes" : "no").kv("text", why);
+  });
+  if (!made) return made.error();
+  next_resolver_ = std::move(*made);
+  return {};
+}
+
+void Lookup::commit_resolver() {
+  if (next_finder_) finder_.set_config(std::move(*next_finder_));
+  next_finder_.reset();
+  if (!next_resolver_) return;
+  if (resolver_ && !resolver_->is_idle()) {
+    retired_.push_back(std::move(resolver_));
+    retire_.set(kRetirement);
+  }
+  resolver_ = std::move(next_resolver_);
+  finder_.set_source(resolver_.get());
 }
 
 // --- questions -------------------------------------------------------------------------------------
@@ -188,8 +238,16 @@ void Lookup::on_route(PeerId from, Route&& m) {
   worker_.send(from, answer);
 }
 
+void Lookup::on_find_hops(PeerId from, FindHops&& m) {
+  found_++;
+  finder_.find(from, m);
+}
+
 std::vector<worker::Stat> Lookup::stats() {
-  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"deliveries-routed", routed_}};
+  const auto dns = resolver_ ? resolver_->counts() : dns::Resolver::Counts{};
+  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"deliveries-routed", routed_},
+          {"domains-looked-up", found_},    {"dns-queries", dns.asked},       {"dns-failed", dns.failed},
+          {"dns-bogus", dns.bogus},         {"dns-timed-out", dns.timed_out}};
 }
 
 }  // namespace mailkeep::lookup

@@ -2,6 +2,7 @@
 //
 // A generation of the configuration comes as messages, is built at Prepare and takes the old one's place at Commit;
 // an answer is always that of one generation. Holds tables and names, no credential; sends no mail anywhere.
+// relay and control ask where mail for a domain goes: the resolver works on the same loop, so nothing waits for it.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -11,7 +12,9 @@
 #include "lib/worker/worker.h"
 #include "queue/messages.h"
 #include "smtpd/lookup/build.h"
+#include "smtpd/lookup/dns.h"
 #include "smtpd/lookup/expand.h"
+#include "smtpd/lookup/hops.h"
 
 namespace mailkeep::lookup {
 
@@ -20,8 +23,8 @@ namespace mailkeep::lookup {
 queue::Routed answer_route(const Ruleset* rules, const Route& m);
 
 // Confines the process to what the first configuration names; from main, so that a test may leave it out.
-using Confine = Status (*)(const Draft& first);
-Status enter_sandbox(const Draft& first);
+using Confine = Status (*)(const Draft& first, const std::vector<dns::Server>& servers);
+Status enter_sandbox(const Draft& first, const std::vector<dns::Server>& servers);
 
 class Lookup : public worker::Hooks {
  public:
@@ -30,6 +33,7 @@ class Lookup : public worker::Hooks {
   Status on_prepare(uint32_t generation) override;
   void on_commit(uint32_t generation) override;
   void on_abort(uint32_t generation) override;
+  void on_peer_down(imsg::PeerId peer) override;
   std::vector<worker::Stat> stats() override;
 
  private:
@@ -40,14 +44,28 @@ class Lookup : public worker::Hooks {
   void on_accounts(imsg::PeerId from, Accounts&& m);
   void on_action(imsg::PeerId from, Action&& m);
   void on_match(imsg::PeerId from, Match&& m);
+  void on_dns(imsg::PeerId from, Dns&& m);
   void on_check_rcpt(imsg::PeerId from, CheckRcpt&& m);
   void on_check_sender(imsg::PeerId from, CheckSender&& m);
   void on_route(imsg::PeerId from, Route&& m);
+  void on_find_hops(imsg::PeerId from, FindHops&& m);
+
+  Status prepare_resolver(const dns::Settings& settings);
+  void commit_resolver();
 
   Draft draft_;
   std::optional<Ruleset> next_;
   std::optional<Ruleset> rules_;
   Confine confine_;  // nullptr once done
+  event::Loop& loop_;
+  Dns dns_draft_;
+  std::optional<FinderConfig> next_finder_;
+  std::unique_ptr<dns::Resolver> next_resolver_;  // none: the present one goes on
+  std::unique_ptr<dns::Resolver> resolver_;
+  std::vector<std::unique_ptr<dns::Resolver>> retired_;  // until what they were asked is answered
+  event::Timer retire_;
+  Finder finder_;
+  uint64_t found_ = 0;
   uint64_t checked_ = 0, refused_ = 0, routed_ = 0;
   worker::Worker<Lookup> worker_;
 };

@@ -109,6 +109,46 @@ struct Match {
   }
 };
 
+// An address of ours or of a DNS server.
+struct Endpoint {
+  std::string address;  // numeric
+  uint16_t port = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.address, 64);
+    c.num(m.port);
+  }
+};
+
+constexpr size_t kMaxInsecure = 100;
+constexpr size_t kMaxOwn = 1000;
+
+// How the DNS is asked, and what of it is ours. Once a generation.
+struct Dns {
+  static constexpr uint16_t kType = 305;
+  uint32_t generation = 0;
+  std::vector<Endpoint> resolvers;  // empty: those of resolv_conf
+  Fd resolv_conf;                   // the text of resolv.conf(5); none if it is not there
+  Fd hosts;                         // hosts(5)
+  Fd anchors;                       // DS or DNSKEY records of where trust begins; none: the root's that are built in
+  std::string validation;           // "auto", "on", "off"
+  std::vector<std::string> insecure_domains;
+  std::string address_family;       // a word of kFamilyNames (hops.h)
+  std::vector<Endpoint> own;        // where this server takes SMTP
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.list(m.resolvers, 16);
+    c.fd(m.resolv_conf);
+    c.fd(m.hosts);
+    c.fd(m.anchors);
+    c.text(m.validation, 16);
+    c.texts(m.insecure_domains, kMaxInsecure, kMaxDomain);
+    c.text(m.address_family, 16);
+    c.list(m.own, kMaxOwn);
+  }
+};
+
 // What the rules may ask of a session.
 struct SessionFacts {
   std::string source;  // the client's address in text, or "local" for a socket
@@ -252,13 +292,17 @@ struct Tlsa {
   }
 };
 
-enum class TlsaState : uint8_t { kNone, kSecure, kFailed };  // no usable records; validated; could not be had: do not go there now
+enum class TlsaState : uint8_t {
+  kNone,    // no records that count
+  kSecure,  // validated; where none of `tlsa` is usable: TLS without a name (RFC 7672 2.2)
+  kFailed,  // could not be had: do not go there now
+};
 
 struct Hop {
   std::string name;
   uint32_t preference = 0;
   std::vector<std::string> addresses;  // numeric, in the order to try
-  bool secure = false;                 // name and addresses by DNSSEC
+  bool secure = false;                 // name and addresses by DNSSEC; behind a secure alias TLSA may count without
   TlsaState tlsa_state = TlsaState::kNone;
   std::vector<Tlsa> tlsa;
   std::string problem;  // why it has no addresses, or no TLSA; for people
@@ -277,7 +321,7 @@ struct Hop {
 enum class HopsState : uint8_t {
   kFound,
   kTemporary,  // SERVFAIL, time-out, bogus signatures: never taken for "no such domain"
-  kNoDomain,   // NXDOMAIN, or neither MX nor address: 5.1.2
+  kNoDomain,   // NXDOMAIN, or neither MX nor address: 5.1.2; or we are its best MX, but do not take its mail
   kNullMx,     // RFC 7505: 5.1.10
 };
 
@@ -286,7 +330,7 @@ struct Hops {
   static constexpr uint16_t kType = 322;
   uint64_t query = 0;
   HopsState state = HopsState::kFound;
-  bool secure = false;       // the MX records by DNSSEC
+  bool secure = false;       // the MX records by DNSSEC (is_host: the addresses)
   bool implicit_mx = false;  // no MX: the domain's own addresses
   std::vector<Hop> hops;     // by preference, equal ones shuffled; when kFound at least one has an address
   std::string text;          // for people, when not kFound

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -48,28 +49,34 @@ bool set_v6(const std::string& text, uint16_t port, uint32_t scope, Address& out
   return true;
 }
 
-Result<std::vector<Address>> interface_addresses(const conf::Listener& l) {
+// Of the interface `where`; "" for all.
+Result<std::vector<Address>> list_addresses(const std::string& where, uint16_t port) {
   struct ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) return errno_error("getifaddrs");
   std::vector<Address> out;
   for (const struct ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
-    if (i->ifa_addr == nullptr || l.where != i->ifa_name) continue;
+    if (i->ifa_addr == nullptr || (!where.empty() && where != i->ifa_name)) continue;
     char text[INET6_ADDRSTRLEN] = "";
     Address a;
     if (i->ifa_addr->sa_family == AF_INET) {
       struct sockaddr_in sin {};
       std::memcpy(&sin, i->ifa_addr, sizeof sin);
       inet_ntop(AF_INET, &sin.sin_addr, text, sizeof text);
-      if (set_v4(text, l.port, a)) out.push_back(a);
+      if (set_v4(text, port, a)) out.push_back(a);
     } else if (i->ifa_addr->sa_family == AF_INET6) {
       struct sockaddr_in6 sin6 {};
       std::memcpy(&sin6, i->ifa_addr, sizeof sin6);
       inet_ntop(AF_INET6, &sin6.sin6_addr, text, sizeof text);
-      if (set_v6(text, l.port, sin6.sin6_scope_id, a)) out.push_back(a);
+      if (set_v6(text, port, sin6.sin6_scope_id, a)) out.push_back(a);
     }
   }
   freeifaddrs(list);
-  if (out.empty()) {
+  return out;
+}
+
+Result<std::vector<Address>> interface_addresses(const conf::Listener& l) {
+  auto out = list_addresses(l.where, l.port);
+  if (out && out->empty()) {
     return Error(conf::to_string(l.position) + ": found interface \"" + l.where + "\" without an address, expected one that is up");
   }
   return out;
@@ -172,6 +179,22 @@ void Listeners::settle(const std::vector<BoundListener>& used) {
     if (it->first[0] == '/') unlink(it->first.c_str());
     it = sockets_.erase(it);
   }
+}
+
+Result<std::vector<OwnAddress>> smtp_addresses(const std::vector<BoundListener>& listeners) {
+  std::vector<OwnAddress> out;
+  for (const auto& l : listeners) {
+    if (l.config.protocol != conf::Protocol::smtp || l.config.port == 0) continue;
+    auto found = l.config.on == conf::ListenOn::all ? list_addresses("", l.config.port) : addresses(l.config);
+    if (!found) return found.error();
+    for (const auto& a : *found) {
+      const bool is_v6 = a.name[0] == '[';
+      const std::string address = a.name.substr(is_v6 ? 1 : 0, a.name.rfind(':') - (is_v6 ? 2 : 0));
+      const auto same = [&](const OwnAddress& o) { return o.address == address && o.port == l.config.port; };
+      if (std::none_of(out.begin(), out.end(), same)) out.push_back({address, l.config.port});
+    }
+  }
+  return out;
 }
 
 Result<Fd> Listeners::socket_of(const BoundListener& listener) const {

@@ -35,6 +35,13 @@ class Listeners {
   uint32_t next_id_ = 1;
 };
 
+// The numeric addresses, with ports, at which the SMTP listeners are reached; those on all addresses with every interface's.
+struct OwnAddress {
+  std::string address;
+  uint16_t port = 0;
+};
+Result<std::vector<OwnAddress>> smtp_addresses(const std::vector<BoundListener>& listeners);
+
 // A listening Unix stream socket at `path` with `mode`; replaces a dead one that is there.
 Result<Fd> listen_unix(const std::string& path, mode_t mode, uid_t uid, gid_t gid);
 

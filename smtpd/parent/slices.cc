@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "imapd/login/messages.h"
+#include "lib/base/text.h"
 #include "lmtpd/user/messages.h"
 #include "queue/messages.h"
 #include "smtpd/auth/messages.h"
@@ -179,6 +180,51 @@ Status send_tables(imsg::Channel& to, const Generation& g) {
   return {};
 }
 
+// Files of the system that need not be there.
+Fd open_if_there(const char* path) {
+  auto fd = open_for_worker(path);
+  return fd ? std::move(*fd) : Fd();
+}
+
+Status send_dns(imsg::Channel& to, const Generation& g) {
+  const auto& o = g.config.options;
+  lookup::Dns m;
+  m.generation = g.number;
+  for (const auto& r : g.config.resolvers) {
+    auto& out = m.resolvers.emplace_back();
+    out.address = r.address;
+    out.port = r.port;
+  }
+  m.resolv_conf = open_if_there("/etc/resolv.conf");
+  m.hosts = open_if_there("/etc/hosts");
+  m.validation = o.dnssec;
+  if (o.dnssec_anchor.empty()) {
+    m.anchors = open_if_there("/usr/share/dns/root.key");
+  } else {
+    auto fd = open_for_worker(o.dnssec_anchor);
+    if (!fd) return Error("dnssec-anchor: " + fd.error().text);
+    m.anchors = std::move(*fd);
+    if (m.validation == "auto") m.validation = "on";
+  }
+  for (const auto domain : split(o.dnssec_insecure, ' ')) {
+    if (domain.size() > kMaxDomain || m.insecure_domains.size() == lookup::kMaxInsecure) {
+      return Error("dnssec-insecure: found '" + printable(domain, 60) + "', expected at most " + std::to_string(lookup::kMaxInsecure) + " domains");
+    }
+    if (!domain.empty()) m.insecure_domains.emplace_back(domain);
+  }
+  m.address_family = o.address_family;
+  const auto own = smtp_addresses(g.listeners);
+  if (!own) return own.error();
+  for (const auto& a : *own) {
+    if (m.own.size() == lookup::kMaxOwn) break;
+    auto& out = m.own.emplace_back();
+    out.address = a.address;
+    out.port = a.port;
+  }
+  to.send(m);
+  return {};
+}
+
 Status send_lookup(imsg::Channel& to, const Generation& g) {
   lookup::Config m;
   m.generation = g.number;
@@ -188,6 +234,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
   m.subaddress_separator = g.config.options.subaddress_separator;
   m.system_accounts = g.accounts.is_system();
   to.send(m);
+  if (auto done = send_dns(to, g); !done) return done;
   if (auto done = send_tables(to, g); !done) return done;
   if (!m.system_accounts) {
     lookup::Accounts a;
