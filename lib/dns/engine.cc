@@ -26,7 +26,6 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
     {"num-queries-per-thread:", "512"},
     // A server that did not answer for a while is tried again soon: mail waits for it.
     {"infra-host-ttl:", "60"},
-    {"infra-cache-max-rtt:", "2000"},
     {"infra-keep-probing:", "yes"},
     {"val-bogus-ttl:", "30"},
 };

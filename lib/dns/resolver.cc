@@ -73,7 +73,7 @@ void Resolver::send_waiting() {
   const bool look_due = !is_decided_ && look_id_ == 0 && now_monotonic() >= look_again_;
   if (look_due) look();
   if (!engine_) return;
-  while (!waiting_.empty() && engine_->running() < kMaxRunning) {
+  while (!waiting_.empty() && engine_->running() < settings_.max_running) {
     const uint64_t id = waiting_.front();
     waiting_.pop_front();
     const auto it = questions_.find(id);

@@ -32,6 +32,7 @@ struct Settings {
   EngineSettings engine;  // trust_anchors are used unless validation is kOff
   Validation validation = Validation::kAuto;
   std::string hosts;  // the text of hosts(5)
+  size_t max_running = kMaxRunning;
   bool operator==(const Settings&) const = default;
 };
 

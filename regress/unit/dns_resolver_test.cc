@@ -114,6 +114,32 @@ void silence_ends_in_time(void**) {
   assert_true(took > Seconds(1) && took < kQueryPatience + Seconds(1));
 }
 
+// A server that cannot find out about some names is not down: the others are still asked of it, and at once.
+void silent_names_do_not_spoil_others(void**) {
+  House h(server->settings());
+  for (int round = 0; round < 3; round++) {
+    size_t silent = 0;
+    for (int i = 0; i < 60; i++) {
+      h.resolver->ask("r" + std::to_string(round) + "x" + std::to_string(i) + ".slow.test", Type::kMx, [&](const Answer&) { silent++; });
+    }
+    size_t good = 0, asked = 0;
+    Micros longest{0};
+    while (silent < 60) {
+      h.loop.turn();
+      if (asked > good || asked == 20) continue;
+      const Micros began = now_monotonic();
+      h.resolver->ask("y" + std::to_string(round * 1000 + static_cast<int>(asked++)) + ".plain.test", Type::kA, [&, began](const Answer& a) {
+        longest = std::max(longest, now_monotonic() - began);
+        if (a.state == State::kNoDomain) good++;
+      });
+    }
+    const auto after = h.ask("z" + std::to_string(round) + ".plain.test", Type::kA);
+    assert_true(after.state == State::kNoDomain);
+    assert_int_equal(good, asked);
+    print_message("round %d: %zu others, the longest took %lld ms\n", round, asked, static_cast<long long>(longest.count() / 1000));
+  }
+}
+
 void truncation_goes_to_tcp(void**) {
   House h(server->settings());
   assert_true(h.ask("big.test", Type::kMx).state == State::kData);
@@ -127,11 +153,13 @@ void keeps_answers(void**) {
   assert_int_equal(count(server->queries(), "text.test. TXT\n"), before + 1);
 }
 
-// More than run at once; the slow ones of them must not keep the others' answers back.
+// More than may run at once: each gets its turn and its answer.
 void many_at_once(void**) {
-  House h(server->settings());
+  Settings few = server->settings();
+  few.max_running = 8;
+  House h(few);
   size_t done = 0, good = 0;
-  constexpr size_t kMany = 3 * kMaxRunning;
+  constexpr size_t kMany = 80;
   for (size_t i = 0; i < kMany; i++) {
     h.resolver->ask("x" + std::to_string(i) + ".plain.test", Type::kA, [&](const Answer& a) {
       done++;
@@ -199,7 +227,7 @@ int stop(void**) { return server.reset(), 0; }
 
 int main() {
   const CMUnitTest tests[] = {unit_test(answers_without_signatures), unit_test(answers_with_signatures), unit_test(wrong_signatures_fail),
-                              unit_test(failures_are_no_denials),    unit_test(silence_ends_in_time),    unit_test(truncation_goes_to_tcp),
+                              unit_test(failures_are_no_denials),    unit_test(silence_ends_in_time),    unit_test(truncation_goes_to_tcp), unit_test(silent_names_do_not_spoil_others),
                               unit_test(keeps_answers),              unit_test(many_at_once),            unit_test(local_names),
                               unit_test(auto_validates_where_it_can), unit_test(auto_does_without),      unit_test(bad_settings_are_told)};
   return cmocka_run_group_tests(tests, start, stop);
