@@ -53,7 +53,9 @@ bool EngineSettings::operator==(const EngineSettings& other) const {
 
 Engine::Engine(event::Loop& loop, Answered answered) : base_(make_event_base(loop)), answered_(std::move(answered)) {}
 
+// libunbound calls back for whatever is still under way: nobody is there to hear it.
 Engine::~Engine() {
+  is_ending_ = true;
   if (ctx_ != nullptr) ub_ctx_delete(ctx_);
 }
 
@@ -102,6 +104,7 @@ void Engine::ask(uint64_t id, const std::string& name, Type type) {
 void Engine::on_answer(void* question, int rcode, void* packet, int size, int security, char* why, int) {
   auto* q = static_cast<Question*>(question);
   Engine& engine = q->engine;
+  if (engine.is_ending_) return;
   const uint64_t id = q->id;
   const Type type = q->type;
   engine.questions_.erase(id);

@@ -52,6 +52,7 @@ class Engine {
   EventBase base_;
   ub_ctx* ctx_ = nullptr;
   Answered answered_;
+  bool is_ending_ = false;
   std::map<uint64_t, std::unique_ptr<Question>> questions_;
 };
 
