@@ -22,7 +22,7 @@ using AllMessages = std::tuple<
     worker::Boot, worker::Wire, worker::Prepare, worker::Commit, worker::Abort, worker::Quit, worker::Follow, worker::Prepared,
     worker::Misbehaved, worker::LogLine, worker::StatsQuery, worker::Stats,
     tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
-    lookup::Config, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
+    lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::CheckSender, lookup::SenderVerdict,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::ListQueue, queue::QueueList,
@@ -35,7 +35,7 @@ using AllMessages = std::tuple<
     parent::Vouch, parent::Present, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,
     control::client::AskStatus, control::client::AskReload, control::client::AskQueueList, control::client::AskQueueShow,
-    control::client::AskQueueRemove, control::client::AskFollow, control::client::Status, control::client::Refused,
+    control::client::AskQueueRemove, control::client::AskFollow, control::client::AskHops, control::client::Status, control::client::Refused,
     control::client::Event, control::client::Missed>;
 
 constexpr size_t kMessages = std::tuple_size_v<AllMessages>;

@@ -52,6 +52,7 @@ class House : public hostile::Peerage {
       client(control::client::AskQueueList());
       client(control::client::AskQueueShow());
       client(control::client::AskQueueRemove());
+      client(control::client::AskHops());
       client(control::client::AskFollow());
     }
   }
@@ -67,6 +68,7 @@ class House : public hostile::Peerage {
 void anything_from_anybody(void**) {
   House house;
   for (const Role from : kWorkers) house.row<worker::Stats>(from);
+  house.row<lookup::Hops>(Role::kLookup);
   house.row<queue::QueueList>(Role::kQueue);
   house.row<queue::MessageShown>(Role::kQueue);
   house.row<queue::MessageRemoved>(Role::kQueue);

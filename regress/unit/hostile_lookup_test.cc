@@ -22,6 +22,12 @@ void configure(hostile::Peerage& house) {
   c.domains = {"mk.test"};
   c.subaddress_separator = "+";
   house.tell_parent(c);
+  lookup::Dns d;
+  d.generation = 1;
+  d.resolvers = {{"127.0.0.1", 9}};  // nobody is there
+  d.validation = "off";
+  d.address_family = "alternate";
+  house.tell_parent(d);
   lookup::Table t;
   t.generation = 1;
   t.name = "aliases";
@@ -60,7 +66,10 @@ void anything_from_anybody(void**) {
   }
   house.wire({Role::kQueue, 0});
   house.row<lookup::Route>(Role::kQueue);
+  house.wire({Role::kRelay, 0});
+  house.row<lookup::FindHops>(Role::kRelay);
   house.wire({Role::kControl, 0});
+  house.row<lookup::FindHops>(Role::kControl);
   house.row<worker::StatsQuery>(Role::kControl);
   house.attack(600);
 }
