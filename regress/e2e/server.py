@@ -36,8 +36,9 @@ def uid_of(role):
     return FIRST_UID + list(ROLES.values()).index(role)
 
 
-def enter_namespace(more_users=()):
-    """Starts this script again where the users exist and /tmp may be left dirty. `more_users`: (name, uid, home) …"""
+def enter_namespace(more_users=(), own_network=False):
+    """Starts this script again where the users exist and /tmp may be left dirty, and with `own_network` where all ports are free.
+    `more_users`: (name, uid, home) …"""
     if os.environ.get("MAILKEEP_E2E") == "1":
         return
     if os.geteuid() != 0:
@@ -59,7 +60,7 @@ def enter_namespace(more_users=()):
     script = ('mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && '
               '{ rm -f "$0/passwd" "$0/group"; rmdir "$0" || :; } 2>/dev/null; exec "$@"')
     env = {**os.environ, "MAILKEEP_E2E": "1", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
-    os.execvpe("unshare", ["unshare", "-m", "--propagation", "private", "sh", "-c", script, directory, sys.executable,
+    os.execvpe("unshare", ["unshare", "-m", *(["-n"] if own_network else []), "--propagation", "private", "sh", "-c", script, directory, sys.executable,
                            os.path.abspath(sys.argv[0]), *sys.argv[1:]], env)
 
 
@@ -362,9 +363,9 @@ def shell(command, code=0, patience=60, **kw):
     return done.stdout
 
 
-def run(*tests, server=Server, **options):
+def run(*tests, server=Server, own_network=False, **options):
     """Each test(server) in turn on one running server; then the stop, which is a test too. Exits the program."""
-    enter_namespace()
+    enter_namespace(own_network=own_network)
     failed = 0
     house = None
 

@@ -193,6 +193,12 @@ void starttls(void**) {
   assert_true(p.d.is_encrypted());
   assert_int_equal(p.d.offers().max_size, 0);  // forgotten
 
+  Play pushed({.tls = Tls::kMay});  // sends more than its answer, in the clear
+  pushed.say("220 hi\r\n");
+  pushed.say("250-m\r\n250 STARTTLS\r\n");
+  assert_true(pushed.say("220 go\r\n250 2.1.0 injected\r\n") == Step::kFailed);
+  assert_true(pushed.d.tls_failed());
+
   Play lying({.tls = Tls::kMay});  // offers it, then not: plaintext goes on
   lying.say("220 hi\r\n");
   lying.say("250-m\r\n250 STARTTLS\r\n");

@@ -213,6 +213,7 @@ std::string_view state_name(lookup::HopsState state) {
     case lookup::HopsState::kTemporary: return "temporary";
     case lookup::HopsState::kNoDomain: return "no-domain";
     case lookup::HopsState::kNullMx: return "null-mx";
+    case lookup::HopsState::kLoop: return "loop";
   }
   return "";
 }

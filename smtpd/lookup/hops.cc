@@ -157,7 +157,7 @@ bool Finder::take_mx(Find& find, std::vector<dns::Mx> records) {
 }
 
 void Finder::end_loop(Find& find) {
-  end(find, HopsState::kNoDomain, "mail for " + quoted(find.question.name) + " loops back to this server, which does not take it");
+  end(find, HopsState::kLoop, "mail for " + quoted(find.question.name) + " loops back to this server, which does not take it");
 }
 
 // --- addresses --------------------------------------------------------------------------------------

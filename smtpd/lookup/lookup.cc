@@ -85,7 +85,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
   r.add<Route>(Role::kQueue, &Lookup::on_route);
   r.add<Dns>(Role::kParent, &Lookup::on_dns);
-  r.add<FindHops>(Role::kControl, &Lookup::on_find_hops);
+  for (const Role role : {Role::kRelay, Role::kControl}) r.add<FindHops>(role, &Lookup::on_find_hops);
   return r;
 }
 

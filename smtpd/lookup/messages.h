@@ -321,8 +321,9 @@ struct Hop {
 enum class HopsState : uint8_t {
   kFound,
   kTemporary,  // SERVFAIL, time-out, bogus signatures: never taken for "no such domain"
-  kNoDomain,   // NXDOMAIN, or neither MX nor address: 5.1.2; or we are its best MX, but do not take its mail
+  kNoDomain,   // NXDOMAIN, or neither MX nor address: 5.1.2
   kNullMx,     // RFC 7505: 5.1.10
+  kLoop,       // we are its best MX, but do not take its mail: 5.4.6
 };
 
 // To relay.
@@ -337,7 +338,7 @@ struct Hops {
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
-    c.choice(m.state, HopsState::kNullMx);
+    c.choice(m.state, HopsState::kLoop);
     c.flag(m.secure);
     c.flag(m.implicit_mx);
     c.list(m.hops, kMaxHops);

@@ -53,7 +53,7 @@ class Connection {
   const Dialog& dialog() const { return dialog_; }
   const Host& host() const { return host_; }
   const std::string& tls() const { return tls_; }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified"; empty: none
-  bool tls_failed() const { return tls_failed_; }
+  bool tls_failed() const { return tls_failed_ || dialog_.tls_failed(); }
   uint32_t transactions() const { return transactions_; }
 
  private:

@@ -14,6 +14,7 @@ Dialog::Step Dialog::advance(std::string_view& input) {
     if (found == ReplyReader::Found::kGarbage) return fail({"4.5.0", "it did not answer with SMTP when " + std::string(awaited()) + " was expected", 0});
     // Bytes that came in before TLS, of whomever, must not count after it.
     if (state_ == State::kStartTls && reader_.reply().code == 220 && !input.empty()) {
+      tls_failed_ = true;
       return fail({"4.7.0", "it sent more than its answer to STARTTLS", 220});
     }
     if (const Step step = on_reply(reader_.reply()); step != Step::kWait) return step;

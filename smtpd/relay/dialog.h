@@ -74,6 +74,7 @@ class Dialog {
   bool is_encrypted() const { return encrypted_; }
   // In a transaction, the final dot gone and no answer yet: the server may have taken the message.
   bool is_undecided() const { return undecided_; }
+  bool tls_failed() const { return tls_failed_; }  // what followed the answer to STARTTLS was no TLS
   bool awaits_final() const { return state_ == State::kFinal; }
   const Failure& failure() const { return failure_; }
   const Offers& offers() const { return offers_; }
@@ -128,6 +129,7 @@ class Dialog {
   std::vector<size_t> accepted_;
   bool mail_taken_ = false;
   bool undecided_ = false;
+  bool tls_failed_ = false;
   Content content_;
 };
 

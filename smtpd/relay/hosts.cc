@@ -135,6 +135,7 @@ void Relay::on_hops(PeerId, lookup::Hops&& m) {
     case lookup::HopsState::kTemporary: return finish_all(job, Outcome::kTemporary, {"4.4.3", m.text, 0}, true);
     case lookup::HopsState::kNoDomain: return finish_all(job, Outcome::kPermanent, {"5.1.2", m.text, 0}, false);
     case lookup::HopsState::kNullMx: return finish_all(job, Outcome::kPermanent, {"5.1.10", m.text, 0}, false);
+    case lookup::HopsState::kLoop: return finish_all(job, Outcome::kPermanent, {"5.4.6", m.text, 0}, false);
   }
 }
 
