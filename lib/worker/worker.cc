@@ -45,12 +45,19 @@ Boot boot(Role role, int argc, char** argv, char** envp) {
     if (write(STDERR_FILENO, kText, sizeof kText - 1) < 0) _exit(2);
     _exit(2);
   }
+  if (!is_template(b)) begin(b);
+  return b;
+}
+
+bool is_template(const Boot& boot) { return boot.role == Role::kUser && boot.account.empty(); }
+
+void begin(const Boot& b) {
   if (fcntl(kParentFd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(kParentFd, F_SETFL, O_NONBLOCK) != 0) {
     give_up("parent channel", errno_error("fcntl").text);
   }
-  const std::string name(imsg::role_name(role));
+  const std::string name(imsg::role_name(b.role));
   log::open(name, static_cast<log::Level>(b.log_level), b.log_stderr);
-  if (role == Role::kUser) {
+  if (b.role == Role::kUser) {
     setproctitle("-mailkeep: user %s", b.account.c_str());
   } else {
     setproctitle("-mailkeep: %s %u", name.c_str(), b.instance);
@@ -59,7 +66,6 @@ Boot boot(Role role, int argc, char** argv, char** envp) {
 #ifdef MAILKEEP_CAPTIVE
   captive::arm(b);
 #endif
-  return b;
 }
 
 void confine_ids(Boot& boot) {

@@ -9,8 +9,9 @@
 #include <memory>
 
 #include "lib/os/privilege.h"
-#include "lib/text/charset.h"
+#include "lmtpd/user/converters.h"
 #include "lmtpd/user/mailbox_process.h"
+#include "lmtpd/user/template.h"
 
 using namespace mailkeep;
 
@@ -55,20 +56,15 @@ Fd open_directory(const worker::Boot& boot) {
   return dir;
 }
 
-// Of charsets, for SEARCH and the header cache: read where a message needs one, so that a start costs nothing.
-Fd open_converters() {
-  const std::string path = text::converter_directory();
-  return Fd(path.empty() ? -1 : open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-}
-
 }  // namespace
 
 int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kUser, argc, argv, envp);
+  if (worker::is_template(boot)) boot = user::serve_template(std::move(boot));
   auto above = std::make_shared<Fd>(open_to_sync(boot));
   const Fd dir = open_directory(boot);
   boot.directory.reset();
-  Fd converters = open_converters();
+  Fd converters = user::open_converters();
   std::vector<os::Allowed> allowed = {{dir.get(), true}};
   if (converters) allowed.push_back({converters.get(), false});
   worker::confine(boot, os::Profile::kUser, allowed);

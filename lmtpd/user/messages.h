@@ -4,9 +4,32 @@
 
 #include "lib/base/limits.h"
 #include "lib/imsg/codec.h"
+#include "lib/worker/messages.h"
 #include "queue/messages.h"
 
 namespace mailkeep::user {
+
+// To the template, from the parent: be forked, for this account. Answered by Forked.
+struct Start {
+  static constexpr uint16_t kType = 490;
+  worker::Boot boot;
+  Fd channel;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.boot);
+    c.fd(m.channel);
+  }
+};
+
+// From the template: the process that is there now, a child of the parent.
+struct Forked {
+  static constexpr uint16_t kType = 491;
+  uint32_t pid = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.pid);
+  }
+};
 
 // From the parent, before Prepare.
 struct Config {

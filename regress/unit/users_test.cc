@@ -1,5 +1,6 @@
 // smtpd/parent/users: tickets are good once, for whom they were given to, and soon; what imapd presents is a connection; no
-// account's process runs as one of the server's own uids. What is started ends at once, and nobody reaps it: it counts all the same. Needs root.
+// account's process runs as one of the server's own uids. What is started is this
+// program again, as a process that never answers; there is no template. Needs root.
 // SPDX-License-Identifier: ISC
 #include <fcntl.h>
 #include <signal.h>
@@ -7,10 +8,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "lib/conf/parse.h"
+#include "lib/imsg/channel.h"
 #include "smtpd/parent/files.h"
+#include "lib/worker/worker.h"
 #include "smtpd/parent/users.h"
 
 #include "regress/unit/unit.h"
@@ -24,22 +29,28 @@ namespace {
 constexpr PeerId kImapd{Role::kImapd, 0}, kOther{Role::kImapd, 1};
 constexpr uid_t kWorkerUid = 61999;
 
+constexpr unsigned kMany = 30;
+std::string many(unsigned number) { return "many" + std::to_string(number); }
+
 struct House {
   House() {
     char name[] = "/tmp/users_test.XXXXXX";
     if (mkdtemp(name) == nullptr) fatal("mkdtemp");
     directory = name;
-    write("accounts", "alice:x:61500:61500:::\nbob:x:61501:61501:::\neve:x:61999:61999:::\n", 0600);
-    write("user", "not a program", 0755);
+    std::string accounts = "alice:x:61500:61500:::\nbob:x:61501:61501:::\neve:x:61999:61999:::\n";
+    for (unsigned i = 0; i < kMany; i++) accounts += many(i) + ":x:" + std::to_string(61600 + i) + ":61600:::\n";
+    write("accounts", accounts, 0600);
+    char self[4096] = {};
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || symlink(self, (directory + "/user").c_str()) != 0) fatal("symlink");
     auto config = conf::parse_text("state \"" + directory + "\"\nhostname mx.mk.test\ndomain mk.test\ntable accounts file:" + directory +
                                        "/accounts\nauth table <accounts>\naction in deliver\nmatch from any for local action in\n",
                                    "test", {});
     if (!config) fatal(config.error().text);
     generation.number = 1;
     generation.config = std::move(*config);
-    auto accounts = parent::Accounts::load(generation.config, directory + "/uids");
-    if (!accounts) fatal(accounts.error().text);
-    generation.accounts = std::move(*accounts);
+    auto loaded = parent::Accounts::load(generation.config, directory + "/uids");
+    if (!loaded) fatal(loaded.error().text);
+    generation.accounts = std::move(*loaded);
     parent::Users::Environment env;
     env.generation = [this]() -> const parent::Generation& { return generation; };
     env.listeners = [this]() -> const parent::Listeners& { return listeners; };
@@ -87,10 +98,11 @@ struct House {
     }
     users->present(from, std::move(p));
   }
+  // Of accounts: not the template.
   size_t processes() const {
     control::StatusReport r;
     users->report(r);
-    return r.processes.size();
+    return static_cast<size_t>(std::count_if(r.processes.begin(), r.processes.end(), [](const auto& p) { return p.role == "user"; }));
   }
   void run_for(Millis time) {
     const Micros end = now_monotonic() + time;
@@ -192,12 +204,58 @@ void no_account_shares_a_workers_uid(void**) {
   assert_int_equal(house.queue_heard.size(), 3);
 }
 
+// The queue asks for many accounts: a few start at once, the next when one of them is ready or gone, each once.
+void a_few_start_at_once(void**) {
+  if (geteuid() != 0) skip();
+  House house;
+  for (unsigned i = 0; i < kMany; i++) house.users->need(many(i));
+  assert_int_equal(house.processes(), parent::Users::kStartsAtOnce);
+  house.users->need(many(kMany - 1));  // it waits already
+  std::set<pid_t> seen;
+  while (!house.users->empty()) {
+    control::StatusReport report;
+    house.users->report(report);
+    assert_true(house.processes() <= parent::Users::kStartsAtOnce);
+    const auto pid = static_cast<pid_t>(report.processes.front().pid);
+    assert_true(seen.insert(pid).second);
+    kill(pid, SIGKILL);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(house.users->reaped(pid, status));
+  }
+  const std::set<std::string> heard(house.queue_heard.begin(), house.queue_heard.end());
+  assert_int_equal(house.queue_heard.size(), kMany);
+  assert_int_equal(heard.size(), kMany);
+}
+
+// A login is served at once, however many accounts have mail.
+void a_login_does_not_wait_for_mail(void**) {
+  if (geteuid() != 0) skip();
+  House house;
+  for (unsigned i = 0; i < kMany; i++) house.users->need(many(i));
+  house.vouch(1, "alice");
+  house.present(11, 1);
+  assert_int_equal(house.processes(), parent::Users::kStartsAtOnce + 1);
+}
+
+// As the program `user`: lives as long as its channel, silent. As the template it has ended.
+int live() {
+  auto frame = imsg::read_frame(worker::kParentFd);
+  worker::Boot boot;
+  if (!frame || !imsg::decode(frame->body, frame->fds, boot) || boot.account.empty()) return 1;
+  while (imsg::read_frame(worker::kParentFd)) {
+  }
+  return 0;
+}
+
 }  // namespace
 
-int main() {
+int main(int, char** argv) {
+  if (std::string_view(argv[0]) == "user") return live();
   const CMUnitTest tests[] = {unit_test(a_ticket_is_good_once),          unit_test(an_invented_ticket_is_none),
                               unit_test(a_ticket_is_good_for_one_process), unit_test(an_early_present_waits_for_its_vouch),
                               unit_test(early_presents_are_few),         unit_test(only_connections_are_passed_on),
-                              unit_test(no_account_shares_a_workers_uid)};
+                              unit_test(no_account_shares_a_workers_uid), unit_test(a_few_start_at_once),
+                              unit_test(a_login_does_not_wait_for_mail)};
   return run_unit_tests(tests);
 }

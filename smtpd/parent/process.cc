@@ -35,12 +35,13 @@ Result<std::pair<Fd, Fd>> make_pair() {
 
 namespace {
 
-// Between fork and exec: system calls only.
+// Between vfork and exec, in the parent's memory: system calls only. No signal is let through while a handler of the parent's
+// could take it.
 [[noreturn]] void become(int libexec, const char* name, int channel) {
+  for (int s : {SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGPIPE}) signal(s, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int s : {SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGPIPE}) signal(s, SIG_DFL);
   const int null = open("/dev/null", O_RDWR);
   if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) _exit(127);
   if (channel == 3) {
@@ -58,6 +59,19 @@ namespace {
   _exit(127);
 }
 
+// vfork: fork would copy the page tables of a parent that may know a hundred thousand accounts.
+Result<pid_t> fork_and_become(int libexec, const char* name, int channel) {
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = vfork();
+  if (pid == 0) become(libexec, name, channel);
+  const int error = errno;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return errno_error("vfork", error);
+  return pid;
+}
+
 }  // namespace
 
 Result<Started> start_worker(const Libexec& libexec, const worker::Boot& boot) {
@@ -65,9 +79,9 @@ Result<Started> start_worker(const Libexec& libexec, const worker::Boot& boot) {
   if (!pair) return pair.error();
   const std::string name(imsg::role_name(boot.role));
   Started out;
-  out.pid = fork();
-  if (out.pid < 0) return errno_error("fork");
-  if (out.pid == 0) become(libexec.directory.get(), name.c_str(), pair->second.get());
+  auto forked = fork_and_become(libexec.directory.get(), name.c_str(), pair->second.get());
+  if (!forked) return forked.error();
+  out.pid = *forked;
   out.channel = std::move(pair->first);
   pair->second.reset();
   imsg::Encoder e;

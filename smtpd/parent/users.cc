@@ -53,7 +53,7 @@ struct Users::Early {
 };
 
 Users::Users(event::Loop& loop, Environment environment)
-    : loop_(loop), env_(std::move(environment)), sweep_(loop, [this] { sweep(); }) {
+    : loop_(loop), env_(std::move(environment)), template_(*env_.libexec), sweep_(loop, [this] { sweep(); }) {
   sweep_.set(kSweepEvery);
 }
 
@@ -62,6 +62,27 @@ Users::~Users() = default;
 Users::Slot* Users::find(const std::string& account) {
   const auto it = slots_.find(account);
   return it == slots_.end() ? nullptr : it->second.get();
+}
+
+// A process for the account: forked by the template where that saves something and goes well, else by exec.
+Result<Started> Users::start(uint32_t instance, const std::string& account, uid_t uid, gid_t gid) {
+  const auto boot = [&] {
+    worker::Boot b = env_.boot();
+    b.role = imsg::Role::kUser;
+    b.instance = instance;
+    b.uid = uid;
+    b.gid = gid;
+    b.account = account;
+    return b;
+  };
+  if (template_.is_worth_it()) {
+    worker::Boot own = env_.boot();
+    own.role = imsg::Role::kUser;
+    auto forked = template_.start(std::move(own), boot());
+    if (forked) return forked;
+    log::warn("template").kv("account", account).kv("text", forked.error().text);
+  }
+  return start_worker(*env_.libexec, boot());
 }
 
 // The account's process, started if need be. Null: why not, and whether trying again is useless.
@@ -83,15 +104,9 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
     log::error("user-start").kv("account", account).kv("uid", ids->uid).kv("text", why);
     return nullptr;
   }
-  worker::Boot boot = env_.boot();
-  boot.role = imsg::Role::kUser;
-  boot.instance = next_instance_++;
-  boot.uid = ids->uid;
-  boot.gid = ids->gid;
-  boot.account = account;
   auto slot = std::make_unique<Slot>();
-  slot->instance = boot.instance;
-  auto started = start_worker(*env_.libexec, boot);
+  slot->instance = next_instance_++;
+  auto started = start(slot->instance, account, ids->uid, ids->gid);
   if (!started) {
     why = started.error().text;
     log::error("user-start").kv("account", account).kv("text", why);
@@ -124,6 +139,7 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
   prepare.generation = env_.generation().number;
   slot->channel->send(prepare);
   log::info("user-start").kv("account", account).kv("pid", slot->pid).kv("uid", ids->uid);
+  starting_++;
   return (slots_[account] = std::move(slot)).get();
 }
 
@@ -184,7 +200,9 @@ void Users::on_ready(Slot& slot) {
     slot.channel->send(f);
   }
   slot.ready = true;
+  starting_--;
   serve_waiting(slot);
+  start_waiting();
 }
 
 void Users::serve_waiting(Slot& slot) {
@@ -214,7 +232,13 @@ void Users::wire(Slot& slot) {
   slot.channel->send(w);
 }
 
+// A thousand accounts may have mail at once. Were all their processes started together, none would be ready for long, and
+// kStartLimit would end them. A client that has logged in does not wait here.
 void Users::need(const std::string& account) {
+  if (starting_ >= kStartsAtOnce && find(account) == nullptr && !quitting_ && wanted_.size() < kMaxUsers) {
+    if (is_wanted_.insert(account).second) wanted_.push_back(account);
+    return;
+  }
   std::string why;
   bool permanent = false;
   Slot* slot = obtain(account, why, permanent);
@@ -227,6 +251,15 @@ void Users::need(const std::string& account) {
   }
   slot->queue_waits = true;
   serve_waiting(*slot);
+}
+
+void Users::start_waiting() {
+  while (starting_ < kStartsAtOnce && !wanted_.empty() && !quitting_) {
+    const std::string account = std::move(wanted_.front());
+    wanted_.pop_front();
+    is_wanted_.erase(account);
+    need(account);
+  }
 }
 
 void Users::vouch(Vouch&& ticket) {
@@ -294,6 +327,7 @@ void Users::attach(Slot& slot, imsg::PeerId imapd, Present&& request) {
 }
 
 bool Users::reaped(pid_t pid, int status) {
+  if (template_.reaped(pid, status)) return true;
   const auto it = by_pid_.find(pid);
   if (it == by_pid_.end()) return false;
   const std::string account = by_instance_[it->second];
@@ -325,6 +359,8 @@ bool Users::reaped(pid_t pid, int status) {
     env_.tell_queue(f);
   }
   for (auto& [imapd, request] : slot.presents) refuse(imapd, request.session, "the mailbox could not be opened");
+  starting_--;
+  start_waiting();
   return true;
 }
 
@@ -356,6 +392,7 @@ void Users::sweep() {
     slot->ending = true;
     left--;
   }
+  template_.sweep();
   sweep_.set(kSweepEvery);
 }
 
@@ -385,10 +422,12 @@ void Users::reconfigure() {
 
 void Users::quit() {
   quitting_ = true;
+  template_.end();
   for (auto& [account, slot] : slots_) slot->channel->send(worker::Quit{});
 }
 
 void Users::kill_all() {
+  template_.kill_it();
   for (auto& [account, slot] : slots_) kill(slot->pid, SIGKILL);
 }
 
@@ -400,6 +439,7 @@ bool Users::misbehaved(uint32_t instance) {
 }
 
 void Users::report(control::StatusReport& out) const {
+  template_.report(out);
   for (const auto& [account, slot] : slots_) {
     if (out.processes.size() >= 1900) {
       out.omitted++;

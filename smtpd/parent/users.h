@@ -1,6 +1,6 @@
 // The `user` processes: one per active account, started on demand, ended when idle (least recently used first).
 //
-//   none → starting → ready → ending → none
+//   none → (wanted) → starting → ready → ending → none
 //            |  requests wait  |   |  requests wait for its end, then a new one starts
 //
 // Also the tickets of logins: auth vouches, imapd presents, once.
@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "smtpd/parent/messages.h"
 #include "smtpd/parent/process.h"
 #include "smtpd/parent/slices.h"
+#include "smtpd/parent/user_template.h"
 
 namespace mailkeep::parent {
 
@@ -43,6 +45,8 @@ class Users {
   Users(event::Loop& loop, Environment environment);
   ~Users();
 
+  // Processes that start at once for the queue: enough to keep the machine busy, few enough that each is soon ready.
+  static constexpr size_t kStartsAtOnce = 8;
   void need(const std::string& account);                 // the queue wants a channel
   void vouch(Vouch&& ticket);                            // from auth
   void present(imsg::PeerId imapd, Present&& request);   // from imapd
@@ -51,7 +55,7 @@ class Users {
   void reconfigure();                                    // after a reload's commit
   void quit();
   void kill_all();
-  bool empty() const { return slots_.empty(); }
+  bool empty() const { return slots_.empty() && !template_.is_there(); }
   void report(control::StatusReport& out) const;
   bool misbehaved(uint32_t instance);                    // ends that process
 
@@ -59,6 +63,7 @@ class Users {
   struct Slot;
   struct Early;
   Slot* find(const std::string& account);
+  Result<Started> start(uint32_t instance, const std::string& account, uid_t uid, gid_t gid);
   Slot* obtain(const std::string& account, std::string& why, bool& permanent);
   bool on_frame(uint32_t instance, imsg::Frame& frame);
   void on_ready(Slot& slot);
@@ -67,6 +72,7 @@ class Users {
   void wire(Slot& slot);
   void refuse(imsg::PeerId imapd, uint64_t session, const std::string& text);
   void sweep();
+  void start_waiting();
 
   event::Loop& loop_;
   Environment env_;
@@ -79,8 +85,12 @@ class Users {
   };
   std::map<std::pair<uint64_t, uint64_t>, Ticket> tickets_;
   std::vector<std::unique_ptr<Early>> early_;
+  UserTemplate template_;
   event::Timer sweep_;
   uint32_t next_instance_ = 1;
+  size_t starting_ = 0;                    // processes that are not yet ready
+  std::deque<std::string> wanted_;         // accounts whose process starts when another is ready, in order
+  std::set<std::string> is_wanted_;        // the same
   bool following_ = false;
   bool quitting_ = false;
 };
