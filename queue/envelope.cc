@@ -10,8 +10,12 @@ namespace mailkeep::queue {
 
 namespace {
 
-constexpr uint8_t kVersion = 2;
+// Kind in the upper half, version in the lower.
+constexpr uint8_t kMessageKind = 0x13;
+constexpr uint8_t kEnvelopeKind = 0x23;
+constexpr uint8_t kBodyKind = 0x33;
 constexpr size_t kHead = 8;
+constexpr size_t kMostPayload = kSmallMessage + 16;  // a body's; other records are smaller
 
 template <class T>
 std::string big_endian(T value) {
@@ -32,38 +36,35 @@ uint32_t little_u32(std::string_view bytes) {
   return value;
 }
 
-std::string frame(std::string_view version, std::string_view payload) {
+std::string frame(std::string_view start, std::string_view rest) {
   imsg::Encoder head;
-  head.num(static_cast<uint32_t>(version.size() + payload.size()));
-  head.num(crc32c(payload, crc32c(version)));
+  head.num(static_cast<uint32_t>(start.size() + rest.size()));
+  head.num(crc32c(rest, crc32c(start)));
   std::string out;
-  out.reserve(kHead + version.size() + payload.size());
-  out.append(head.bytes()).append(version).append(payload);
+  out.reserve(kHead + start.size() + rest.size());
+  out.append(head.bytes()).append(start).append(rest);
   return out;
 }
 
-Result<std::string_view> unframe(std::string_view record) {
+Result<std::string_view> unframe(uint8_t kind, std::string_view record) {
   if (record.size() < kHead + 1) return Error("record is cut short", EBADMSG);
   const std::string_view payload = record.substr(kHead);
   if (little_u32(record) != payload.size()) return Error("record has a wrong length", EBADMSG);
   if (little_u32(record.substr(4)) != crc32c(payload)) return Error("record has a wrong checksum", EBADMSG);
-  if (static_cast<uint8_t>(payload[0]) != kVersion) return Error("record has an unknown version", EBADMSG);
+  if (static_cast<uint8_t>(payload[0]) != kind) return Error("record is of another kind or version", EBADMSG);
   return payload.substr(1);
 }
 
-constexpr char kVersionByte[] = {static_cast<char>(kVersion)};
-constexpr std::string_view kVersionText(kVersionByte, 1);
-
 template <class T>
-std::string encode_fields(const T& value) {
+std::string encode_fields(uint8_t kind, const T& value) {
   imsg::Encoder fields;
   T::fields(fields, value);
-  return frame(kVersionText, fields.bytes());
+  return frame(std::string(1, static_cast<char>(kind)), fields.bytes());
 }
 
 template <class T>
-Result<T> decode_fields(std::string_view record) {
-  const Result<std::string_view> payload = unframe(record);
+Result<T> decode_fields(uint8_t kind, std::string_view record) {
+  const Result<std::string_view> payload = unframe(kind, record);
   if (!payload) return payload.error();
   T value;
   std::deque<Fd> none;
@@ -91,12 +92,41 @@ std::string destination(const Envelope& envelope) {
   return at == std::string::npos ? std::string() : lower(std::string_view(envelope.recipient).substr(at + 1));
 }
 
-std::string encode(const Message& message) { return encode_fields(message); }
-std::string encode(const Envelope& envelope) { return encode_fields(envelope); }
-Result<Message> decode_message(std::string_view record) { return decode_fields<Message>(record); }
-Result<Envelope> decode_envelope(std::string_view record) { return decode_fields<Envelope>(record); }
-std::string encode_body(std::string_view body) { return frame(kVersionText, body); }
-Result<std::string_view> decode_body(std::string_view record) { return unframe(record); }
+std::string encode(const Message& message) { return encode_fields(kMessageKind, message); }
+std::string encode(const Envelope& envelope) { return encode_fields(kEnvelopeKind, envelope); }
+Result<Message> decode_message(std::string_view record) { return decode_fields<Message>(kMessageKind, record); }
+Result<Envelope> decode_envelope(std::string_view record) { return decode_fields<Envelope>(kEnvelopeKind, record); }
+
+std::string encode_body(uint64_t id, std::string_view body) {
+  return frame(std::string(1, static_cast<char>(kBodyKind)) + message_key(id), body);
+}
+
+Result<std::string_view> decode_body(uint64_t id, std::string_view record) {
+  const Result<std::string_view> payload = unframe(kBodyKind, record);
+  if (!payload) return payload.error();
+  const std::string key = message_key(id);
+  if (!payload->starts_with(key)) return Error("record of another message", EBADMSG);
+  return payload->substr(key.size());
+}
+
+size_t record_length(std::string_view bytes) {
+  if (bytes.size() <= kHead) return 0;
+  const auto kind = static_cast<uint8_t>(bytes[kHead]);
+  if (kind != kMessageKind && kind != kEnvelopeKind && kind != kBodyKind) return 0;
+  const size_t size = little_u32(bytes);
+  if (size == 0 || size > kMostPayload || size > bytes.size() - kHead) return 0;
+  return little_u32(bytes.substr(4)) == crc32c(bytes.substr(kHead, size)) ? kHead + size : 0;
+}
+
+std::optional<Identity> identify(std::string_view record) {
+  if (record_length(record) != record.size() || record.empty()) return std::nullopt;
+  if (const auto message = decode_message(record)) return Identity{Record::kMessage, message_key(message->id)};
+  if (const auto envelope = decode_envelope(record)) return Identity{Record::kEnvelope, envelope_key(envelope->id)};
+  constexpr size_t kKey = 8;
+  const auto body = unframe(kBodyKind, record);
+  if (!body || body->size() < kKey) return std::nullopt;
+  return Identity{Record::kBody, std::string(body->substr(0, kKey))};
+}
 
 std::string message_key(uint64_t id) { return big_endian(id); }
 std::string envelope_key(const EnvelopeId& id) { return big_endian(id.message) + big_endian(id.number); }

@@ -1,10 +1,11 @@
 // Messages and envelopes as the spool keeps them, and the one form of their records and keys on disk.
 //
 //   record:  u32 length of payload · u32 CRC-32C of payload · payload
-//   payload: u8 version · the fields, as lib/imsg's codec writes them
+//   payload: u8 kind and version · the fields, as lib/imsg's codec writes them; of a body: u64 message id · its bytes
 //   message id: u64, seconds since 1970 << 32 | random, shown as 16 hexadecimal digits
 //   envelope id: message id and a number within the message, shown as ID.NUMBER
 //
+// A record says what it is and of which message, so that it can be put where it belongs when nothing else can be read.
 // A key's numbers are big endian, so that byte order is number order.
 // DESIGN section 4. Process: queue. Trusts nothing of a record that its checksum does not confirm.
 // SPDX-License-Identifier: ISC
@@ -46,6 +47,7 @@ struct Message {
   uint32_t recipients = 0;
   bool in_file = false;  // the body is a file of the spool, not a record
   bool is_bounce = false;
+  uint32_t checksum = 0;  // CRC-32C of a body that is a file; a body that is a record has that record's
   MailOptions options;
 
   template <class C, class M>
@@ -59,6 +61,7 @@ struct Message {
     c.num(m.recipients);
     c.flag(m.in_file);
     c.flag(m.is_bounce);
+    c.num(m.checksum);
     c.part(m.options);
   }
 };
@@ -106,9 +109,19 @@ std::string encode(const Envelope& envelope);
 Result<Message> decode_message(std::string_view record);
 Result<Envelope> decode_envelope(std::string_view record);
 
-// A body of at most kSmallMessage bytes (or any other bytes) as a record of the same frame.
-std::string encode_body(std::string_view body);
-Result<std::string_view> decode_body(std::string_view record);
+// A body of at most kSmallMessage bytes as a record of the same frame.
+std::string encode_body(uint64_t id, std::string_view body);
+Result<std::string_view> decode_body(uint64_t id, std::string_view record);
+
+enum class Record : uint8_t { kMessage, kEnvelope, kBody };
+// What a record is, by itself, and the key that it belongs under. None: it is no valid record.
+struct Identity {
+  Record record;
+  std::string key;
+};
+std::optional<Identity> identify(std::string_view record);
+// How long the record is that begins here; 0: none does.
+size_t record_length(std::string_view bytes);
 
 // Keys.
 std::string message_key(uint64_t id);

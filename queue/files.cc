@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: ISC
 #include "queue/files.h"
 
+#include <sys/stat.h>
+
+#include "lib/base/crc32c.h"
 #include "lib/base/text.h"
 
 namespace mailkeep::queue {
@@ -44,16 +47,35 @@ Result<Fd> LargeFiles::open_to_read(uint64_t id) {
   return copy;
 }
 
-Status LargeFiles::sync(uint64_t id, uint64_t size) {
+Result<uint32_t> LargeFiles::checksum(int fd, uint64_t size) {
+  struct stat st = {};
+  if (::fstat(fd, &st) != 0) return errno_error("fstat");
+  if (static_cast<uint64_t>(st.st_size) != size) return Error("file has a wrong length", EBADMSG);
+  std::string block(256 * 1024, '\0');
+  uint32_t crc = 0;
+  for (uint64_t at = 0; at < size;) {
+    const ssize_t n = ::pread(fd, block.data(), std::min<uint64_t>(block.size(), size - at), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno_error("read");
+    if (n == 0) return Error("file has a wrong length", EBADMSG);
+    crc = crc32c(std::string_view(block).substr(0, static_cast<size_t>(n)), crc);
+    at += static_cast<uint64_t>(n);
+  }
+  return crc;
+}
+
+Result<uint32_t> LargeFiles::sync(uint64_t id, uint64_t size) {
   const auto it = created_.find(id);
   if (it == created_.end()) return Error("large/" + hex64(id) + ": was not made here", ENOENT);
   const Result<uint64_t> actual = io_.file_size(it->second);
   if (!actual) return actual.error();
   if (*actual != size) return Error("large/" + hex64(id) + ": its size is not what was said", EINVAL);
-  if (Status s = io_.fdatasync(it->second); !s) return s;
+  const Result<uint32_t> crc = checksum(it->second, size);  // first: should it be altered now, that shows later
+  if (!crc) return crc.error();
+  if (Status s = io_.fdatasync(it->second); !s) return s.error();
   io_.close(it->second);
   created_.erase(it);
-  return {};
+  return *crc;
 }
 
 Status LargeFiles::sync_names() { return io_.fsync(directory_); }

@@ -24,8 +24,10 @@ class LargeFiles {
 
   Result<Fd> create(uint64_t id);
   Result<Fd> open_to_read(uint64_t id);
-  // The data of the file, which must be `size` bytes long. Its name is durable after sync_names().
-  Status sync(uint64_t id, uint64_t size);
+  // The data of the file, which must be `size` bytes long; gives its checksum. Its name is durable after sync_names().
+  Result<uint32_t> sync(uint64_t id, uint64_t size);
+  // CRC-32C of an open file. EBADMSG: it is not `size` bytes long.
+  static Result<uint32_t> checksum(int fd, uint64_t size);
   Status sync_names();
   // A file that is not there is no error.
   Status remove(uint64_t id);

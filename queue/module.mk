@@ -1,5 +1,5 @@
 progs += queue spool_bench
-queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/schedule.cc queue/spool.cc queue/spool_read.cc
+queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/salvage.cc queue/schedule.cc queue/spool.cc queue/spool_read.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
 queue_SRC := queue/main.cc queue/queue.cc queue/intake.cc queue/returns.cc queue/verbs.cc queue/local.cc queue/remote.cc \
@@ -21,9 +21,10 @@ spool_bench_SRC := queue/spool_bench.cc $(queue_core)
 spool_bench_DEP := db rfc5322 imsg log os base
 spool_bench_EXT := bsd
 spool_bench_TESTSRC := $(queue_core)
-spool_bench_TESTS := bounce_test envelope_test spool_test spool_crash_test spool_files_test
+spool_bench_TESTS := bounce_test envelope_test spool_test spool_crash_test spool_damage_test spool_files_test
 spool_files_test_EXT := bsd
 envelope_test_EXT := bsd
 bounce_test_EXT := bsd
 spool_test_EXT := bsd
 spool_crash_test_EXT := bsd
+spool_damage_test_EXT := bsd

@@ -225,7 +225,8 @@ std::vector<worker::Stat> Queue::stats() {
           {"queue.bounces", counters_.bounces},
           {"queue.commits", counters_.commits},
           {"queue.tickets", tickets_.size()},
-          {"queue.set-aside", spool_->set_aside()}};
+          {"queue.set-aside", spool_->set_aside()},
+          {"queue.salvages", spool_->salvages()}};
 }
 
 }  // namespace mailkeep::queue

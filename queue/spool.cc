@@ -10,14 +10,14 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/db/log_reader.h"
 #include "lib/log/log.h"
+#include "queue/salvage.h"
 
 namespace mailkeep::queue {
 
 namespace {
 
-constexpr uint32_t kRecordPage = 8 * 1024;
-constexpr uint32_t kBodyPage = 32 * 1024;  // a 4 KiB message is an ordinary item, not an overflow chain
 constexpr uint32_t kCheckpointBytes = 32 * 1024 * 1024;
 constexpr size_t kUncertain = 10000;  // refused messages remembered while the disk is broken
 
@@ -27,6 +27,14 @@ Result<uint64_t> free_bytes_of(const std::string& directory) {
   return uint64_t{s.f_bavail} * s.f_frsize;
 }
 
+// What time, room or rights may mend; of all else a new database is made.
+bool may_pass(const Error& error) {
+  switch (error.code) {
+    case ENOSPC: case EDQUOT: case EIO: case ENOMEM: case EMFILE: case ENFILE: case EACCES: case EPERM: case EROFS: return true;
+    default: return false;
+  }
+}
+
 constexpr Seconds kPause(1);  // between attempts to open a spool that could not be opened
 
 }  // namespace
@@ -34,18 +42,37 @@ constexpr Seconds kPause(1);  // between attempts to open a spool that could not
 Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options) {
   std::unique_ptr<Spool> spool(new Spool(std::move(options)));
   os::Io& io = spool->options_.io != nullptr ? *spool->options_.io : spool->real_io_;
+  if (Status s = settle_salvage(spool->options_.directory); !s) return s.error();
   const std::string home = spool->options_.directory + "/db";
   if (::mkdir(home.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("mkdir " + home);
   auto files = LargeFiles::open(io, spool->options_.directory);
   if (!files) return files.error();
   spool->files_ = std::move(files).value();
-  if (Status s = spool->start(); !s) return s.error();
+  if (Status s = spool->start(false); !s) return s.error();
   return spool;
 }
 
 Spool::~Spool() { shut(); }
 
-Status Spool::start() {
+// The engine's recovery would take a damaged place in its log for the end: so that is looked for before.
+Status Spool::start(bool is_suspect) {
+  const std::string home = options_.directory + "/db";
+  const Result<db::LogState> state = db::examine_log(home);
+  if (!state) return state.error();
+  if (!state->damage.empty()) {
+    if (Status s = salvage(options_, *files_, "its log is damaged"); !s) return s;
+    ++salvages_;
+    is_suspect = false;
+  }
+  Status s = try_start(is_suspect);
+  if (s || may_pass(s.error())) return s;
+  const std::string why = s.error().text;
+  if (Status saved = salvage(options_, *files_, why); !saved) return saved;
+  ++salvages_;
+  return try_start(false);
+}
+
+Status Spool::try_start(bool is_suspect) {
   db::EnvironmentOptions options;
   options.home = options_.directory + "/db";
   options.cache_bytes = options_.cache_bytes;
@@ -55,30 +82,18 @@ Status Spool::start() {
   auto environment = db::Environment::open(std::move(options));
   if (!environment) return environment.error();
   environment_ = std::move(environment).value();
-  Status s = open_tables();
+  Status s;
+  auto tables = open_tables(*environment_);
+  if (tables) {
+    tables_.emplace(std::move(tables).value());
+  } else {
+    s = tables.error();
+  }
   if (s) s = disown();
   if (s) s = count();
+  if (s && is_suspect) s = read_all();
   if (!s) shut();
   return s;
-}
-
-Status Spool::open_tables() {
-  const auto table = [this](const char* name, uint32_t page) { return environment_->table(name, page); };
-  auto message = table("message", kRecordPage);
-  if (!message) return message.error();
-  auto body = table("body", kBodyPage);
-  if (!body) return body.error();
-  auto envelope = table("envelope", kRecordPage);
-  if (!envelope) return envelope.error();
-  auto due = table("due", kRecordPage);
-  if (!due) return due.error();
-  auto destination = table("destination", kRecordPage);
-  if (!destination) return destination.error();
-  auto aside = table("aside", kRecordPage);
-  if (!aside) return aside.error();
-  tables_.emplace(Tables{std::move(message).value(), std::move(body).value(), std::move(envelope).value(),
-                         std::move(due).value(), std::move(destination).value(), std::move(aside).value()});
-  return {};
 }
 
 // One pass over the index, which is small, then the files that no message names.
@@ -106,6 +121,18 @@ Status Spool::count() {
   return {};
 }
 
+// The engine gave up over something; if that is on a page, it is met here and not at the next reading.
+Status Spool::read_all() const {
+  for (const db::Database* table : {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside}) {
+    auto cursor = db::Cursor::open(*table);
+    if (!cursor) return cursor.error();
+    Result<bool> more = cursor->next();
+    while (more && *more) more = cursor->next();
+    if (!more) return more.error();
+  }
+  return {};
+}
+
 void Spool::shut() {
   tables_.reset();
   environment_.reset();
@@ -115,13 +142,16 @@ void Spool::shut() {
 Status Spool::revive() {
   if (environment_ && !environment_->failed()) return {};
   if (now_monotonic() < revive_after_) return *why_down_;
+  const bool is_suspect = environment_ && environment_->suspect();
   shut();
-  if (Status s = start(); !s) {
+  if (Status s = start(is_suspect || suspect_); !s) {
+    suspect_ = suspect_ || is_suspect;
     log::error("spool-closed").kv("why", s.error().text);
     revive_after_ = now_monotonic() + kPause;
     why_down_ = s.error();
     return s;
   }
+  suspect_ = false;
   ++generation_;
   unsettled_ = true;
   log::warn("spool-reopened").kv("generation", generation_).kv("local", counts_.local).kv("relay", counts_.relay);
@@ -180,7 +210,7 @@ size_t Spool::stage(Change change) {
 }
 
 std::vector<Status> Spool::commit() {
-  const std::vector<Change> changes = std::exchange(staged_, {});
+  std::vector<Change> changes = std::exchange(staged_, {});
   std::vector<Status> results(changes.size());
   if (changes.empty()) return results;
   if (Status s = revive(); !s) return std::vector<Status>(changes.size(), s);
@@ -193,8 +223,12 @@ std::vector<Status> Spool::commit() {
     if (!changes[i].message) continue;
     if (!room) results[i] = room;
     if (!results[i] || !changes[i].message->in_file) continue;
-    results[i] = files_->sync(changes[i].message->id, changes[i].message->size);
     has_file = true;
+    if (const Result<uint32_t> crc = files_->sync(changes[i].message->id, changes[i].message->size); crc) {
+      changes[i].message->checksum = *crc;
+    } else {
+      results[i] = crc.error();
+    }
   }
   const Status names = has_file ? files_->sync_names() : Status();
 
@@ -278,7 +312,7 @@ Status Spool::write_message(db::Transaction& txn, const Change& change) {
   const std::string key = message_key(message.id);
   if (Status s = tables_->message.insert(txn, key, encode(message)); !s) return s;
   if (message.in_file) return {};
-  return tables_->body.put(txn, key, encode_body(change.body));
+  return tables_->body.put(txn, key, encode_body(message.id, change.body));
 }
 
 static uint64_t& count_of(Counts& counts, Kind kind) { return kind == Kind::kLocal ? counts.local : counts.relay; }
@@ -300,10 +334,11 @@ Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Count
     if (const Result<Envelope> before = decode_envelope(**old); before) {
       if (Status s = erase_indexes(txn, *before, delta); !s) return s;
     }
+    // Not written over: the log would have only the bytes that differ, and a record must be whole there.
+    if (const Result<bool> gone = tables_->envelope.erase(txn, key); !gone) return gone.error();
   }
   if (Status s = tables_->envelope.put(txn, key, encode(envelope)); !s) return s;
-  if (Status s = tables_->due.put(txn, due_key(envelope.kind, {envelope.next_try, envelope.id}), ""); !s) return s;
-  if (Status s = tables_->destination.put(txn, destination_key(envelope), ""); !s) return s;
+  if (Status s = put_indexes(*tables_, txn, envelope); !s) return s;
   ++count_of(delta, envelope.kind);
   return {};
 }

@@ -16,6 +16,9 @@
 // a new message (unless it is marked durable) asks for no sync: it is durable with the next one. Losing it means that an envelope is delivered
 // again, which its receiver recognises. The file of a message is removed only after the removal is durable.
 //
+// Damage costs the record it hit: one that its checksum does not confirm moves to `aside` when it is met (a file: to another
+// name); a database that the engine refuses, or whose log is damaged, is made anew from what can be read (salvage.h).
+//
 // An error of the disk fails the Changes it hit and no others; the spool opens itself anew when the engine asks for it.
 // DESIGN section 4. Process: queue. No event loop here; every call is synchronous.
 // SPDX-License-Identifier: ISC
@@ -34,6 +37,7 @@
 #include "lib/os/io.h"
 #include "queue/envelope.h"
 #include "queue/files.h"
+#include "queue/tables.h"
 
 namespace mailkeep::queue {
 
@@ -107,15 +111,15 @@ class Spool {
   // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
   uint32_t generation() const { return generation_; }
   uint64_t set_aside() const { return set_aside_; }
+  // How often its database was damaged, and made anew from what could be read.
+  uint64_t salvages() const { return salvages_; }
 
  private:
-  struct Tables {
-    db::Database message, body, envelope, due, destination, aside;
-  };
   explicit Spool(SpoolOptions options) : options_(std::move(options)) {}
 
-  Status start();
-  Status open_tables();
+  Status start(bool is_suspect);
+  Status try_start(bool is_suspect);
+  Status read_all() const;
   Status count();
   void shut();
   Status revive();
@@ -143,6 +147,8 @@ class Spool {
   std::vector<uint64_t> unlink_later_;
   Counts counts_;
   uint64_t set_aside_ = 0;
+  uint64_t salvages_ = 0;
+  bool suspect_ = false;  // the engine gave up, and the database could not be looked through since
   uint32_t generation_ = 0;
   Micros revive_after_{0};
   std::optional<Error> why_down_;

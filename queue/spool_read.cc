@@ -85,13 +85,27 @@ Result<std::optional<std::string>> Spool::body(uint64_t id) {
   auto record = tables_->body.get(nullptr, key);
   if (!record) return record.error();
   if (!record->has_value()) return std::optional<std::string>();
-  const Result<std::string_view> body = decode_body(**record);
+  const Result<std::string_view> body = decode_body(id, **record);
   if (body) return std::optional<std::string>(std::string(*body));
   if (Status s = put_aside(tables_->body, key, body.error().text); !s) return s.error();
   return std::optional<std::string>();
 }
 
-Result<Fd> Spool::open_file(uint64_t id) { return files_->open_to_read(id); }
+Result<Fd> Spool::open_file(uint64_t id) {
+  const auto found = message(id);
+  if (!found) return found.error();
+  if (!found->has_value()) return Error("no message", ENOENT);
+  Result<Fd> file = files_->open_to_read(id);
+  if (!file) return file.error();
+  const Result<uint32_t> checksum = files_->checksum(file->get(), (*found)->size);
+  if (!checksum && checksum.error().code != EBADMSG) return checksum.error();
+  if (checksum && *checksum == (*found)->checksum) return file;
+  const std::string why = checksum ? "file has a wrong checksum" : checksum.error().text;
+  log::error("spool-record-set-aside").kv("table", "large").kv("key", hex64(id)).kv("why", why);
+  ++set_aside_;
+  if (Status s = files_->set_aside(id); !s) return s.error();
+  return Error(why, EBADMSG);
+}
 
 // Reads the index first and the envelopes after: no cursor is open while a record is set aside.
 Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const std::string& start, const std::string& prefix,

@@ -20,6 +20,8 @@ Result<Database> Environment::table(const std::string& name, uint32_t page_bytes
   if (int e = db_create(&raw, env_, 0); e != 0) return make_error("db_create", name, e);
   Database table(raw, name);
   if (int e = raw->set_pagesize(raw, page_bytes); e != 0) return make_error("set_pagesize", name, e);
+  // A page that was damaged is refused when it is read, not followed.
+  if (int e = raw->set_flags(raw, DB_CHKSUM); e != 0) return make_error("set_flags", name, e);
   if (int e = raw->open(raw, nullptr, name.c_str(), nullptr, DB_BTREE, DB_CREATE | DB_AUTO_COMMIT, 0600); e != 0) {
     return make_error("open", name, e);
   }

@@ -5,6 +5,8 @@
 // of byte strings in byte order. A Transaction that is committed is in the log's buffer; it is on disk when flush()
 // has returned. flush() covers all that was committed before it: that is group commit.
 //
+// Every page of a table has a checksum. What the engine cannot mend is read without it: log_reader.h, table_reader.h.
+//
 // Errors carry errno where the system said one (ENOSPC when the disk is full). After an error that leaves
 // Environment::failed() true nothing works any more until the environment has been closed and opened again, which
 // runs recovery: what was flushed is there, of the rest each transaction is there whole or not at all.
@@ -81,6 +83,8 @@ class Environment {
   Status close();
   // True after an error that only a new open() mends.
   bool failed() const { return failed_; }
+  // The engine itself gave up: perhaps for damage that it will meet again after a new open().
+  bool suspect() const { return suspect_; }
 
  private:
   Environment() = default;
@@ -88,9 +92,12 @@ class Environment {
   static void on_event(__db_env* env, uint32_t event, void* info);
   Status set_up(const EnvironmentOptions& options);
   void fail();
+  Status mark();
 
   __db_env* env_ = nullptr;
   bool failed_ = false;
+  bool suspect_ = false;
+  bool mark_due_ = false;  // since the last sync nothing has been written: see log_reader.h
   std::function<void(std::string_view)> on_message_;
 };
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "lib/db/db.h"
 #include "lib/db/error.h"
+#include "lib/db/log_reader.h"
 
 namespace mailkeep::db {
 
@@ -12,7 +13,9 @@ void Environment::on_error(const DB_ENV* env, const char*, const char* message) 
 }
 
 void Environment::on_event(DB_ENV* env, uint32_t event, void*) {
-  if (event == DB_EVENT_PANIC || event == DB_EVENT_WRITE_FAILED) static_cast<Environment*>(env->app_private)->fail();
+  auto* self = static_cast<Environment*>(env->app_private);
+  if (event == DB_EVENT_PANIC && !self->failed_) self->suspect_ = true;
+  if (event == DB_EVENT_PANIC || event == DB_EVENT_WRITE_FAILED) self->fail();
 }
 
 // Also tells the engine, which would otherwise write pages at its close whose log records never reached the disk:
@@ -58,6 +61,8 @@ Environment::~Environment() {
 
 Status Environment::close() {
   Status saved = failed_ ? Status() : checkpoint(0);
+  if (saved && !failed_) saved = mark();
+  if (saved && !failed_) saved = flush();
   DB_ENV* env = std::exchange(env_, nullptr);
   const int e = env->close(env, 0);
   if (!saved) return saved;
@@ -65,7 +70,15 @@ Status Environment::close() {
   return {};
 }
 
+Status Environment::mark() {
+  if (int e = env_->log_printf(env_, nullptr, "%s", kDurableMark.data()); e != 0) return make_error("log_printf", "", e);
+  return {};
+}
+
 Result<Transaction> Environment::begin() {
+  if (std::exchange(mark_due_, false)) {
+    if (Status s = mark(); !s) return s.error();
+  }
   DB_TXN* txn = nullptr;
   if (int e = env_->txn_begin(env_, nullptr, &txn, DB_TXN_NOSYNC); e != 0) return make_error("txn_begin", "", e);
   return Transaction(env_, txn);
@@ -76,6 +89,7 @@ Status Environment::flush() {
     fail();  // what has reached the disk is known again after recovery only
     return make_error("log_flush", "", e);
   }
+  mark_due_ = true;
   return {};
 }
 

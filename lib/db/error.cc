@@ -6,7 +6,13 @@ namespace mailkeep::db {
 
 static int errno_of(int code) {
   if (code > 0) return code;
-  return code == DB_RUNRECOVERY ? ENOTRECOVERABLE : EIO;
+  switch (code) {
+    case DB_RUNRECOVERY: return ENOTRECOVERABLE;
+    case DB_PAGE_NOTFOUND:
+    case DB_CHKSUM_FAIL:
+    case DB_VERIFY_BAD: return EBADMSG;
+    default: return EIO;
+  }
 }
 
 Error make_error(std::string_view call, std::string_view what, int code) {

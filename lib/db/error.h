@@ -11,7 +11,7 @@
 namespace mailkeep::db {
 
 // `code` is what the library returned, not 0. Its positive codes are errno's; of its own, the one that asks for a
-// new start (DB_RUNRECOVERY) becomes ENOTRECOVERABLE, all others EIO.
+// new start (DB_RUNRECOVERY) becomes ENOTRECOVERABLE, those that tell of damage EBADMSG, all others EIO.
 Error make_error(std::string_view call, std::string_view what, int code);
 
 }  // namespace mailkeep::db

@@ -27,7 +27,7 @@ using AllMessages = std::tuple<
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::ListQueue, queue::QueueList,
     queue::ShowMessage, queue::MessageShown, queue::RemoveMessage, queue::MessageRemoved,
-    user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
+    user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::PamCheck, auth::PamAnswer,
     smtpd::Config, smtpd::Listener,
     relay::Config, relay::Action, relay::Transfer, relay::Transferred,

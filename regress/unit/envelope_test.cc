@@ -44,8 +44,8 @@ void records_come_back(void**) {
   assert_true(back);
   assert_true(back->in_file && !back->is_bounce && back->size == m.size);
   const std::string body("\0\r\n", 3);
-  const std::string record = encode_body(body);
-  assert_true(decode_body(record).value() == body);
+  const std::string record = encode_body(7, body);
+  assert_true(decode_body(7, record).value() == body);
 }
 
 void every_damage_is_seen(void**) {
