@@ -34,7 +34,7 @@ void confine_template(const worker::Boot& boot) {
   const Fd converters = open_converters();
   std::vector<os::Allowed> allowed = {{boot.directory.get(), true}};
   if (converters) allowed.push_back({converters.get(), false});
-  if (auto done = os::enter_landlock(allowed, false, os::Tcp::kNone); !done) give_up("landlock", done.error().text);
+  if (auto done = os::enter_landlock(allowed, false); !done) give_up("landlock", done.error().text);
 }
 
 // fork(2) with our own father: he alone waits for the child and may signal it. Not fork(3), which knows no flags; there is one
