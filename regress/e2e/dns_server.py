@@ -40,8 +40,12 @@ class Dns:
             return f.read().splitlines()
 
     def stop(self):
-        self.child.kill()
-        self.child.wait()
+        self.child.terminate()  # it clears its own folder away
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
