@@ -9,7 +9,6 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/smtp/reply.h"
-#include "queue/content.h"
 
 namespace mailkeep::queue {
 
@@ -30,13 +29,7 @@ void Local::add(const Message& message, const Envelope& envelope, int content) {
     return;
   }
   Item& item = items_.emplace(envelope.id, Item{envelope}).first->second;
-  if (content >= 0 && (contents_ < kContents || held_.contains(message.id))) {
-    Held& held = held_[message.id];
-    if (held.users++ == 0) held.message = message;
-    item.holds = true;
-    if (!held.content) held.content.reset(::fcntl(content, F_DUPFD_CLOEXEC, 3));
-    if (held.users == 1 && held.content) ++contents_;
-  }
+  held_.keep(message, content, item.holds);
   account.waiting.push_back(envelope.id);
   pump(envelope.account, account);
 }
@@ -129,53 +122,9 @@ void Local::pump(const std::string& name, Account& account) {
   }
 }
 
-// The message of an item, with its content open. EBADMSG: it is damaged; other errors may pass.
-Result<Local::Held*> Local::hold(Item& item) {
-  const uint64_t id = item.envelope.id.message;
-  if (!item.holds) {
-    auto it = held_.find(id);
-    if (it == held_.end()) {
-      auto message = spool_.message(id);
-      if (!message) return message.error();
-      if (!message->has_value()) return Error("no message", EBADMSG);
-      it = held_.emplace(id, Held{std::move(**message), Fd(), 0}).first;
-    }
-    ++it->second.users;
-    item.holds = true;
-  }
-  Held& held = held_[id];
-  if (held.content) return &held;
-  if (Status s = open_content(id, held); !s) return s.error();
-  return &held;
-}
-
-Status Local::open_content(uint64_t id, Held& held) {
-  Result<Fd> file = Error("no body", EBADMSG);
-  if (held.message.in_file) {
-    file = spool_.open_file(id);
-    if (!file && file.error().code == ENOENT) return Error("no file", EBADMSG);
-  } else {
-    const auto body = spool_.body(id);
-    if (!body) return body.error();
-    if (body->has_value()) file = make_memory_file(**body);
-  }
-  if (!file) return file.error();
-  held.content = std::move(file).value();
-  ++contents_;
-  return {};
-}
-
-void Local::release(Item& item) {
-  if (!std::exchange(item.holds, false)) return;
-  const auto it = held_.find(item.envelope.id.message);
-  if (--it->second.users > 0) return;
-  if (it->second.content) --contents_;
-  held_.erase(it);
-}
-
 // False: not now.
 bool Local::hand_over(Account& account, Item& item) {
-  const Result<Held*> found = hold(item);
+  const auto found = held_.hold(item.envelope.id.message, item.holds);
   if (!found) {
     release(item);
     log::error("queue-read-failed").kv("msg", hex64(item.envelope.id.message)).kv("why", found.error().text);
@@ -183,7 +132,7 @@ bool Local::hand_over(Account& account, Item& item) {
     fail(item, "5.3.0", "the message was damaged in this server's storage");
     return true;
   }
-  const Held* held = *found;
+  const HeldMessages::Held* held = *found;
   user::Deliver deliver;
   deliver.envelope = item.envelope.id;
   deliver.sender = held->message.sender;
@@ -302,7 +251,7 @@ void Local::durable(uint32_t user, uint64_t sequence) {
   if (name == users_.end()) return;
   Account& account = accounts_[name->second];
   const auto end = account.stored.upper_bound(sequence);
-  for (auto it = account.stored.begin(); it != end; ++it) done_.push_back(it->second);
+  for (auto it = account.stored.begin(); it != end; ++it) settlements_.remove(it->second);
   account.stored.erase(account.stored.begin(), end);
   pump(name->second, account);
 }
@@ -321,7 +270,7 @@ void Local::put_off(Item& item, const std::string& text, int64_t now) {
   ++deferred_;
   log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account)
       .kv("to", next.recipient).kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
-  put_off_.push_back(std::move(next));
+  settlements_.put_off(std::move(next));
 }
 
 void Local::fail(Item& item, const std::string& status, const std::string& text) {
@@ -346,37 +295,10 @@ void Local::try_again(const EnvelopeId& id, const std::string& text, int64_t now
   if (it != items_.end()) put_off(it->second, text, now);
 }
 
-void Local::stage() {
-  places_.clear();
-  for (const EnvelopeId& id : done_) {
-    Change change;
-    change.removed.push_back(id);
-    places_.push_back({spool_.stage(std::move(change)), id, true});
-  }
-  for (const Envelope& envelope : put_off_) {
-    Change change;
-    change.put.push_back(envelope);
-    places_.push_back({spool_.stage(std::move(change)), envelope.id, false});
-  }
-}
+void Local::stage() { settlements_.stage(); }
 
-// What the disk refused is staged again with the next commit.
 void Local::committed(const std::vector<Status>& results) {
-  std::vector<EnvelopeId> done;
-  std::vector<Envelope> put_off;
-  size_t next_put_off = 0;
-  for (const Place& place : places_) {
-    const bool good = results[place.index].has_value();
-    if (good) items_.erase(place.id);
-    if (!good && place.removal) done.push_back(place.id);
-    if (!place.removal) {
-      if (!good) put_off.push_back(std::move(put_off_[next_put_off]));
-      ++next_put_off;
-    }
-  }
-  places_.clear();
-  done_ = std::move(done);
-  put_off_ = std::move(put_off);
+  for (const EnvelopeId& id : settlements_.committed(results)) items_.erase(id);
 }
 
 std::string_view Local::state_of(const EnvelopeId& id) const {

@@ -23,7 +23,9 @@
 
 #include "lib/base/clock.h"
 #include "lmtpd/user/messages.h"
+#include "queue/held.h"
 #include "queue/schedule.h"
+#include "queue/settlements.h"
 #include "queue/spool.h"
 
 namespace mailkeep::queue {
@@ -43,7 +45,7 @@ class Local {
   static constexpr size_t kStoredEach = 5000;
   static constexpr size_t kContents = 256;  // memory files kept for envelopes that wait; others come from the database
 
-  Local(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)) {}
+  Local(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, false) {}
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
 
   // An envelope that has just been committed. `content` may be -1; it is duplicated when it is kept.
@@ -68,7 +70,7 @@ class Local {
   // Stages what has become durable or was put off. After the commit: committed() with its results.
   void stage();
   void committed(const std::vector<Status>& results);
-  bool has_changes() const { return !done_.empty() || !put_off_.empty(); }
+  bool has_changes() const { return !settlements_.empty(); }
 
   std::string_view state_of(const EnvelopeId& id) const;  // waiting, delivering, stored, failing
   size_t in_memory() const { return items_.size(); }
@@ -81,11 +83,6 @@ class Local {
     Envelope envelope;
     State state = State::kWaiting;
     bool holds = false;  // counts among the users of its message
-  };
-  struct Held {  // one message, for its envelopes that are about to be handed over
-    Message message;
-    Fd content;
-    uint32_t users = 0;
   };
   struct Account {
     std::optional<uint32_t> user;
@@ -102,9 +99,7 @@ class Local {
   void take(const Envelope& envelope, int64_t now);
   void pump(const std::string& name, Account& account);
   bool hand_over(Account& account, Item& item);
-  Result<Held*> hold(Item& item);
-  Status open_content(uint64_t id, Held& held);
-  void release(Item& item);
+  void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   void catch_up(const std::string& name, Account& account, int64_t now);
   void put_off(Item& item, const std::string& text, int64_t now);
   void fail(Item& item, const std::string& status, const std::string& text);
@@ -114,20 +109,12 @@ class Local {
   Calls calls_;
   RetryPolicy policy_;
   std::unordered_map<EnvelopeId, Item, EnvelopeIdHash> items_;
-  std::unordered_map<uint64_t, Held> held_;
-  size_t contents_ = 0;
+  HeldMessages held_;
   std::map<std::string, Account> accounts_;
   std::unordered_map<uint32_t, std::string> users_;
   DuePoint seen_;
   uint32_t generation_ = 0;
-  std::vector<EnvelopeId> done_;
-  std::vector<Envelope> put_off_;
-  struct Place {
-    size_t index;
-    EnvelopeId id;
-    bool removal;
-  };
-  std::vector<Place> places_;
+  Settlements settlements_;
   uint64_t delivered_ = 0;
   uint64_t deferred_ = 0;
 };

@@ -2,8 +2,8 @@ progs += queue spool_bench
 queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/salvage.cc queue/schedule.cc queue/spool.cc queue/spool_read.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
-queue_SRC := queue/main.cc queue/queue.cc queue/intake.cc queue/returns.cc queue/verbs.cc queue/local.cc queue/remote.cc \
-        queue/remote_results.cc queue/content.cc queue/honest.cc queue/tickets.cc $(queue_core)
+queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc verbs.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
+        content.cc honest.cc tickets.cc) $(queue_core)
 queue_DEP := worker db smtp rfc5322 imsg event os log base
 queue_EXT := bsd
 queue_TESTSRC := $(filter-out queue/main.cc,$(queue_SRC))

@@ -8,7 +8,6 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
-#include "queue/content.h"
 
 namespace mailkeep::queue {
 
@@ -71,13 +70,7 @@ void Remote::add(const Message& message, const Envelope& envelope, int content, 
     return;
   }
   Item& item = enqueue(envelope, way, *d);
-  if (content < 0 || (contents_ >= kContents && !held_.contains(message.id))) return;
-  Held& held = held_[message.id];
-  if (held.users++ == 0) held.message = message;
-  item.holds = true;
-  if (held.content) return;
-  held.content.reset(::fcntl(content, F_DUPFD_CLOEXEC, 3));
-  if (held.content) ++contents_;
+  held_.keep(message, content, item.holds);
 }
 
 // From disk: what is new here is taken up, or marks its destination as behind.
@@ -225,10 +218,11 @@ bool Remote::send_first(const Way& way, Destination& d) {
     for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.1.2", "no domain can be so long", ""});
     return true;
   }
-  const Result<Held*> found = hold(items_.find(ids.front())->second);
+  Item& first = items_.find(ids.front())->second;
+  const auto found = held_.hold(ids.front().message, first.holds);
   if (!found) {
     log::error("queue-read-failed").kv("msg", hex64(ids.front().message)).kv("why", found.error().text);
-    release(items_.find(ids.front())->second);
+    release(first);
     if (found.error().code != EBADMSG) {
       put_back(d, ids);
       return false;
@@ -236,7 +230,7 @@ bool Remote::send_first(const Way& way, Destination& d) {
     for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.3.0", "the message was damaged in this server's storage", ""});
     return true;
   }
-  const Held& held = **found;
+  const HeldMessages::Held& held = **found;
   relay::Transfer t;
   t.transfer = ++last_transfer_;
   t.message = held.message.id;
@@ -263,50 +257,6 @@ bool Remote::send_first(const Way& way, Destination& d) {
   ++d.active;
   transfers_.emplace(t.transfer, Sent{way, *instance, d.epoch, ids});
   return true;
-}
-
-// The message of an item, with its content open. EBADMSG: it is damaged; other errors may pass.
-Result<Remote::Held*> Remote::hold(Item& item) {
-  const uint64_t id = item.envelope.id.message;
-  if (!item.holds) {
-    auto it = held_.find(id);
-    if (it == held_.end()) {
-      auto message = spool_.message(id);
-      if (!message) return message.error();
-      if (!message->has_value()) return Error("no message", EBADMSG);
-      it = held_.emplace(id, Held{std::move(**message), Fd(), 0}).first;
-    }
-    ++it->second.users;
-    item.holds = true;
-  }
-  Held& held = held_[id];
-  if (held.content) return &held;
-  if (Status s = open_content(id, held); !s) return s.error();
-  return &held;
-}
-
-Status Remote::open_content(uint64_t id, Held& held) {
-  Result<Fd> file = Error("no body", EBADMSG);
-  if (held.message.in_file) {
-    file = spool_.open_file(id);
-    if (!file && file.error().code == ENOENT) return Error("no file", EBADMSG);
-  } else {
-    const auto body = spool_.body(id);
-    if (!body) return body.error();
-    if (body->has_value()) file = make_memory_file(**body);
-  }
-  if (!file) return file.error();
-  held.content = std::move(file).value();
-  ++contents_;
-  return {};
-}
-
-void Remote::release(Item& item) {
-  if (!std::exchange(item.holds, false)) return;
-  const auto it = held_.find(item.envelope.id.message);
-  if (--it->second.users > 0) return;
-  if (it->second.content) --contents_;
-  held_.erase(it);
 }
 
 }  // namespace mailkeep::queue

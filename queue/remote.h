@@ -22,7 +22,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "queue/held.h"
 #include "queue/schedule.h"
+#include "queue/settlements.h"
 #include "queue/spool.h"
 #include "smtpd/relay/messages.h"
 
@@ -52,7 +54,7 @@ class Remote {
   static constexpr double kMostLimit = 20;        // and at most
   static constexpr uint32_t kMaxEnds = 3;         // of the relay process with a message in hand, until it is put off
 
-  Remote(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)) {}
+  Remote(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, true) {}
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
   void set_relays(std::vector<RelayAction> relays);
 
@@ -72,7 +74,7 @@ class Remote {
   // Stages what was delivered or put off. After the commit: committed() with its results.
   void stage();
   void committed(const std::vector<Status>& results);
-  bool has_changes() const { return !done_.empty() || !put_off_.empty(); }
+  bool has_changes() const { return !settlements_.empty(); }
 
   bool has(const EnvelopeId& id) const { return items_.contains(id); }
   std::string_view state_of(const EnvelopeId& id) const;
@@ -96,11 +98,6 @@ class Remote {
     State state = State::kWaiting;
     bool holds = false;  // counts among the users of its message
     uint32_t ends = 0;
-  };
-  struct Held {
-    Message message;
-    Fd content;
-    uint32_t users = 0;
   };
   struct Destination {
     std::map<uint64_t, std::vector<EnvelopeId>> waiting;  // by message, so the oldest first
@@ -137,9 +134,7 @@ class Remote {
   bool send_first(const Way& way, Destination& d);
   std::vector<EnvelopeId> take_first(Destination& d);
   void put_back(Destination& d, const std::vector<EnvelopeId>& ids);
-  Result<Held*> hold(Item& item);
-  Status open_content(uint64_t id, Held& held);
-  void release(Item& item);
+  void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   // remote_results.cc
   void judge(const Sent& sent, const relay::Transferred& result, int64_t now);
   void unreachable(const Way& way, Destination& d, const std::string& text, int64_t now);
@@ -154,8 +149,7 @@ class Remote {
   RetryPolicy policy_;
   std::vector<RelayAction> relays_;
   std::unordered_map<EnvelopeId, Item, EnvelopeIdHash> items_;
-  std::unordered_map<uint64_t, Held> held_;
-  size_t contents_ = 0;
+  HeldMessages held_;
   std::map<Way, Destination> destinations_;
   std::set<Way> ready_;  // may have something to hand over
   std::unordered_map<uint64_t, Sent> transfers_;
@@ -165,14 +159,7 @@ class Remote {
   uint32_t generation_ = 0;
   DuePoint swept_;
   int64_t next_sweep_ = 0;
-  std::vector<EnvelopeId> done_;
-  std::vector<Envelope> put_off_;
-  struct Place {
-    size_t index;
-    EnvelopeId id;
-    bool removal;
-  };
-  std::vector<Place> places_;
+  Settlements settlements_;
   uint64_t relayed_ = 0;
   uint64_t deferred_ = 0;
 };

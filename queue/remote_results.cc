@@ -52,7 +52,7 @@ void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred
   log::info("relayed").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("host", result.host)
       .kv("tls", result.tls).kv("code", r.code).kv("text", r.enhanced + " " + r.text);
   item.state = State::kFailing;  // until the removal is durable
-  done_.push_back(e.id);
+  settlements_.remove(e.id);
 }
 
 // What the result says of its destination.
@@ -155,7 +155,7 @@ void Remote::put_off(Item& item, const std::string& text, int64_t now, bool may_
   ++deferred_;
   log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient)
       .kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
-  put_off_.push_back(std::move(next));
+  settlements_.put_off(std::move(next));
 }
 
 void Remote::expire(Item& item) {
@@ -184,8 +184,7 @@ void Remote::forget(const EnvelopeId& id) {
       if (waiting->second.empty()) d->second.waiting.erase(waiting);
     }
   }
-  std::erase(done_, id);
-  std::erase_if(put_off_, [&](const Envelope& e) { return e.id == id; });
+  settlements_.forget(id);
   items_.erase(it);
 }
 
@@ -195,38 +194,10 @@ void Remote::try_again(const EnvelopeId& id, const std::string& text, int64_t no
   if (it != items_.end()) put_off(it->second, text, now, false);
 }
 
-void Remote::stage() {
-  places_.clear();
-  for (const EnvelopeId& id : done_) {
-    Change change;
-    change.removed.push_back(id);
-    change.durable = true;  // no other host would know it for the same message
-    places_.push_back({spool_.stage(std::move(change)), id, true});
-  }
-  for (const Envelope& envelope : put_off_) {
-    Change change;
-    change.put.push_back(envelope);
-    places_.push_back({spool_.stage(std::move(change)), envelope.id, false});
-  }
-}
+void Remote::stage() { settlements_.stage(); }
 
-// What the disk refused is staged again with the next commit.
 void Remote::committed(const std::vector<Status>& results) {
-  std::vector<EnvelopeId> done;
-  std::vector<Envelope> put_off;
-  size_t next_put_off = 0;
-  for (const Place& place : places_) {
-    const bool good = results[place.index].has_value();
-    if (good) items_.erase(place.id);
-    if (!good && place.removal) done.push_back(place.id);
-    if (!place.removal) {
-      if (!good) put_off.push_back(std::move(put_off_[next_put_off]));
-      ++next_put_off;
-    }
-  }
-  places_.clear();
-  done_ = std::move(done);
-  put_off_ = std::move(put_off);
+  for (const EnvelopeId& id : settlements_.committed(results)) items_.erase(id);
 }
 
 std::string_view Remote::state_of(const EnvelopeId& id) const {

@@ -1,3 +1,4 @@
+// Answers: see answer.h.
 // SPDX-License-Identifier: ISC
 #include "lib/dns/answer.h"
 

@@ -1,3 +1,4 @@
+// Where the bodies lie: see bodies.h.
 // SPDX-License-Identifier: ISC
 #include "lib/store/bodies.h"
 

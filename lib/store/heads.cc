@@ -1,4 +1,5 @@
-// The text part of the index: what is not of fixed size. SPDX-License-Identifier: ISC
+// The text part of the index (index.h): what is not of fixed size.
+// SPDX-License-Identifier: ISC
 #include "lib/store/bytes.h"
 #include "lib/store/state.h"
 

@@ -1,3 +1,4 @@
+// The mapped index: see index.h.
 // SPDX-License-Identifier: ISC
 #include "lib/store/index.h"
 

@@ -1,3 +1,4 @@
+// Torn or damaged: see torn.h.
 // SPDX-License-Identifier: ISC
 #include "lib/store/torn.h"
 

@@ -139,18 +139,10 @@ void Relay::on_hops(PeerId, lookup::Hops&& m) {
   }
 }
 
-// The hosts in their order. One that is this server, and those no better than it, are left out (RFC 5321 5.1). Where TLSA
-// records say that TLS is to be had, plaintext will not do (RFC 7672 2.2); where they could not be had, the host waits.
+// The hosts in their order; lookup has left out this server and those no better than it. Where TLSA records say that TLS is to be
+// had, plaintext will not do (RFC 7672 2.2); where they could not be had, the host waits.
 void Relay::take_mx(Job& job, lookup::Hops&& m) {
-  uint32_t limit = UINT32_MAX;
-  bool ourselves = false;
-  for (const auto& hop : m.hops) {
-    if (!equals_nocase(hop.name, active_.config.hostname)) continue;
-    ourselves = true;
-    limit = std::min(limit, hop.preference);
-  }
   for (auto& hop : m.hops) {
-    if (ourselves && hop.preference >= limit) continue;
     if (hop.addresses.empty() || hop.tlsa_state == lookup::TlsaState::kFailed) {
       job.failure = {"4.4.3", hop.name + ": " + (hop.problem.empty() ? "no address" : hop.problem), 0};
       continue;
@@ -159,9 +151,6 @@ void Relay::take_mx(Job& job, lookup::Hops&& m) {
     p.name = hop.name;
     p.addresses = std::move(hop.addresses);
     p.tls = hop.tlsa_state == lookup::TlsaState::kSecure ? std::max(job.plan.tls, Tls::kEncrypt) : job.plan.tls;
-  }
-  if (ourselves && job.plans.empty()) {
-    return finish_all(job, Outcome::kPermanent, {"5.4.6", "the MX of " + job.transfer.domain + " is this server, which does not take mail for it", 0}, false);
   }
   next_host(job);
 }
