@@ -6,6 +6,7 @@
 
 #include "lib/base/text.h"
 #include "lib/rfc5322/date.h"
+#include "lib/smtp/cause.h"
 
 namespace mailkeep::queue {
 
@@ -60,6 +61,12 @@ std::string text_part(const BounceFacts& facts, const std::vector<Failure>& fail
   for (const Failure& f : failures) {
     out += "\r\n  <" + plain(f.original) + ">\r\n";
     out += folded((f.remote.empty() ? "Reason: " : plain(f.remote) + " answered: ") + plain(f.text) + " (" + plain(f.status) + ")", "    ");
+    // An expired one's status is our own; what was said last stands in the text.
+    const size_t last = f.text.find("last: ");
+    const smtp::Cause cause = last == f.text.npos ? smtp::classify_words(f.text) : smtp::classify_words(std::string_view(f.text).substr(last + 6));
+    if (const auto advice = smtp::advice(cause == smtp::Cause::kUnclear ? smtp::classify(0, f.status, "") : cause); !advice.empty()) {
+      out += folded("What to do: " + std::string(advice), "    ");
+    }
   }
   out += "\r\nNothing more will be tried. What you sent follows below, so that you can\r\nsend it again.";
   if (!facts.postmaster.empty()) out += " If you need help, write to\r\n<" + plain(facts.postmaster) + ">.";

@@ -40,6 +40,7 @@ void a_report(void**) {
   assert_int_equal(count(text, "\r\nAction: failed\r\n"), 1);
   assert_int_equal(count(text, "\r\nTo: <bob@example.net>\r\n"), 1);
   assert_int_equal(count(text, "no such user"), 2);  // for people and for machines
+  assert_int_equal(count(text, "What to do: There is no such mailbox"), 1);
   assert_int_equal(count(text, "\r\nSubject: x\r\nFrom: a\r\n"), 1);
   assert_int_equal(count(text, "secret body"), 0);
   for (size_t i = 0; i < text.size(); ++i) assert_true(text[i] != '\n' || (i > 0 && text[i - 1] == '\r'));
