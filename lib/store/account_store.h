@@ -84,8 +84,13 @@ class AccountStore : public Store {
 
   // messages.cc
   Result<State::Box*> selectable(MailboxId id);
-  Status write_big(ObjectId object, std::string_view bytes);
   Result<Copied> transfer(MailboxId id, const UidSet& uids, MailboxId to, bool moves);
+
+  // big.cc: messages that are files of their own.
+  // Writes and syncs one; gives its checksum.
+  Result<uint32_t> write_big(ObjectId object, std::string_view head, const Content& rest);
+  void remove_big(ObjectId object);
+  Result<Summary> summarize_big(ObjectId object, uint64_t size);
 
   // mailboxes.cc
   Status make_standard_mailboxes();

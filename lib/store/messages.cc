@@ -40,21 +40,6 @@ Result<State::Box*> AccountStore::selectable(MailboxId id) {
   return box;
 }
 
-Status AccountStore::write_big(ObjectId object, std::string_view bytes) {
-  if (auto opened = open_big(true); !opened) return opened;
-  const std::string name = hex64(object);
-  auto fd = io_.openat(big_dir_, name, O_RDWR | O_CREAT | O_TRUNC);
-  if (!fd) return fd.error();
-  const std::string_view parts[] = {bytes};
-  Status done = io_.pwritev(*fd, parts, 0);
-  if (done) done = io_.fdatasync(*fd);
-  if (done) done = io_.fsync(big_dir_);
-  io_.close(*fd);
-  if (done) return {};
-  if (auto gone = io_.unlinkat(big_dir_, name); !gone) report("store: big/" + name + ": " + gone.error().text);
-  return done;
-}
-
 Result<Appended> AccountStore::append(MailboxId id, const Append& what) {
   if (is_broken_) return Error("the store's disk failed", EIO);
   auto box = selectable(id);
@@ -66,36 +51,52 @@ Result<Appended> AccountStore::append(MailboxId id, const Append& what) {
     appended.seq = state_->last_seq();
     return appended;
   }
-  if (what.message.size() > kMaxMessage) return Error("message too large", EFBIG);
+  const uint64_t size = what.message.size() + what.rest.size;
+  if (size > kMaxMessage) return Error("message too large", EFBIG);
   if ((*box)->uidnext == UINT32_MAX) return Error("the mailbox has no uid left", EMFILE);
   if (auto checked = check_keywords(**box, what.keywords); !checked) return checked.error();
 
   MessageMeta meta;
   meta.mailbox = id;
   meta.uid = (*box)->uidnext;
-  meta.size = static_cast<uint32_t>(what.message.size());
+  meta.size = static_cast<uint32_t>(size);
   meta.saved = now();
   meta.internal_date = what.internal_date != 0 ? what.internal_date : meta.saved;
   meta.flags = what.flags & kAllFlags;
   meta.keywords.assign(what.keywords.begin(), what.keywords.end());
   meta.has_delivery = what.delivery.has_value();
   if (meta.has_delivery) meta.delivery = *what.delivery;
-  meta.is_big = what.message.size() > options_.big_message;
+  meta.is_big = size > options_.big_message;
   const ObjectId object = state_->last_seq() + 1;
+  std::string whole;  // a small message that came in two pieces
+  std::string_view message = what.message;
   if (meta.is_big) {
-    meta.big_crc = crc32c(what.message);
-    if (auto written = write_big(object, what.message); !written) return written.error();
+    auto crc = write_big(object, what.message, what.rest);
+    if (!crc) return crc.error();
+    meta.big_crc = *crc;
+  } else if (what.rest.size != 0) {
+    whole.resize(size);
+    whole.replace(0, message.size(), message);
+    if (auto read = what.rest.read(0, std::span(whole).subspan(message.size())); !read) return read.error();
+    message = whole;
   }
-  const std::string_view body = meta.is_big ? std::string_view() : what.message;
-  if (auto put = commit(RecordType::message, meta.encode(), body, kSlack); !put) {
-    if (meta.is_big) {
-      if (auto gone = io_.unlinkat(big_dir_, hex64(object)); !gone) report("store: " + gone.error().text);
+  // A message that is nowhere in memory is summarized before its record: a file that cannot be read is none.
+  std::optional<Summary> summary;
+  if (meta.is_big && what.rest.size != 0) {
+    auto made = summarize_big(object, size);
+    if (!made) {
+      remove_big(object);
+      return made.error();
     }
+    summary = std::move(*made);
+  }
+  if (auto put = commit(RecordType::message, meta.encode(), meta.is_big ? std::string_view() : message, kSlack); !put) {
+    if (meta.is_big) remove_big(object);
     return put.error();
   }
   Body* stored = state_->body(object);
   if (stored == nullptr) fatal("store: an appended message has no bytes");
-  cache_->add(*stored, options_.summarize(what.message));
+  cache_->add(*stored, summary ? std::move(*summary) : options_.summarize(message));
   appended.uid = meta.uid;
   appended.seq = object;
   return appended;

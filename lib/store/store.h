@@ -61,8 +61,16 @@ struct Options {
   uint64_t big_message = 1U << 20;         // from this size on a message is a file of its own
 };
 
+// Bytes that lie elsewhere, read a piece at a time: a message need not be in memory as a whole.
+struct Content {
+  uint64_t size = 0;
+  // Fills all of `into` from `offset`, or fails. Asked only for what is inside `size`.
+  std::function<Status(uint64_t offset, std::span<char> into)> read;
+};
+
 struct Append {
   std::string_view message;                // its bytes, CRLF
+  Content rest = {};                       // what follows them
   uint8_t flags = 0;
   std::span<const std::string> keywords = {};
   int64_t internal_date = 0;               // 0: now

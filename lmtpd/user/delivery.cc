@@ -8,20 +8,17 @@ namespace mailkeep::user {
 
 namespace {
 
-// The whole content from offset 0; the descriptor is shared with others, so pread.
-Result<std::string> read_content(const Deliver& m, std::string head) {
-  std::string text = std::move(head);
-  const size_t start = text.size();
-  text.resize(start + m.size);
-  size_t have = 0;
-  while (have < m.size) {
-    const ssize_t n = pread(m.content.get(), text.data() + start + have, m.size - have, static_cast<off_t>(have));
+// Fills `into` from the queued message; the descriptor is shared with others, so pread.
+Status read_content(const Fd& content, uint64_t offset, std::span<char> into) {
+  while (!into.empty()) {
+    const ssize_t n = pread(content.get(), into.data(), into.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno_error("read of the queued message");
     if (n == 0) return Error("the queued message is shorter than its envelope says", EIO);
-    have += static_cast<size_t>(n);
+    offset += static_cast<uint64_t>(n);
+    into = into.subspan(static_cast<size_t>(n));
   }
-  return text;
+  return {};
 }
 
 }  // namespace
@@ -53,12 +50,12 @@ Outcome deliver(store::Store& store, const Deliver& m, uint64_t max_size) {
   // Room for the two fields and what a hop may add: the limit is for what people send.
   constexpr uint64_t kHeadRoom = 16 * 1024;
   if (m.size > max_size + kHeadRoom) return rejection(m.envelope, Error("too large", EFBIG));
-  auto text = read_content(m, "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n");
-  if (!text) return rejection(m.envelope, text.error());
+  const std::string head = "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n";
   const store::Mailbox* inbox = store.find_mailbox("INBOX");
   if (inbox == nullptr) fatal("store without INBOX");
   store::Append what;
-  what.message = *text;
+  what.message = head;
+  what.rest = {m.size, [&m](uint64_t offset, std::span<char> into) { return read_content(m.content, offset, into); }};
   what.delivery = id;
   auto appended = store.append(inbox->id, what);
   if (!appended) return rejection(m.envelope, appended.error());

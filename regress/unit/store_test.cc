@@ -246,6 +246,41 @@ static void big_messages(void**) {
   assert_int_equal(must(t.io.readdir(dir.get())).size(), 0);
 }
 
+// A message whose larger part lies elsewhere; one whose reading fails leaves nothing behind.
+static void messages_in_two_pieces(void**) {
+  TestStore t;
+  t.reopen();
+  for (const size_t size : {size_t{2000}, (size_t{3} << 20) + 17}) {
+    const std::string text = mail("elsewhere", size);
+    const std::string head = "Return-Path: <>\r\n";
+    uint64_t fails_at = size / 2;
+    Append what;
+    what.message = head;
+    what.rest = {text.size(), [&](uint64_t offset, std::span<char> into) -> Status {
+                   assert_true(offset + into.size() <= text.size());
+                   if (offset + into.size() > fails_at) return Error("read failed", EIO);
+                   text.copy(into.data(), into.size(), offset);
+                   return {};
+                 }};
+    const size_t before = t.box("INBOX").messages.size();
+    assert_false(bool(t.store->append(t.box("INBOX").id, what)));
+    assert_int_equal(t.box("INBOX").messages.size(), before);
+    if (size > t.options.big_message) {
+      Fd dir(::open(t.path("big").c_str(), O_RDONLY | O_DIRECTORY));
+      assert_int_equal(must(t.io.readdir(dir.get())).size(), 0);
+    }
+    fails_at = UINT64_MAX;
+    const Appended appended = must(t.store->append(t.box("INBOX").id, what));
+    must(t.store->sync());
+    t.reopen();
+    assert_true(t.text("INBOX", appended.uid) == head + text);
+    const Summary summary = must(t.store->summary(*t.box("INBOX").find(appended.uid)));
+    assert_text(summary.base_subject, "elsewhere");
+    assert_int_equal(summary.header_size, (head + text).find("\r\n\r\n") + 4);
+  }
+  assert_int_equal(t.reports.size(), 0);
+}
+
 // Segments roll over, half-dead ones go; then the journal alone, without the checkpoint, still says everything.
 static void compaction(void**) {
   TestStore t;
@@ -331,6 +366,6 @@ int main() {
   const CMUnitTest tests[] = {unit_test(uid_sets), unit_test(new_account), unit_test(messages_survive),
                               unit_test(copy_move_expunge), unit_test(names_and_renames), unit_test(recent_is_claimed_once),
                               unit_test(deliveries_once), unit_test(observers_hear_only_what_is_durable), unit_test(groups),
-                              unit_test(big_messages), unit_test(compaction), unit_test(keywords_are_used_again)};
+                              unit_test(big_messages), unit_test(messages_in_two_pieces), unit_test(compaction), unit_test(keywords_are_used_again)};
   return run_unit_tests(tests);
 }
