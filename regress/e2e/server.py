@@ -363,9 +363,9 @@ def shell(command, code=0, patience=60, **kw):
     return done.stdout
 
 
-def run(*tests, server=Server, own_network=False, **options):
+def run(*tests, server=Server, own_network=False, more_users=(), **options):
     """Each test(server) in turn on one running server; then the stop, which is a test too. Exits the program."""
-    enter_namespace(own_network=own_network)
+    enter_namespace(more_users, own_network)
     failed = 0
     house = None
 
