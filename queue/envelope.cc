@@ -11,8 +11,8 @@ namespace mailkeep::queue {
 namespace {
 
 // Kind in the upper half, version in the lower.
-constexpr uint8_t kMessageKind = 0x13;
-constexpr uint8_t kEnvelopeKind = 0x23;
+constexpr uint8_t kMessageKind = 0x14;
+constexpr uint8_t kEnvelopeKind = 0x24;
 constexpr uint8_t kBodyKind = 0x33;
 constexpr size_t kHead = 8;
 constexpr size_t kMostPayload = kSmallMessage + 16;  // a body's; other records are smaller
@@ -140,19 +140,18 @@ static std::string point_key(const DuePoint& point) {
   return big_endian(static_cast<uint64_t>(point.time)) + envelope_key(point.id);
 }
 
-std::string due_key(Kind kind, const DuePoint& point) {
-  return std::string(1, static_cast<char>(kind)) + point_key(point);
-}
+std::string due_key(Lane lane, const DuePoint& point) { return std::string(1, static_cast<char>(lane)) + point_key(point); }
+std::string due_key(const Envelope& envelope) { return due_key(lane_of(envelope), {envelope.next_try, envelope.id}); }
 
 // A destination has no zero byte: it is a domain or an account, both checked at the door.
-std::string destination_prefix(Kind kind, std::string_view destination) {
-  std::string out(1, static_cast<char>(kind));
+std::string destination_prefix(Lane lane, std::string_view destination) {
+  std::string out(1, static_cast<char>(lane));
   out.append(destination).push_back('\0');
   return out;
 }
 
 std::string destination_key(const Envelope& envelope) {
-  return destination_prefix(envelope.kind, destination(envelope)) + point_key({envelope.next_try, envelope.id});
+  return destination_prefix(lane_of(envelope), destination(envelope)) + point_key({envelope.next_try, envelope.id});
 }
 
 std::optional<DuePoint> parse_point(std::string_view key) {

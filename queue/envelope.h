@@ -24,6 +24,7 @@
 namespace mailkeep::queue {
 
 constexpr size_t kMaxErrorText = 1024;  // the last answer that a bounce will cite
+constexpr size_t kMaxMessageId = 250;   // of the header's field as much as is kept
 
 struct EnvelopeIdHash {
   size_t operator()(const EnvelopeId& id) const { return id.message * 0x9e3779b97f4a7c15U + id.number; }
@@ -49,6 +50,10 @@ struct Message {
   bool is_bounce = false;
   uint32_t checksum = 0;  // CRC-32C of a body that is a file; a body that is a record has that record's
   MailOptions options;
+  uint64_t session = 0;    // that brought it
+  std::string helo;        // what its client called itself
+  Protocol protocol = Protocol::kInternal;
+  std::string message_id;  // the field of its header, for those who look for it
 
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -63,10 +68,16 @@ struct Message {
     c.flag(m.is_bounce);
     c.num(m.checksum);
     c.part(m.options);
+    c.num(m.session);
+    c.text(m.helo, kMaxHostname);
+    c.choice(m.protocol, Protocol::kInternal);
+    c.text(m.message_id, kMaxMessageId);
   }
 };
 
 enum class Kind : uint8_t { kLocal, kRelay };
+// Why it is not tried: an operator said so, or it has brought a process down too often.
+enum class Hold : uint8_t { kNone, kOperator, kQuarantine };
 
 struct Envelope {
   EnvelopeId id;
@@ -81,6 +92,8 @@ struct Envelope {
   int64_t next_try = 0;  // seconds since 1970
   int64_t expiry = 0;    // given up at the first failure after this
   std::string last_error;
+  Hold hold = Hold::kNone;
+  int64_t warn_at = 0;   // seconds since 1970: its sender is told that it waits; 0: not, or not again
 
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -97,6 +110,8 @@ struct Envelope {
     c.i64(m.next_try);
     c.i64(m.expiry);
     c.text(m.last_error, kMaxErrorText);
+    c.choice(m.hold, Hold::kQuarantine);
+    c.i64(m.warn_at);
   }
 };
 
@@ -134,8 +149,13 @@ struct DuePoint {
   EnvelopeId id;
   auto operator<=>(const DuePoint&) const = default;
 };
-std::string due_key(Kind kind, const DuePoint& point);
-std::string destination_prefix(Kind kind, std::string_view destination);
+// The first byte of both indexes: those who look for what is due never meet what is held.
+enum class Lane : uint8_t { kLocal, kRelay, kHeld };
+inline Lane lane_of(Kind kind) { return kind == Kind::kLocal ? Lane::kLocal : Lane::kRelay; }
+inline Lane lane_of(const Envelope& e) { return e.hold != Hold::kNone ? Lane::kHeld : lane_of(e.kind); }
+std::string due_key(Lane lane, const DuePoint& point);
+std::string due_key(const Envelope& envelope);
+std::string destination_prefix(Lane lane, std::string_view destination);
 std::string destination_key(const Envelope& envelope);
 // Of a due key, or of a destination key: both end with the point.
 std::optional<DuePoint> parse_point(std::string_view key);

@@ -7,6 +7,7 @@
 #include "queue/content.h"
 #include "queue/honest.h"
 #include "queue/queue.h"
+#include "queue/selection.h"
 
 namespace mailkeep::queue {
 
@@ -193,6 +194,10 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.recipients = static_cast<uint32_t>(envelopes.size());
   m.in_file = in.owns_file;
   m.options = in.enqueue.options;
+  m.session = in.enqueue.session;
+  m.helo = in.enqueue.facts.helo.substr(0, kMaxHostname);
+  m.protocol = in.enqueue.protocol;
+  m.message_id = message_id_of(in.owns_file ? spool_->head(m) : in.body);
   change.body = std::move(in.body);
   change.put = envelopes;
   const Message message = m;

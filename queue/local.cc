@@ -295,6 +295,27 @@ void Local::try_again(const EnvelopeId& id, const std::string& text, int64_t now
   if (it != items_.end()) put_off(it->second, text, now);
 }
 
+bool Local::withdraw(const EnvelopeId& id) {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return true;
+  if (it->second.state != State::kWaiting) return false;
+  Account& account = accounts_[it->second.envelope.account];
+  account.behind = true;
+  account.seen = {};
+  release(it->second);
+  items_.erase(it);
+  return true;
+}
+
+void Local::fail_now(const Envelope& envelope, const std::string& status, const std::string& text) {
+  fail(items_.insert_or_assign(envelope.id, Item{envelope, State::kFailing}).first->second, status, text);
+}
+
+void Local::retry_now(const std::string& account) {
+  const auto it = accounts_.find(account);
+  if (it != accounts_.end()) it->second.paused_until = Micros(0);
+}
+
 void Local::stage() { settlements_.stage(); }
 
 void Local::committed(const std::vector<Status>& results) {

@@ -67,6 +67,12 @@ class Local {
   void forget(const EnvelopeId& id);
   void try_again(const EnvelopeId& id, const std::string& text, int64_t now);
 
+  // An operator's word. withdraw(): it waits on disk alone, and is as it is there when it comes back; false: it is in hand, and
+  // nothing may be done about it now.
+  bool withdraw(const EnvelopeId& id);
+  void fail_now(const Envelope& envelope, const std::string& status, const std::string& text);
+  void retry_now(const std::string& account);
+
   // Stages what has become durable or was put off. After the commit: committed() with its results.
   void stage();
   void committed(const std::vector<Status>& results);

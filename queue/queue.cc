@@ -31,9 +31,8 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<Rejected>(Role::kUser, &Queue::on_rejected);
   r.add<Durable>(Role::kUser, &Queue::on_durable);
   r.add<relay::Transferred>(Role::kRelay, &Queue::on_transferred);
-  r.add<ListQueue>(Role::kControl, &Queue::on_list);
+  r.add<SelectQueue>(Role::kControl, &Queue::on_select);
   r.add<ShowMessage>(Role::kControl, &Queue::on_show);
-  r.add<RemoveMessage>(Role::kControl, &Queue::on_remove);
   return r;
 }
 
@@ -80,7 +79,7 @@ void Queue::on_commit(uint32_t) {
   local_.set_policy(policy);
   remote_.set_policy(policy);
   remote_.set_relays(config_.relays);
-  log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay);
+  log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay).kv("held", spool_->counts().held);
   tick();
 }
 
@@ -94,6 +93,7 @@ void Queue::on_peer_up(PeerId peer, const std::string& account) {
 void Queue::on_peer_down(PeerId peer) {
   if (peer.role == Role::kUser) local_.user_down(peer.instance);
   if (peer.role == Role::kLookup) lookup_gone();
+  if (peer.role == Role::kControl) std::erase_if(selects_, [peer](const Select& s) { return s.peer == peer; });
   if (peer.role == Role::kRelay) remote_.relay_down(peer.instance, now_unix());
   if (quitting_ && peer.role == Role::kRelay) return quit_now();
   if (peer.role != Role::kSmtpd && peer.role != Role::kLmtpd) return;
@@ -146,6 +146,7 @@ void Queue::hand_on(const Message& message, const std::vector<Envelope>& envelop
 
 // Everything that became ready in this turn: one commit, one sync; then the answers.
 void Queue::commit_turn() {
+  run_selects();
   send_returns();
   local_.stage();
   remote_.stage();
@@ -173,9 +174,12 @@ void Queue::commit_turn() {
       }
       if (results[r.place]) hand_on(r.message, r.envelopes, -1);
     }
+    for (Select& s : selected_) end_select(s, s.place ? results[*s.place] : Status());
+    selected_.clear();
   }
+  for (Select& s : std::exchange(selected_, {})) end_select(s, {});
   remote_.pump(now_unix());
-  if (load_more_) {
+  if (load_more_ || !selects_.empty()) {
     timer_.set(Micros(0));
   } else if (!timer_.pending() && has_work()) {
     timer_.set(Seconds(1));
@@ -212,6 +216,7 @@ void Queue::quit_now() {
 std::vector<worker::Stat> Queue::stats() {
   return {{"queue.local", spool_->counts().local},
           {"queue.relay", spool_->counts().relay},
+          {"queue.held", spool_->counts().held},
           {"queue.in-memory", local_.in_memory()},
           {"queue.messages", counters_.messages},
           {"queue.refused", counters_.refused},

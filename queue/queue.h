@@ -67,6 +67,17 @@ class Queue final : public worker::Hooks {
     std::vector<Envelope> envelopes;
   };
 
+  // What control asked for, and what has come of it in this turn.
+  struct Select {
+    imsg::PeerId peer;
+    SelectQueue ask;
+    QueueSelected answer;
+    size_t bytes = 0;             // of the answer's items
+    std::optional<size_t> place;  // of what it changes
+    std::vector<EnvelopeId> changed;
+    std::optional<Message> message;  // the last one looked at
+  };
+
   // intake.cc
   void on_need_file(imsg::PeerId peer, NeedSpoolFile&& need);
   void on_drop_file(imsg::PeerId peer, DropSpoolFile&& drop);
@@ -105,10 +116,16 @@ class Queue final : public worker::Hooks {
   void commit_turn();
   void tick();
   // verbs.cc
-  void on_list(imsg::PeerId peer, ListQueue&& list);
+  void on_select(imsg::PeerId peer, SelectQueue&& select);
   void on_show(imsg::PeerId peer, ShowMessage&& show);
-  void on_remove(imsg::PeerId peer, RemoveMessage&& remove);
-  QueueItem item_for(const Envelope& envelope);
+  void run_selects();
+  void run_select(Select& select);
+  void look(Select& select, const Envelope& envelope, Change& change);
+  void command(Select& select, const Envelope& envelope, Change& change);
+  void end_select(Select& select, const Status& status);
+  bool is_in_hand(const Envelope& envelope) const;
+  std::string state_of(const Envelope& envelope, const Message& message) const;
+  QueueItem item_for(const Envelope& envelope, const Message& message);
 
   event::Loop& loop_;
   std::unique_ptr<Spool> spool_;
@@ -131,6 +148,8 @@ class Queue final : public worker::Hooks {
   size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
+  std::deque<Select> selects_;  // not looked at yet
+  std::vector<Select> selected_;  // of this turn
   struct Counters {
     uint64_t messages = 0, refused = 0, bounces = 0, commits = 0;
   } counters_;

@@ -71,6 +71,14 @@ class Remote {
   void forget(const EnvelopeId& id);
   void try_again(const EnvelopeId& id, const std::string& text, int64_t now);
 
+  // An operator's word; see local.h. retry_now(): the envelope's destination is tried at once, whatever it did.
+  bool withdraw(const EnvelopeId& id);
+  void fail_now(const Envelope& envelope, const Cause& cause);
+  void retry_now(const Envelope& envelope);
+  bool has_action(const std::string& name) const { return !name.empty() && action_of(name) != nullptr; }
+  // What its destination suffers from; empty: nothing.
+  std::string trouble_of(const Envelope& envelope) const;
+
   // Stages what was delivered or put off. After the commit: committed() with its results.
   void stage();
   void committed(const std::vector<Status>& results);

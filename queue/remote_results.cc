@@ -194,6 +194,33 @@ void Remote::try_again(const EnvelopeId& id, const std::string& text, int64_t no
   if (it != items_.end()) put_off(it->second, text, now, false);
 }
 
+bool Remote::withdraw(const EnvelopeId& id) {
+  const auto it = items_.find(id);
+  if (it == items_.end()) return true;
+  if (it->second.state != State::kWaiting) return false;
+  if (const auto d = destinations_.find(it->second.way); d != destinations_.end()) d->second.behind = true, d->second.seen = {};
+  forget(id);
+  return true;
+}
+
+void Remote::fail_now(const Envelope& envelope, const Cause& cause) {
+  fail(items_.insert_or_assign(envelope.id, Item{envelope, way_of(envelope)}).first->second, cause);
+}
+
+void Remote::retry_now(const Envelope& envelope) {
+  const auto d = destinations_.find(way_of(envelope));
+  if (d == destinations_.end()) return;
+  d->second.paused_until = 0;
+  d->second.behind = true;
+  d->second.seen = {};
+  ready_.insert(d->first);
+}
+
+std::string Remote::trouble_of(const Envelope& envelope) const {
+  const auto d = destinations_.find(way_of(envelope));
+  return d == destinations_.end() || d->second.failures == 0 ? std::string() : d->second.last_error;
+}
+
 void Remote::stage() { settlements_.stage(); }
 
 void Remote::committed(const std::vector<Status>& results) {

@@ -106,7 +106,7 @@ Status Spool::count() {
       const Result<bool> more = cursor->next();
       if (!more) return more.error();
       if (!*more) break;
-      ++(cursor->key()[0] == static_cast<char>(Kind::kLocal) ? counts_.local : counts_.relay);
+      ++count_of(counts_, static_cast<Lane>(cursor->key()[0]));
     }
   }
   const Result<std::vector<uint64_t>> ids = files_->list();
@@ -209,6 +209,10 @@ size_t Spool::stage(Change change) {
   return staged_.size() - 1;
 }
 
+uint64_t& count_of(Counts& counts, Lane lane) {
+  return lane == Lane::kLocal ? counts.local : lane == Lane::kRelay ? counts.relay : counts.held;
+}
+
 std::vector<Status> Spool::commit() {
   std::vector<Change> changes = std::exchange(staged_, {});
   std::vector<Status> results(changes.size());
@@ -301,6 +305,7 @@ Status Spool::apply(const Change& change) {
   if (Status s = txn->commit(); !s) return s;
   counts_.local += delta.local;
   counts_.relay += delta.relay;
+  counts_.held += delta.held;
   unlink_later_.insert(unlink_later_.end(), files.begin(), files.end());
   return {};
 }
@@ -315,14 +320,12 @@ Status Spool::write_message(db::Transaction& txn, const Change& change) {
   return tables_->body.put(txn, key, encode_body(message.id, change.body));
 }
 
-static uint64_t& count_of(Counts& counts, Kind kind) { return kind == Kind::kLocal ? counts.local : counts.relay; }
-
 Status Spool::erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta) {
-  const Result<bool> due = tables_->due.erase(txn, due_key(envelope.kind, {envelope.next_try, envelope.id}));
+  const Result<bool> due = tables_->due.erase(txn, due_key(envelope));
   if (!due) return due.error();
   const Result<bool> destination = tables_->destination.erase(txn, destination_key(envelope));
   if (!destination) return destination.error();
-  if (*due) --count_of(delta, envelope.kind);
+  if (*due) --count_of(delta, lane_of(envelope));
   return {};
 }
 
@@ -339,7 +342,7 @@ Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Count
   }
   if (Status s = tables_->envelope.put(txn, key, encode(envelope)); !s) return s;
   if (Status s = put_indexes(*tables_, txn, envelope); !s) return s;
-  ++count_of(delta, envelope.kind);
+  ++count_of(delta, lane_of(envelope));
   return {};
 }
 

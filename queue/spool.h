@@ -4,8 +4,8 @@
 //     message      message id                           → Message
 //     body         message id                           → the bytes, when they are at most 64 KiB
 //     envelope     message id, number                   → Envelope
-//     due          kind, next try, envelope id          → nothing: what to try next
-//     destination  kind, account or domain, next try, envelope id → nothing
+//     due          lane, next try, envelope id          → nothing: what to try next
+//     destination  lane, account or domain, next try, envelope id → nothing
 //     aside        table ":" key                        → a record that could not be read, as it was found
 //   DIR/large/   one file per larger body, named by the message id in 16 hexadecimal digits
 //
@@ -65,7 +65,11 @@ struct Change {
 struct Counts {
   uint64_t local = 0;
   uint64_t relay = 0;
+  uint64_t held = 0;  // of either kind
+  uint64_t all() const { return local + relay + held; }
 };
+
+uint64_t& count_of(Counts& counts, Lane lane);
 
 class Spool {
  public:
@@ -97,6 +101,9 @@ class Spool {
   Result<std::vector<Envelope>> envelopes(uint64_t id);
   Result<std::optional<std::string>> body(uint64_t id);
   Result<Fd> open_file(uint64_t id);  // for reading only
+  // The beginning of a message, with its header or most of it, of a file without its checksum; empty: it cannot be read now.
+  static constexpr size_t kHead = 64 * 1024;
+  std::string head(const Message& message);
 
   // At most `max` envelopes after `after` whose next try is not after `until`, in order of their next try.
   Result<std::vector<Envelope>> due(Kind kind, const DuePoint& after, int64_t until, size_t max);

@@ -1,5 +1,9 @@
 // Reading the spool, and setting aside what cannot be read. See spool.h.
 // SPDX-License-Identifier: ISC
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "queue/spool.h"
@@ -27,7 +31,7 @@ Status Spool::drop_row(db::Database& index, const std::string& key) {
   const Result<bool> gone = index.erase(*txn, key);
   if (!gone) return gone.error();
   if (Status s = txn->commit(); !s) return s;
-  if (*gone && &index == &tables_->due) --(key[0] == static_cast<char>(Kind::kLocal) ? counts_.local : counts_.relay);
+  if (*gone && &index == &tables_->due) --count_of(counts_, static_cast<Lane>(key[0]));
   return {};
 }
 
@@ -107,6 +111,19 @@ Result<Fd> Spool::open_file(uint64_t id) {
   return Error(why, EBADMSG);
 }
 
+std::string Spool::head(const Message& message) {
+  if (!message.in_file) {
+    auto found = body(message.id);
+    return found && found->has_value() ? std::move(**found) : std::string();
+  }
+  const Result<Fd> file = files_->open_to_read(message.id);
+  if (!file) return {};
+  std::string text(std::min<uint64_t>(message.size, kHead), '\0');
+  const ssize_t n = ::pread(file->get(), text.data(), text.size(), 0);
+  text.resize(n > 0 ? static_cast<size_t>(n) : 0);
+  return text;
+}
+
 // Reads the index first and the envelopes after: no cursor is open while a record is set aside.
 Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const std::string& start, const std::string& prefix,
                                              int64_t until, size_t max) {
@@ -142,14 +159,14 @@ Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const st
 
 Result<std::vector<Envelope>> Spool::due(Kind kind, const DuePoint& after, int64_t until, size_t max) {
   if (Status s = revive(); !s) return s.error();
-  return collect(tables_->due, due_key(kind, after), std::string(1, static_cast<char>(kind)), until, max);
+  return collect(tables_->due, due_key(lane_of(kind), after), std::string(1, static_cast<char>(lane_of(kind))), until, max);
 }
 
 Result<std::vector<Envelope>> Spool::due_at(Kind kind, const std::string& destination, const DuePoint& after, int64_t until,
                                             size_t max) {
   if (Status s = revive(); !s) return s.error();
-  const std::string prefix = destination_prefix(kind, destination);
-  const std::string start = prefix + due_key(kind, after).substr(1);
+  const std::string prefix = destination_prefix(lane_of(kind), destination);
+  const std::string start = prefix + due_key(lane_of(kind), after).substr(1);
   return collect(tables_->destination, start, prefix, until, max);
 }
 
@@ -157,33 +174,38 @@ Result<std::optional<int64_t>> Spool::next_due(Kind kind, const DuePoint& after)
   if (Status s = revive(); !s) return s.error();
   auto cursor = db::Cursor::open(tables_->due);
   if (!cursor) return cursor.error();
-  const std::string start = due_key(kind, after);
+  const std::string start = due_key(lane_of(kind), after);
   Result<bool> more = cursor->seek(start);
   if (more && *more && cursor->key() == start) more = cursor->next();
   if (!more) return more.error();
-  const auto point = *more && cursor->key()[0] == static_cast<char>(kind) ? parse_point(cursor->key()) : std::nullopt;
+  const auto point = *more && cursor->key()[0] == static_cast<char>(lane_of(kind)) ? parse_point(cursor->key()) : std::nullopt;
   return point ? std::optional<int64_t>(point->time) : std::nullopt;
 }
 
 Result<std::vector<Envelope>> Spool::list(const EnvelopeId& after, size_t max) {
   if (Status s = revive(); !s) return s.error();
-  std::vector<EnvelopeId> ids;
+  std::vector<Envelope> out;
+  std::vector<EnvelopeId> bad;
   {
     auto cursor = db::Cursor::open(tables_->envelope);
     if (!cursor) return cursor.error();
     Result<bool> more = cursor->seek(envelope_key(after));
-    for (; more && *more && ids.size() < max; more = cursor->next()) {
+    for (; more && *more && out.size() < max; more = cursor->next()) {
       const auto id = parse_envelope_key(cursor->key());
-      if (id && *id != after) ids.push_back(*id);
+      if (!id || *id == after) continue;
+      Result<Envelope> found = decode_envelope(cursor->value());
+      if (found && found->id == *id) {
+        out.push_back(std::move(found).value());
+      } else {
+        bad.push_back(*id);
+      }
     }
     if (!more) return more.error();
   }
-  std::vector<Envelope> out;
-  for (const EnvelopeId& id : ids) {
-    auto found = envelope(id);
-    if (!found) return found.error();
-    if (found->has_value()) out.push_back(std::move(**found));
+  for (const EnvelopeId& id : bad) {
+    if (const auto aside = envelope(id); !aside) return aside.error();  // sets it aside
   }
+  if (out.empty() && !bad.empty()) return list(after, max);  // that is not the end
   return out;
 }
 

@@ -23,7 +23,7 @@ Result<Tables> open_tables(db::Environment& environment) {
 }
 
 Status put_indexes(Tables& tables, db::Transaction& txn, const Envelope& envelope) {
-  if (Status s = tables.due.put(txn, due_key(envelope.kind, {envelope.next_try, envelope.id}), ""); !s) return s;
+  if (Status s = tables.due.put(txn, due_key(envelope), ""); !s) return s;
   return tables.destination.put(txn, destination_key(envelope), "");
 }
 

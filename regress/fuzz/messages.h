@@ -25,8 +25,8 @@ using AllMessages = std::tuple<
     lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::CheckSender, lookup::SenderVerdict,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
-    queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::ListQueue, queue::QueueList,
-    queue::ShowMessage, queue::MessageShown, queue::RemoveMessage, queue::MessageRemoved,
+    queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
+    queue::ShowMessage, queue::MessageShown,
     user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::PamCheck, auth::PamAnswer,
     smtpd::Config, smtpd::Listener,
@@ -34,8 +34,8 @@ using AllMessages = std::tuple<
     imapd::Config, imapd::Listener, imapd::Presented,
     parent::Vouch, parent::Present, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,
-    control::client::AskStatus, control::client::AskReload, control::client::AskQueueList, control::client::AskQueueShow,
-    control::client::AskQueueRemove, control::client::AskFollow, control::client::AskHops, control::client::Status, control::client::Refused,
+    control::client::AskStatus, control::client::AskReload, control::client::AskQueueSelect, control::client::AskQueueShow,
+    control::client::AskFollow, control::client::AskHops, control::client::Status, control::client::Refused,
     control::client::Event, control::client::Missed>;
 
 constexpr size_t kMessages = std::tuple_size_v<AllMessages>;

@@ -129,12 +129,12 @@ static void status_gathers(void**) {
   h.turns();
   const auto asked = get<parent::StatusQuery>(h.parent.get());
   assert_int_equal(get<worker::StatsQuery>(h.queue.get()).query, asked.query);
-  assert_int_equal(get<queue::ListQueue>(h.queue.get()).limit, 1);
+  assert_int_equal(get<queue::SelectQueue>(h.queue.get()).limit, 1);
   StatusReport report;
   report.query = asked.query;
   report.version = "9";
   put(h.parent.get(), report);
-  queue::QueueList list;
+  queue::QueueSelected list;
   list.query = asked.query;
   list.total = 77;
   put(h.queue.get(), list);
@@ -158,7 +158,7 @@ static void a_dead_queue_holds_nobody_up(void**) {
   const Fd a = h.connect_client();
   const Fd b = h.connect_client();
   put(a.get(), client::AskStatus{});
-  put(b.get(), client::AskQueueList{});
+  put(b.get(), client::AskQueueSelect{});
   h.turns();
   StatusReport report;
   report.query = get<parent::StatusQuery>(h.parent.get()).query;
@@ -167,7 +167,7 @@ static void a_dead_queue_holds_nobody_up(void**) {
   h.turns();
   assert_false(get<client::Status>(a.get()).queue_known);
   assert_true(!get<client::Refused>(b.get()).text.empty());
-  put(b.get(), client::AskQueueList{});
+  put(b.get(), client::AskQueueSelect{});
   h.turns();
   assert_true(!get<client::Refused>(b.get()).text.empty());
 }

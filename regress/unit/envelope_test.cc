@@ -65,9 +65,9 @@ void every_damage_is_seen(void**) {
 void keys_sort_as_numbers(void**) {
   const std::vector<DuePoint> points = {{1, {2, 3}}, {1, {2, 256}}, {1, {300, 0}}, {255, {1, 1}}, {256, {0, 0}}};
   std::vector<std::string> keys;
-  for (const DuePoint& p : points) keys.push_back(due_key(Kind::kLocal, p));
+  for (const DuePoint& p : points) keys.push_back(due_key(Lane::kLocal, p));
   assert_true(std::is_sorted(keys.begin(), keys.end()));
-  assert_true(keys.back() < due_key(Kind::kRelay, {0, {0, 0}}));
+  assert_true(keys.back() < due_key(Lane::kRelay, {0, {0, 0}}));
   for (size_t i = 0; i < keys.size(); ++i) assert_true(parse_point(keys[i]) == points[i]);
   assert_true(parse_envelope_key(envelope_key({5, 6})) == (EnvelopeId{5, 6}));
   assert_false(parse_envelope_key("short"));
@@ -77,8 +77,8 @@ void keys_sort_as_numbers(void**) {
 void destinations(void**) {
   Envelope e = sample();
   assert_text(destination(e), "example.net");
-  assert_true(destination_key(e).starts_with(destination_prefix(Kind::kRelay, "example.net")));
-  assert_false(destination_key(e).starts_with(destination_prefix(Kind::kRelay, "example.ne")));
+  assert_true(destination_key(e).starts_with(destination_prefix(Lane::kRelay, "example.net")));
+  assert_false(destination_key(e).starts_with(destination_prefix(Lane::kRelay, "example.ne")));
   assert_true(parse_point(destination_key(e)) == (DuePoint{1000, e.id}));
   e.kind = Kind::kLocal;
   e.account = "Bob";

@@ -49,9 +49,8 @@ class House : public hostile::Peerage {
     for (int i = 0; i < 4; i++) {
       client(control::client::AskStatus());
       client(control::client::AskReload());
-      client(control::client::AskQueueList());
+      client(control::client::AskQueueSelect());
       client(control::client::AskQueueShow());
-      client(control::client::AskQueueRemove());
       client(control::client::AskHops());
       client(control::client::AskFollow());
     }
@@ -69,9 +68,8 @@ void anything_from_anybody(void**) {
   House house;
   for (const Role from : kWorkers) house.row<worker::Stats>(from);
   house.row<lookup::Hops>(Role::kLookup);
-  house.row<queue::QueueList>(Role::kQueue);
+  house.row<queue::QueueSelected>(Role::kQueue);
   house.row<queue::MessageShown>(Role::kQueue);
-  house.row<queue::MessageRemoved>(Role::kQueue);
   house.row<control::StatusReport>(Role::kParent);
   house.row<control::Reloaded>(Role::kParent);
   house.row<worker::LogLine>(Role::kParent);

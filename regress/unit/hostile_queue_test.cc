@@ -84,7 +84,7 @@ void be_attacked(const queue::SpoolDirectory& directory) {
     house.row<queue::Rejected>(user);
     house.row<queue::Durable>(user);
   }
-  house.row<queue::ListQueue>(Role::kControl);
+  house.row<queue::SelectQueue>(Role::kControl);
   house.row<queue::ShowMessage>(Role::kControl);
   house.row<worker::StatsQuery>(Role::kControl);
   house.attack(120);
@@ -161,10 +161,10 @@ void a_user_speaks_for_itself(void**) {
   house.tell(kAlice, s);
   house.turns(4);
   assert_true(house.accused(kAlice));
-  queue::ListQueue list;
+  queue::SelectQueue list;
   house.tell(kControl, list);
   house.turns(4);
-  assert_text(house.last<queue::QueueList>(kControl).items.at(0).state, "delivering");
+  assert_text(house.last<queue::QueueSelected>(kControl).items.at(0).state, "delivering");
 }
 
 // Two messages in one file, or another's id: the file stays with the message that was answered 250.

@@ -73,11 +73,11 @@ void in_and_out_and_again(void**) {
     f.enhanced = "5.7.1";
     send(lookup, routed);
     const Fd control = process.wire(Role::kControl, 0);
-    queue::QueueList list;
+    queue::QueueSelected list;
     for (int i = 0; i < 50 && (list.items.empty() || !list.items[0].relay); ++i) {
       usleep(20 * 1000);
-      send(control, queue::ListQueue{});
-      list = expect<queue::QueueList>(control);
+      send(control, queue::SelectQueue{});
+      list = expect<queue::QueueSelected>(control);
     }
     assert_int_equal(list.total, 1);
     assert_true(list.items.at(0).relay);

@@ -157,8 +157,8 @@ void a_foreign_sender_is_refused(void**) {
   const auto done = expect<queue::Enqueued>(h.smtpd);
   assert_int_equal(done.code, 550);
   assert_text(done.enhanced, "5.7.1");
-  send(h.control, queue::ListQueue{});
-  assert_int_equal(expect<queue::QueueList>(h.control).total, 0);
+  send(h.control, queue::SelectQueue{});
+  assert_int_equal(expect<queue::QueueSelected>(h.control).total, 0);
 }
 
 }  // namespace

@@ -23,12 +23,13 @@ struct AskReload {
   static void fields(C&, M&) {}
 };
 
-struct AskQueueList {
+// Asked again with the answer's `next` until that is empty. Answered by queue::QueueSelected.
+struct AskQueueSelect {
   static constexpr uint16_t kType = 1102;
-  std::string after;  // QueueListing's next; empty: from the start
+  queue::SelectQueue ask;  // its query is control's business
   template <class C, class M>
   static void fields(C& c, M& m) {
-    c.text(m.after, 64);
+    c.part(m.ask);
   }
 };
 
@@ -38,17 +39,6 @@ struct AskQueueShow {
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.message);
-  }
-};
-
-struct AskQueueRemove {
-  static constexpr uint16_t kType = 1104;
-  uint64_t message = 0;
-  uint32_t number = 0;  // UINT32_MAX: all envelopes of the message
-  template <class C, class M>
-  static void fields(C& c, M& m) {
-    c.num(m.message);
-    c.num(m.number);
   }
 };
 
@@ -128,7 +118,6 @@ struct Missed {
   }
 };
 
-// Answers that pass through as they come: Reloaded, queue::QueueList, queue::MessageShown, queue::MessageRemoved,
-// lookup::Hops.
+// Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops.
 
 }  // namespace mailkeep::control::client

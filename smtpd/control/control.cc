@@ -36,9 +36,8 @@ imsg::Routes<Control> control_routes() {
     r.add<worker::Stats>(role, &Control::on_stats);
   }
   r.add<lookup::Hops>(Role::kLookup, &Control::on_hops);
-  r.add<queue::QueueList>(Role::kQueue, &Control::on_queue_list);
+  r.add<queue::QueueSelected>(Role::kQueue, &Control::on_queue_selected);
   r.add<queue::MessageShown>(Role::kQueue, &Control::on_message_shown);
-  r.add<queue::MessageRemoved>(Role::kQueue, &Control::on_message_removed);
   return r;
 }
 
@@ -89,8 +88,7 @@ void Control::on_peer_down(PeerId peer) {
       if (peer == kQueue) c.gathering->waiting_for_queue = false;
       finish_status(c);
     } else if (c.query != 0 && peer == kQueue &&
-               (c.asked == client::AskQueueList::kType || c.asked == client::AskQueueShow::kType ||
-                c.asked == client::AskQueueRemove::kType)) {
+               (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType)) {
       refuse(c, "the queue has just been restarted: try again");
     } else if (c.query != 0 && peer == kLookup && c.asked == client::AskHops::kType) {
       refuse(c, "the lookup process has just been restarted: try again");
@@ -169,9 +167,8 @@ bool Control::on_client_frame(uint64_t id, imsg::Frame& frame) {
   switch (frame.type) {
     case client::AskStatus::kType: return take_request(id, frame, &Control::ask_status);
     case client::AskReload::kType: return take_request(id, frame, &Control::ask_reload);
-    case client::AskQueueList::kType: return take_request(id, frame, &Control::ask_queue_list);
+    case client::AskQueueSelect::kType: return take_request(id, frame, &Control::ask_queue_select);
     case client::AskQueueShow::kType: return take_request(id, frame, &Control::ask_queue_show);
-    case client::AskQueueRemove::kType: return take_request(id, frame, &Control::ask_queue_remove);
     case client::AskHops::kType: return take_request(id, frame, &Control::ask_hops);
     case client::AskFollow::kType: return take_request(id, frame, &Control::ask_follow);
     default: return false;
@@ -248,7 +245,7 @@ void Control::ask_status(uint64_t id, Client& c, client::AskStatus&&) {
     q.query = query;
     if (peers_->send(peer_of(k), q)) c.gathering->waiting.insert(k);
   }
-  queue::ListQueue list;
+  queue::SelectQueue list;
   list.query = query;
   list.limit = 1;
   c.gathering->waiting_for_queue = peers_->send(kQueue, list);
@@ -296,22 +293,20 @@ void Control::ask_reload(uint64_t id, Client& c, client::AskReload&&) {
 
 void Control::on_reloaded(PeerId, Reloaded&& m) { pass_on(m.query, client::AskReload::kType, m); }
 
-void Control::ask_queue_list(uint64_t id, Client& c, client::AskQueueList&& m) {
-  queue::ListQueue q;
+void Control::ask_queue_select(uint64_t id, Client& c, client::AskQueueSelect&& m) {
+  queue::SelectQueue q = std::move(m.ask);
   q.query = begin(id, c);
-  q.limit = 200;
-  q.after = std::move(m.after);
   if (!peers_->send(kQueue, q)) refuse(c, "the queue is being restarted: try again");
 }
 
-void Control::on_queue_list(PeerId, queue::QueueList&& m) {
+void Control::on_queue_selected(PeerId, queue::QueueSelected&& m) {
   if (Client* c = asker(m.query, client::AskStatus::kType); c != nullptr && c->gathering) {
     c->gathering->waiting_for_queue = false;
     c->gathering->status.queue_known = true;
     c->gathering->status.queue_length = m.total;
     return finish_status(*c);
   }
-  pass_on(m.query, client::AskQueueList::kType, m);
+  pass_on(m.query, client::AskQueueSelect::kType, m);
 }
 
 void Control::ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m) {
@@ -323,19 +318,6 @@ void Control::ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m) {
 
 void Control::on_message_shown(PeerId, queue::MessageShown&& m) {
   pass_on(m.query, client::AskQueueShow::kType, m);
-}
-
-void Control::ask_queue_remove(uint64_t id, Client& c, client::AskQueueRemove&& m) {
-  queue::RemoveMessage q;
-  q.query = begin(id, c);
-  q.message = m.message;
-  q.number = m.number;
-  log::info("control-queue-remove").kv("msg", hex64(m.message)).kv("envelope", m.number);
-  if (!peers_->send(kQueue, q)) refuse(c, "the queue is being restarted: try again");
-}
-
-void Control::on_message_removed(PeerId, queue::MessageRemoved&& m) {
-  pass_on(m.query, client::AskQueueRemove::kType, m);
 }
 
 void Control::ask_hops(uint64_t id, Client& c, client::AskHops&& m) {

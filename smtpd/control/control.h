@@ -42,10 +42,9 @@ class Control : public worker::Hooks {
   void on_reloaded(imsg::PeerId, Reloaded&& m);
   void on_log_line(imsg::PeerId, worker::LogLine&& m);
   void on_stats(imsg::PeerId from, worker::Stats&& m);
-  void on_queue_list(imsg::PeerId, queue::QueueList&& m);
+  void on_queue_selected(imsg::PeerId, queue::QueueSelected&& m);
   void on_message_shown(imsg::PeerId, queue::MessageShown&& m);
   void on_hops(imsg::PeerId, lookup::Hops&& m);
-  void on_message_removed(imsg::PeerId, queue::MessageRemoved&& m);
 
  private:
   // What a status request has gathered so far.
@@ -74,9 +73,8 @@ class Control : public worker::Hooks {
   bool take_request(uint64_t id, imsg::Frame& frame, void (Control::*handler)(uint64_t, Client&, M&&));
   void ask_status(uint64_t id, Client& c, client::AskStatus&&);
   void ask_reload(uint64_t id, Client& c, client::AskReload&&);
-  void ask_queue_list(uint64_t id, Client& c, client::AskQueueList&& m);
+  void ask_queue_select(uint64_t id, Client& c, client::AskQueueSelect&& m);
   void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
-  void ask_queue_remove(uint64_t id, Client& c, client::AskQueueRemove&& m);
   void ask_hops(uint64_t id, Client& c, client::AskHops&& m);
   void ask_follow(uint64_t id, Client& c, client::AskFollow&&);
   uint32_t begin(uint64_t id, Client& c);

@@ -46,12 +46,11 @@ std::string status_text(const control::client::Status& s, int64_t now);
 std::string status_json(const control::client::Status& s);
 std::string queue_text_head();
 std::string queue_text(const queue::QueueItem& item, int64_t now);
-std::string queue_json(const std::vector<queue::QueueItem>& items, uint64_t total);
+std::string item_json_text(const queue::QueueItem& item);  // an object, no newline
 std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content);
 std::string hops_text(std::string_view name, const lookup::Hops& hops);
 std::string hops_json(std::string_view name, const lookup::Hops& hops);
 std::string done_json(bool ok, std::string_view text);
-std::string removed_json(uint32_t removed);
 // A line of the log as an object of its keys, on one line; keys that come again are kept as a list.
 std::string event_json(std::string_view line);
 // key=value pairs of a log line, unescaped. What is not such a pair is kept under "text".

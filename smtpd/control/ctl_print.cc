@@ -59,6 +59,8 @@ Json item_json(const queue::QueueItem& i) {
   put(o, "kind", text(i.relay ? "relay" : "local"));
   put(o, "state", text(utf8_or_escaped(i.state)));
   put(o, "last_error", text(utf8_or_escaped(i.last_error)));
+  if (!i.owner.empty()) put(o, "owner", text(utf8_or_escaped(i.owner)));
+  if (!i.action.empty()) put(o, "action", text(utf8_or_escaped(i.action)));
   return o;
 }
 
@@ -189,15 +191,14 @@ std::string queue_text(const queue::QueueItem& i, int64_t now) {
                                 from, "<" + safe_for_terminal(i.recipient) + ">"},
                                kQueueWidths);
   if (!i.last_error.empty()) out += "    " + safe_for_terminal(i.last_error) + "\n";
-  if (i.next_try > now) out += "    next attempt in " + duration_text(i.next_try - now) + "\n";
+  if (i.next_try > now && i.state != "held" && i.state != "quarantined") out += "    next attempt in " + duration_text(i.next_try - now) + "\n";
   return out;
 }
 
-std::string queue_json(const std::vector<queue::QueueItem>& items, uint64_t total) {
-  Json o = object();
-  put(o, "total", number(total));
-  put(o, "items", items_json(items));
-  return line_of(o);
+std::string item_json_text(const queue::QueueItem& item) {
+  std::string text = line_of(item_json(item));
+  text.pop_back();
+  return text;
 }
 
 std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content) {
@@ -286,13 +287,6 @@ std::string done_json(bool ok, std::string_view what) {
   Json o = object();
   put(o, "ok", truth(ok));
   put(o, "text", text(utf8_or_escaped(what)));
-  return line_of(o);
-}
-
-std::string removed_json(uint32_t removed) {
-  Json o = object();
-  put(o, "ok", truth(removed != 0));
-  put(o, "removed", number(static_cast<uint64_t>(removed)));
   return line_of(o);
 }
 

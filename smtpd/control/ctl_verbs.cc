@@ -4,18 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <optional>
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
-#include "smtpd/control/ctl.h"
+#include "smtpd/control/ctl_ask.h"
 
 namespace mailkeep::ctl {
-
-namespace {
-
-using Arguments = std::span<const std::string_view>;
-using imsg::BlockingFrame;
 
 void out(const std::string& text) {
   fwrite(text.data(), 1, text.size(), stdout);
@@ -33,36 +27,9 @@ int refused(Session& s, std::string_view why) {
   return kRefused;
 }
 
-template <class M>
-Status send(Session& s, const M& message) {
-  imsg::Encoder e;
-  M::fields(e, message);
-  return imsg::write_frame(s.fd, M::kType, e.bytes(), e.fds());
-}
+namespace {
 
-// The answer A to `request`; when there is none, `code` is how the program ends and all has been said.
-template <class A, class M>
-std::optional<A> ask(Session& s, const M& request, int& code) {
-  auto frame = [&]() -> Result<BlockingFrame> {
-    if (auto sent = send(s, request); !sent) return sent.error();
-    return imsg::read_frame(s.fd);
-  }();
-  if (!frame) {
-    code = unreachable(frame.error().text);
-    return {};
-  }
-  if (frame->type == control::client::Refused::kType) {
-    control::client::Refused r;
-    code = imsg::decode(frame->body, frame->fds, r) ? refused(s, r.text) : unreachable("a malformed answer");
-    return {};
-  }
-  A answer;
-  if (frame->type != A::kType || !imsg::decode(frame->body, frame->fds, answer)) {
-    code = unreachable("an answer of another version?");
-    return {};
-  }
-  return answer;
-}
+constexpr size_t kMostWords = 100;  // of a selection
 
 int status(Session& s, Arguments) {
   int code = kDone;
@@ -82,93 +49,6 @@ int reload(Session& s, Arguments) {
     return kRefused;
   }
   if (!s.json) out("reloaded\n");
-  return kDone;
-}
-
-int queue_list(Session& s, Arguments) {
-  control::client::AskQueueList request;
-  std::vector<queue::QueueItem> all;
-  uint64_t total = 0;
-  const int64_t now = now_unix();
-  bool first = true;
-  do {
-    int code = kDone;
-    auto answer = ask<queue::QueueList>(s, request, code);
-    if (!answer) return code;
-    if (answer->next == request.after && !answer->next.empty()) return unreachable("the listing does not advance");
-    total = answer->total;
-    request.after = answer->next;
-    if (s.json) {
-      for (auto& item : answer->items) all.push_back(std::move(item));
-      continue;
-    }
-    std::string text = first && !answer->items.empty() ? queue_text_head() : "";
-    first = false;
-    for (const auto& item : answer->items) text += queue_text(item, now);
-    out(text);
-  } while (!request.after.empty());
-  out(s.json ? queue_json(all, total) : std::to_string(total) + " in the queue\n");
-  return kDone;
-}
-
-int bad_name(std::string_view text) {
-  fprintf(stderr, "mailkeepctl: %s is no message id: 16 hexadecimal digits, then perhaps .NUMBER\n", printable(text).c_str());
-  return kUsage;
-}
-
-// The whole of a descriptor that can be read from 0.
-Result<std::string> read_all(int fd) {
-  std::string text;
-  char chunk[64 * 1024];
-  for (;;) {
-    const ssize_t n = ::pread(fd, chunk, sizeof chunk, static_cast<off_t>(text.size()));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error("read the message");
-    if (n == 0) return text;
-    text.append(chunk, static_cast<size_t>(n));
-  }
-}
-
-int queue_show(Session& s, Arguments arguments) {
-  const auto name = parse_message_name(arguments[0]);
-  if (!name) return bad_name(arguments[0]);
-  control::client::AskQueueShow request;
-  request.message = name->message;
-  int code = kDone;
-  auto answer = ask<queue::MessageShown>(s, request, code);
-  if (!answer) return code;
-  if (!answer->found) return refused(s, "not in the queue: " + std::string(arguments[0]));
-  std::string content;
-  if (answer->content) {
-    auto read = read_all(answer->content.get());
-    if (!read) return refused(s, read.error().text);
-    content = std::move(*read);
-  }
-  if (s.json) {
-    out(shown_json(answer->items, content));
-    return kDone;
-  }
-  std::string text = queue_text_head();
-  for (const auto& item : answer->items) text += queue_text(item, now_unix());
-  if (isatty(STDOUT_FILENO) == 1) {
-    std::erase(content, '\r');
-    content = safe_for_terminal(content);
-  }
-  out(text + "\n" + content);
-  return kDone;
-}
-
-int queue_remove(Session& s, Arguments arguments) {
-  const auto name = parse_message_name(arguments[0]);
-  if (!name) return bad_name(arguments[0]);
-  control::client::AskQueueRemove request;
-  request.message = name->message;
-  request.number = name->number;
-  int code = kDone;
-  const auto answer = ask<queue::MessageRemoved>(s, request, code);
-  if (!answer) return code;
-  if (answer->removed == 0) return refused(s, "not in the queue, or being delivered: " + std::string(arguments[0]));
-  out(s.json ? removed_json(answer->removed) : "removed " + std::to_string(answer->removed) + "\n");
   return kDone;
 }
 
@@ -215,9 +95,17 @@ int follow_log(Session& s, Arguments) {
 constexpr Verb kVerbs[] = {
     {"status", "", 0, 0, status, "processes, sessions, length of the queue"},
     {"reload", "", 0, 0, reload, "read configuration, certificates and tables again"},
-    {"queue list", "", 0, 0, queue_list, "what waits, and why"},
+    {"queue list", "[SELECTION]", 0, kMostWords, queue_list, "what waits, and why"},
+    {"queue find", "SELECTION", 1, kMostWords, queue_list, "the same"},
     {"queue show", "ID", 1, 1, queue_show, "one message, with its envelopes"},
-    {"queue remove", "ID[.NUMBER]", 1, 1, queue_remove, "drop a message, or one of its envelopes; no bounce"},
+    {"queue cat", "ID", 1, 1, queue_cat, "one message, as it is"},
+    {"queue hold", "[-n] SELECTION", 1, kMostWords, queue_hold, "keep from being tried"},
+    {"queue release", "[-n] SELECTION", 1, kMostWords, queue_release, "end hold, and try now"},
+    {"queue retry", "[-n] SELECTION", 1, kMostWords, queue_retry, "try now"},
+    {"queue fail", "[-n] SELECTION", 1, kMostWords, queue_fail, "give up, and tell the senders"},
+    {"queue drop", "[-n] SELECTION", 1, kMostWords, queue_drop, "give up, and tell nobody"},
+    {"queue remove", "[-n] SELECTION", 1, kMostWords, queue_drop, "the same"},
+    {"queue reroute", "[-n] ACTION SELECTION", 2, kMostWords, queue_reroute, "send by another relay action"},
     {"dns host", "NAME", 1, 1, dns_host, "a host's addresses and TLSA records, as mail finds them"},
     {"dns", "DOMAIN", 1, 1, dns, "the hosts that take a domain's mail, in the order they are tried"},
     {"log", "", 0, 0, follow_log, "follow the events of all processes"},

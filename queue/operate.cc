@@ -1,0 +1,227 @@
+// What an operator does with a selection of the queue: lists it, holds, releases, tries, fails, drops or reroutes it. One
+// SelectQueue is one slice: so many envelopes are looked at, and what is changed of them is one transaction with this turn's
+// commit. Nothing is kept between two slices, so a client that goes away leaves nothing. See queue.h.
+// SPDX-License-Identifier: ISC
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/log/log.h"
+#include "queue/queue.h"
+#include "queue/selection.h"
+
+namespace mailkeep::queue {
+
+using imsg::PeerId;
+
+namespace {
+
+constexpr size_t kMostSelects = 256;           // that wait for their slice; control has fewer clients
+constexpr size_t kSlice = 500;                 // envelopes looked at between two looks at the clock,
+constexpr Millis kSliceTime(5);                // and how long that may go on in one turn, for all that ask
+constexpr size_t kMostChanges = 500;           // of one slice: one transaction
+constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
+constexpr size_t kMostReturning = 500;         // failures on their way to become reports, before more are made
+
+std::string_view name_of(QueueVerb verb) {
+  switch (verb) {
+    case QueueVerb::kList: return "list";
+    case QueueVerb::kHold: return "hold";
+    case QueueVerb::kRelease: return "release";
+    case QueueVerb::kRetry: return "retry";
+    case QueueVerb::kFail: return "fail";
+    case QueueVerb::kDrop: return "drop";
+    case QueueVerb::kReroute: return "reroute";
+  }
+  return "";
+}
+
+bool is_future(const Envelope& e, const Message& m, int64_t now) {
+  return e.attempts == 0 && m.options.hold_until > now && e.next_try >= m.options.hold_until;
+}
+
+// Whether the verb has anything to do with it.
+bool applies(const SelectQueue& ask, const Envelope& e, const Message& m, int64_t now) {
+  switch (ask.verb) {
+    case QueueVerb::kHold: return e.hold == Hold::kNone;
+    case QueueVerb::kRelease: return e.hold != Hold::kNone || is_future(e, m, now);
+    case QueueVerb::kRetry: return e.hold == Hold::kNone && !is_future(e, m, now);
+    case QueueVerb::kReroute: return e.kind == Kind::kRelay && e.action != ask.action;
+    default: return true;
+  }
+}
+
+}  // namespace
+
+void Queue::on_select(PeerId peer, SelectQueue&& ask) {
+  if (selects_.size() >= kMostSelects) return peers_->condemn(peer, "more questions at once than control has clients");
+  Select& s = selects_.emplace_back();
+  s.peer = peer;
+  s.answer.query = ask.query;
+  s.ask = std::move(ask);
+}
+
+// At the start of the commit, so that nothing else happens to an envelope between its change and that.
+void Queue::run_selects() {
+  const Micros end = now_monotonic() + kSliceTime;
+  do {
+    if (selects_.empty()) return;
+    Select s = std::move(selects_.front());
+    selects_.pop_front();
+    run_select(s);
+    selected_.push_back(std::move(s));
+  } while (now_monotonic() < end);
+}
+
+void Queue::run_select(Select& s) {
+  s.answer.total = spool_->counts().all();
+  if (s.ask.verb != QueueVerb::kList && is_empty(s.ask.selection)) {
+    s.answer.error = "nothing is selected";
+    return;
+  }
+  if (s.ask.verb == QueueVerb::kReroute && !remote_.has_action(s.ask.action)) {
+    s.answer.error = "no relay action is named " + printable(s.ask.action, kMaxTag);
+    return;
+  }
+  if (s.ask.verb == QueueVerb::kFail && !s.ask.dry_run && returning_.size() + failed_.size() >= kMostReturning) {
+    s.answer.next = s.ask.after.empty() ? show(EnvelopeId()) : s.ask.after;  // not yet: reports are on their way
+    return;
+  }
+  const bool one_message = s.ask.selection.message != 0;
+  const auto after = parse_id(s.ask.after);
+  EnvelopeId at = after ? EnvelopeId{after->message, after->number.value_or(0)} : EnvelopeId();
+  // The one before its first, which has number 0 and would not be "after" itself.
+  if (!after && one_message) at = {s.ask.selection.message - 1, UINT32_MAX};
+  const size_t most = s.ask.limit == 0 ? kMaxQueueItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
+  const Micros end = now_monotonic() + kSliceTime;
+  Change change;
+  for (bool goes_on = true; goes_on;) {
+    const auto batch = spool_->list(at, std::min(kSlice, most));
+    if (!batch) {
+      log::error("queue-list-failed").kv("why", batch.error().text);
+      s.answer.error = "the queue cannot be read now: " + printable(batch.error().text);
+      break;
+    }
+    if (batch->empty()) break;
+    for (const Envelope& e : *batch) {
+      if (one_message && e.id.message != s.ask.selection.message) {
+        goes_on = false;
+        break;
+      }
+      at = e.id;
+      look(s, e, change);
+      if (s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.changed.size() >= kMostChanges) break;
+    }
+    if (!goes_on) break;
+    goes_on = s.answer.items.size() < most && s.bytes < kMostItemBytes && s.changed.size() < kMostChanges && now_monotonic() < end;
+    if (!goes_on) s.answer.next = show(at);
+  }
+  if (change.put.empty() && change.removed.empty()) return;
+  change.durable = true;
+  s.place = spool_->stage(std::move(change));
+}
+
+void Queue::look(Select& s, const Envelope& e, Change& change) {
+  const Selection& selection = s.ask.selection;
+  if (!may_match(selection, e)) return;
+  if (!s.message || s.message->id != e.id.message) {
+    auto message = spool_->message(e.id.message);
+    if (!message) return;
+    s.message = message->has_value() ? std::move(**message) : Message();  // it can be dropped without one
+    s.message->id = e.id.message;
+  }
+  const Message& m = *s.message;
+  const std::string state = state_of(e, m);
+  if (!matches(selection, e, m, state, [&] { return subject_of(spool_->head(m)); })) return;
+  ++s.answer.matched;
+  if (s.ask.verb != QueueVerb::kList) {
+    if (!applies(s.ask, e, m, now_unix())) return;
+    if (!s.ask.dry_run) return command(s, e, change);
+    if (is_in_hand(e)) {
+      ++s.answer.busy;
+      return;
+    }
+  }
+  ++s.answer.changed;
+  QueueItem item = item_for(e, m);
+  s.bytes += 200 + item.sender.size() + item.recipient.size() + item.account.size() + item.last_error.size();
+  s.answer.items.push_back(std::move(item));
+}
+
+void Queue::command(Select& s, const Envelope& e, Change& change) {
+  const bool is_free = s.ask.verb == QueueVerb::kRetry ? !is_in_hand(e) : local_.withdraw(e.id) && remote_.withdraw(e.id);
+  if (!is_free) {
+    ++s.answer.busy;
+    return;
+  }
+  ++s.answer.changed;
+  log::info("operator").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("verb", name_of(s.ask.verb))
+      .kv("action", s.ask.action);
+  Envelope next = e;
+  switch (s.ask.verb) {
+    case QueueVerb::kList: return;
+    case QueueVerb::kHold: next.hold = Hold::kOperator; break;
+    case QueueVerb::kRelease: next.hold = Hold::kNone; break;
+    case QueueVerb::kReroute: next.action = s.ask.action; break;
+    case QueueVerb::kRetry:
+      if (e.kind == Kind::kLocal) local_.retry_now(e.account);
+      if (e.kind == Kind::kRelay) remote_.retry_now(e);
+      if (e.next_try <= now_unix()) return;
+      break;
+    case QueueVerb::kDrop:
+      s.changed.push_back(e.id);
+      change.removed.push_back(e.id);
+      return;
+    case QueueVerb::kFail: {
+      const std::string text = "The administrator of this server has given this message up" + (e.last_error.empty() ? std::string() : "; last: " + e.last_error);
+      if (e.kind == Kind::kLocal) local_.fail_now(e, "5.0.0", text);
+      if (e.kind == Kind::kRelay) remote_.fail_now(e, {"5.0.0", text, ""});
+      return;
+    }
+  }
+  // Exactly now: an earlier time may be one that has been looked through already.
+  if (s.ask.verb != QueueVerb::kHold) next.next_try = now_unix();
+  s.changed.push_back(e.id);
+  change.put.push_back(std::move(next));
+}
+
+void Queue::end_select(Select& s, const Status& status) {
+  if (!status) {
+    log::error("queue-command-failed").kv("verb", name_of(s.ask.verb)).kv("why", status.error().text);
+    s.answer.changed -= std::min<uint64_t>(s.answer.changed, s.changed.size());
+    s.answer.error = "it could not be written: " + printable(status.error().text);
+    s.answer.next.clear();
+  }
+  peers_->send(s.peer, s.answer);
+}
+
+bool Queue::is_in_hand(const Envelope& e) const {
+  return (e.kind == Kind::kLocal ? local_.state_of(e.id) : remote_.state_of(e.id)) != "waiting";
+}
+
+std::string Queue::state_of(const Envelope& e, const Message& m) const {
+  if (e.hold == Hold::kOperator) return "held";
+  if (e.hold == Hold::kQuarantine) return "quarantined";
+  const std::string_view state = e.kind == Kind::kLocal ? local_.state_of(e.id) : remote_.state_of(e.id);
+  return std::string(state == "waiting" && is_future(e, m, now_unix()) ? "future" : state);
+}
+
+QueueItem Queue::item_for(const Envelope& e, const Message& m) {
+  QueueItem item;
+  item.envelope = e.id;
+  item.next_try = e.next_try;
+  item.attempts = e.attempts;
+  item.recipient = e.recipient;
+  item.account = e.account;
+  item.relay = e.kind == Kind::kRelay;
+  item.state = state_of(e, m);
+  item.last_error = e.last_error.empty() && item.relay && e.hold == Hold::kNone ? remote_.trouble_of(e) : e.last_error;
+  if (item.last_error.size() > kMaxReplyText) item.last_error.resize(kMaxReplyText);
+  item.arrived = m.received;
+  item.size = m.size;
+  item.sender = m.sender;
+  item.owner = m.account;
+  item.action = e.action;
+  return item;
+}
+
+}  // namespace mailkeep::queue
