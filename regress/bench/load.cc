@@ -1,9 +1,9 @@
 // Sends messages over SMTP as fast as the server takes them: so many sessions at once, so many messages in each.
 //
 //   bench_load --port P [--messages 1000] [--connections 10] [--size 4096] [--accounts 4] [--first 0] [--per-session 1]
-//              [--pipeline] [--stamps FILE]
+//              [--pipeline] [--stamps FILE] [--domain mk.test]
 //
-// Message n goes to account n modulo --accounts ("a000@mk.test" …) and says so in an X-Bench field. Without --pipeline
+// Message n goes to account n modulo --accounts ("a000@DOMAIN" …) and says so in an X-Bench field. Without --pipeline
 // each command waits for its reply. With it, MAIL, RCPT and DATA leave together, and the next message's with this one's
 // end. Prints one line of key=value; exit 1 unless every message was answered 250. --stamps: a line "n nanoseconds" a
 // message, CLOCK_MONOTONIC when its 250 was read.
@@ -41,6 +41,7 @@ struct Options {
   uint64_t per_session = 1;
   bool pipeline = false;
   std::string stamps;
+  std::string domain = "mk.test";
 };
 
 [[noreturn]] void die(const char* what) {
@@ -192,8 +193,8 @@ class Session {
 
   std::string envelope() const {
     char address[64];
-    std::snprintf(address, sizeof address, "a%03llu@mk.test", static_cast<unsigned long long>(number() % run_.options.accounts));
-    return std::string(run_.options.pipeline ? "MAIL FROM:<sender@remote.test>\r\nRCPT TO:<" : "RCPT TO:<") + address + ">\r\n" +
+    std::snprintf(address, sizeof address, "a%03llu@", static_cast<unsigned long long>(number() % run_.options.accounts));
+    return std::string(run_.options.pipeline ? "MAIL FROM:<sender@remote.test>\r\nRCPT TO:<" : "RCPT TO:<") + address + run_.options.domain + ">\r\n" +
            (run_.options.pipeline ? "DATA\r\n" : "");
   }
 
@@ -290,6 +291,7 @@ Options read_options(int argc, char** argv) {
   static const struct option kLong[] = {{"port", 1, nullptr, 'p'},     {"messages", 1, nullptr, 'm'},    {"connections", 1, nullptr, 'c'},
                                         {"size", 1, nullptr, 's'},     {"accounts", 1, nullptr, 'a'},    {"first", 1, nullptr, 'f'},
                                         {"stamps", 1, nullptr, 't'},   {"per-session", 1, nullptr, 'n'}, {"pipeline", 0, nullptr, 'P'},
+                                        {"domain", 1, nullptr, 'd'},
                                         {nullptr, 0, nullptr, 0}};
   for (int c = 0; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
     const uint64_t n = optarg == nullptr ? 0 : std::strtoull(optarg, nullptr, 10);
@@ -302,6 +304,7 @@ Options read_options(int argc, char** argv) {
       case 'f': o.first = n; break;
       case 'n': o.per_session = n; break;
       case 't': o.stamps = optarg; break;
+      case 'd': o.domain = optarg; break;
       case 'P': o.pipeline = true; break;
       default: std::exit(2);
     }

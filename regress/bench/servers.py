@@ -25,6 +25,8 @@ WORK = f"{server.BUILD}/bench"
 ACCOUNTS = 1000
 FIRST_UID = 310_000
 DOMAIN = "mk.test"
+AWAY = "relay.test"   # whose mail goes to SINK_PORT, where a bench_sink listens or nobody
+SINK_PORT = server.free_port()
 MESSAGE_SIZE = 60 * 1024 * 1024
 
 
@@ -61,6 +63,31 @@ class Watch:
         return [(what, int(when)) for what, when in (line.rsplit(" ", 1) for line in lines)]
 
 
+class Sink:
+    """A bench_sink: the next hop of AWAY."""
+
+    def __init__(self):
+        self.child = subprocess.Popen([f"{server.BUILD}/regress/bench/bench_sink", str(SINK_PORT)], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
+        if self.child.stdout.readline() != "ready\n":
+            raise AssertionError("bench_sink did not start")
+
+    def counts(self):
+        """messages, connections, nanoseconds when the first message came (0: none)"""
+        self.child.stdin.write("count\n")
+        self.child.stdin.flush()
+        return tuple(map(int, self.child.stdout.readline().split()))
+
+    def end(self):
+        self.child.stdin.close()
+        self.child.wait()
+
+
+def tree_size(path):
+    """Bytes on disk."""
+    return 512 * sum(os.lstat(os.path.join(d, n)).st_blocks for d, _, names in os.walk(path) for n in names)
+
+
 class Mailkeep(server.Server):
     name = "Mailkeep"
 
@@ -68,7 +95,8 @@ class Mailkeep(server.Server):
         shutil.rmtree(f"{WORK}/mailkeep", ignore_errors=True)
         tempfile.tempdir = WORK
         super().__init__(accounts=[account(n) for n in range(ACCOUNTS)], state=f"{WORK}/mailkeep",
-                         options=f"message-size {MESSAGE_SIZE}")
+                         options=f"message-size {MESSAGE_SIZE}",
+                         extra=f"action away relay host smtp://127.0.0.1:{SINK_PORT}\nmatch from local for domain {AWAY} action away\n")
         self.group = measure.Group("mailkeep")
         self.expected = {}  # account: messages
         self.port = self.smtp
@@ -84,6 +112,16 @@ class Mailkeep(server.Server):
     def restart(self):
         self.stop(patience=20)
         self.start()
+
+    def queue_size(self):
+        return tree_size(f"{self.state}/spool")
+
+    def list_queue(self):
+        """The command that shows the whole queue; its lines."""
+        return self.ctl("queue", "list", patience=300).count("\n")
+
+    def retry_queue(self):
+        self.ctl("queue", "retry", "all", patience=300)
 
     def settle(self):
         """Until nothing that a load has put off is left."""
@@ -215,6 +253,8 @@ setgid_group = postdrop
 myhostname = mx.{DOMAIN}
 mydomain = {DOMAIN}
 mydestination = {DOMAIN}, localhost
+relay_domains = {AWAY}
+transport_maps = inline:{{ {AWAY}=smtp:[127.0.0.1]:{SINK_PORT} }}
 mynetworks = 127.0.0.0/8
 inet_interfaces = loopback-only
 inet_protocols = ipv4
@@ -262,8 +302,25 @@ smtpd_banner = $myhostname ESMTP
             return False
         assert server.wait_until(look, 20), "Postfix does not answer"
 
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(20)
+        server.wait_until(lambda: not self.group.pids(), 10)
+
     def restart(self):
         pass  # nothing of it belongs to an account
+
+    def queue_size(self):
+        return tree_size(self.queue)
+
+    def list_queue(self):
+        done = subprocess.run([f"{self.PACKAGE}/usr/sbin/postqueue", "-c", self.conf, "-p"], env=self.environment(), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout[-500:]
+        return done.stdout.count(f"@{AWAY}")
+
+    def retry_queue(self):
+        subprocess.run([f"{self.PACKAGE}/usr/sbin/postqueue", "-c", self.conf, "-f"], env=self.environment(), check=True)
 
     def settle(self):
         server.wait_until(lambda: not any(files for d in ("incoming", "active", "maildrop")
