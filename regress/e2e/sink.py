@@ -168,7 +168,8 @@ class Session:
                     answer = s.reply("END", line, "250 2.0.0 kept")
                     if answer and answer.startswith("2"):
                         with s.lock:
-                            s.messages.append({"mail": mail, "rcpt": rcpt, "data": data, "tls": self.secure, "connection": self.number})
+                            s.messages.append({"mail": mail, "rcpt": rcpt, "data": data, "tls": self.secure, "connection": self.number,
+                                               "at": time.monotonic()})
                     self.say(answer)
                     mail, rcpt = None, []
             elif verb == "RSET":
