@@ -53,6 +53,9 @@ class Client(threading.Thread):
                 self.fault = f"{self.name}: {type(e).__name__} {e}"
 
 
+AWAY = "away"  # among the accounts of a Sender: somebody at another host
+
+
 class Sender(Client):
     """SMTP. kept: name and accounts of what was answered 250; unknown: names without an answer, or refused after the cut."""
 
@@ -75,7 +78,7 @@ class Sender(Client):
         self.sent += 1
         name = f"{self.name.replace(' ', '-')}-{self.seed_name}-{self.sent}"
         to = self.chance.sample(self.accounts, self.chance.choice((1, 1, 1, 2)))
-        smtp.send("MAIL FROM:<a@remote.test>\r\n" + "".join(f"RCPT TO:<{t}@mk.test>\r\n" for t in to) + "DATA\r\n")
+        smtp.send("MAIL FROM:<a@remote.test>\r\n" + "".join(f"RCPT TO:<{t}@{'away' if t == AWAY else 'mk'}.test>\r\n" for t in to) + "DATA\r\n")
         for code in [250] * (1 + len(to)) + [354]:
             got, text = smtp.reply()
             assert got == code, f"answered {got} {text}"
