@@ -50,6 +50,7 @@ EXT_json     = $(call PC,json-c)
 EXT_z        = $(call PC,zlib)
 EXT_crypt    = -lcrypt
 EXT_unistring = -lunistring
+EXT_idn2     = -lidn2
 EXT_pam      = -lpam
 EXT_db       = -ldb-5.3
 EXT_unbound  = $(call PC,libunbound)

@@ -184,11 +184,13 @@ struct Options {
   std::string dnssec;            // auto, on, off
   std::string dnssec_anchor;     // path of the trust anchors; "" = the system's of the root, or the built-in ones
   std::string dnssec_insecure;   // domains between spaces
+  std::string dsn;               // all, trusted: to whom DSN is offered
 
   uint64_t message_size = 0;  // bytes
   uint64_t max_recipients = 0;
   uint64_t max_sessions = 0;
   uint64_t max_sessions_per_source = 0;
+  uint64_t max_messages_per_session = 0;  // 0 none
   uint64_t max_received = 0;
   uint64_t mailbox_size = 0;  // bytes; 0 none
   uint64_t max_idle_users = 0;
@@ -198,6 +200,8 @@ struct Options {
   uint64_t bounce_size = 0;  // bytes of the original that a bounce returns; 0 headers only
 
   Seconds smtp_idle_timeout{0};
+  Seconds max_hold{0};        // of FUTURERELEASE; 0: not offered
+  Seconds min_deliver_by{0};
   Seconds imap_idle_timeout{0};
   Seconds imap_login_timeout{0};
   Seconds user_idle{0};

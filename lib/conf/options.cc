@@ -58,6 +58,11 @@ constexpr Option kOptions[] = {
     {"max-sessions", T::count, &O::max_sessions, 1, 100'000, "1000", "", "Sessions at once of each protocol process."},
     {"max-sessions-per-source", T::count, &O::max_sessions_per_source, 1, 100'000, "100", "",
      "Sessions at once from one address; loopback is not counted."},
+    {"max-messages-per-session", T::count, &O::max_messages_per_session, 0, 1'000'000, "1000", "",
+     "Messages of one SMTP session, told to clients as MAILMAX (RFC 9422); the next one gets 421. 0 for as many as they like."},
+    {"dsn", T::choice, &O::dsn, 0, 0, "all", "all trusted",
+     "Who may ask for delivery reports (RFC 3461): all, or trusted clients alone, those of submission and lmtp listeners. With all, "
+     "a stranger who forges a sender's address can have that address told of a delivery."},
     {"max-received", T::count, &O::max_received, 10, 1000, "100", "",
      "Received fields in a message beyond which it is taken to be in a loop (RFC 5321 6.3)."},
     {"mailbox-size", T::size, &O::mailbox_size, 0, 100 * kT, "none", "", "Bytes that one account may hold."},
@@ -72,6 +77,11 @@ constexpr Option kOptions[] = {
 
     {"smtp-idle-timeout", T::duration, &O::smtp_idle_timeout, 5, kHour, "5m", "",
      "SMTP and LMTP sessions end after this time without a command (RFC 5321 4.5.3.2.7)."},
+    {"max-hold", T::duration, &O::max_hold, 0, 365 * kDay, "30d", "",
+     "The longest time that a client of a submission or lmtp listener may ask to hold a message back (FUTURERELEASE, RFC 4865); "
+     "0s: it is not offered."},
+    {"min-deliver-by", T::duration, &O::min_deliver_by, 0, kDay, "1m", "",
+     "The shortest time that a client of a submission or lmtp listener may set for a delivery (DELIVERBY, RFC 2852)."},
     {"imap-idle-timeout", T::duration, &O::imap_idle_timeout, 30 * kMinute, kDay, "30m", "",
      "IMAP sessions end after this time without a command (RFC 3501 5.4)."},
     {"imap-login-timeout", T::duration, &O::imap_login_timeout, 5, kHour, "1m", "",

@@ -1,7 +1,5 @@
 // AUTH (RFC 4954): a submission's login. One success a session; auth checks, and vouches to the queue for what it gives us.
 // SPDX-License-Identifier: ISC
-#include <algorithm>
-
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
@@ -26,16 +24,6 @@ void Session::cmd_auth(const smtp::Command& c) {
   exchange_ = sasl::Exchange::make(words[0]);
   if (!exchange_) return bad(504, "5.5.4", "No such mechanism here: " + printable(words[0], 40));
   take_step(exchange_->begin(words.size() == 2 ? std::optional(words[1]) : std::nullopt));
-}
-
-// AUTH= of MAIL (RFC 4954 5): whoever offers AUTH takes it. It says who first submitted the message, which nobody here has a
-// reason to believe: it goes no further, as if it were "<>". False: it is malformed.
-bool Session::take_auth_param(std::vector<smtp::Param>& params) {
-  const auto it = std::find_if(params.begin(), params.end(), [](const smtp::Param& p) { return p.keyword == "AUTH"; });
-  if (it == params.end()) return true;
-  const bool good = !it->value.empty() && smtp::decode_xtext(it->value).has_value();
-  params.erase(it);
-  return good;
 }
 
 void Session::take_step(sasl::Exchange::Step step) {

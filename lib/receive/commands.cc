@@ -25,6 +25,11 @@ lookup::SessionFacts Session::facts() const {
   return f;
 }
 
+Terms Session::terms() const {
+  return {.config = server_.config(), .is_lmtp = is_lmtp(), .is_submission = is_submission(), .has_tls = tls_.has_value(),
+          .offers_tls = offers_tls(), .logged_in = login_.has_value(), .now = now_unix()};
+}
+
 void Session::run(const smtp::Command& c) {
   if (!may_start(c.verb)) return;
   switch (c.verb) {
@@ -41,7 +46,7 @@ void Session::run(const smtp::Command& c) {
     case Verb::starttls: return cmd_starttls(c);
     case Verb::quit: reply(221, "2.0.0", server_.config().hostname + " Bye"); return end();
     case Verb::auth: return cmd_auth(c);
-    case Verb::bdat:
+    case Verb::bdat: return cmd_bdat(c);
     case Verb::expn:
     case Verb::etrn:
     case Verb::xclient: return bad(502, "5.5.1", "Command not offered here");
@@ -82,36 +87,25 @@ void Session::cmd_ehlo(const smtp::Command& c) {
   reset();
   helo_ = c.arguments;
   extended_ = true;
-  std::vector<std::string> lines = {server_.config().hostname, "PIPELINING",
-                                    "SIZE " + std::to_string(server_.config().message_size), "8BITMIME"};
-  if (offers_tls()) lines.emplace_back("STARTTLS");
-  if (is_submission() && tls_ && !login_) lines.push_back("AUTH " + std::string(sasl::kMechanisms));
-  lines.emplace_back("ENHANCEDSTATUSCODES");
-  lines.emplace_back("HELP");
+  std::vector<std::string> lines = ehlo_lines(terms());
+  lines.insert(lines.begin(), server_.config().hostname);
   stream_->write(smtp::format_multiline_reply(250, lines));
 }
 
 void Session::cmd_mail(const smtp::Command& c) {
   if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
   if (login_ && !login_counts()) return;
+  const uint32_t most = server_.config().max_messages_per_session;
+  if (most > 0 && messages_ >= most) return refuse("4.5.3", server_.config().hostname + " Enough messages for one session: connect again");
   auto args = smtp::parse_mail_args(c.arguments);
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
-  if (is_submission() && !take_auth_param(args->others)) return bad(501, "5.5.4", "MAIL: AUTH is not xtext");
-  if (!extended_ && (args->size || args->body != smtp::Body::unstated || !args->others.empty())) {
-    return bad(555, "5.5.4", "Parameters need EHLO");
-  }
-  if (args->smtputf8 || args->body == smtp::Body::binary || !args->others.empty()) {
-    const std::string what = args->smtputf8 ? "SMTPUTF8" : args->others.empty() ? "BODY=BINARYMIME" : args->others[0].keyword;
-    return bad(555, "5.5.4", "Parameter not offered: " + printable(what, 60));
-  }
-  if (args->size && *args->size > server_.config().message_size) {
-    return reply(552, "5.3.4", "Message is larger than " + std::to_string(server_.config().message_size) + " bytes");
-  }
+  if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO");
+  if (const auto no = refuse_mail(terms(), *args)) return bad(no->code, no->enhanced, no->text);
   if (!args->path.is_null && args->path.mailbox.domain.empty()) return bad(501, "5.1.7", "Sender address needs a domain");
   transaction_ = std::make_unique<Transaction>();
   transaction_->message = server_.new_message_id();
   transaction_->sender = args->path.is_null ? "" : args->path.mailbox.text();
-  if (args->body == smtp::Body::eight_bit) transaction_->options.body = queue::Body::k8bit;
+  transaction_->options = mail_options(args->params, now_unix());
   if (is_submission() && !transaction_->sender.empty()) {
     ask_senders({transaction_->sender});
     return;
@@ -122,15 +116,16 @@ void Session::cmd_mail(const smtp::Command& c) {
 void Session::cmd_rcpt(const smtp::Command& c) {
   const auto args = smtp::parse_rcpt_args(c.arguments);
   if (!args) return reply_in_order(501, "5.5.4", "RCPT: " + printable(args.error().text, 200));
-  if (!args->others.empty()) {
-    return reply_in_order(555, "5.5.4", "Parameter not offered: " + printable(args->others[0].keyword, 60));
-  }
+  if (transaction_->has_content()) return reply_in_order(503, "5.5.1", "The message has begun; say RSET first");
+  if (!extended_ && !args->params.needs.empty()) return reply_in_order(555, "5.5.4", "Parameters need EHLO");
+  if (const auto no = refuse_rcpt(terms(), *args, transaction_->options.smtputf8)) return reply_in_order(no->code, no->enhanced, no->text);
   if (transaction_->recipients.size() + verdicts_.size() >= server_.config().max_recipients) {
     return reply_in_order(452, "4.5.3", "Too many recipients; send the rest in another transaction");
   }
   PendingRcpt pending;
   pending.query = next_query_++;
   pending.recipient.address = args->path.mailbox.text();
+  pending.recipient.options = rcpt_options(args->params);
   lookup::CheckRcpt m;
   m.session = id_;
   m.query = pending.query;
@@ -143,8 +138,8 @@ void Session::cmd_rcpt(const smtp::Command& c) {
 void Session::cmd_data(const smtp::Command& c) {
   if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument");
   if (transaction_->recipients.empty()) return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients");
-  transaction_->header_is_done = !is_submission();
-  if (transaction_->header_is_done) transaction_->content.buffer() = received_field();
+  if (transaction_->chunks) return bad(503, "5.5.1", "DATA cannot follow BDAT; say RSET first");
+  begin_content();
   transaction_->reader.emplace(server_.config().message_size);
   reply(354, "", "Go ahead, end with <CRLF>.<CRLF>");
 }
@@ -162,7 +157,7 @@ void Session::cmd_vrfy(const smtp::Command& c) {
 
 void Session::cmd_help(const smtp::Command&) {
   stream_->write(smtp::format_multiline_reply(
-      214, {"2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "2.0.0 RFC 5321 says the rest"}));
+      214, {"2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "2.0.0 RFC 5321 says the rest"}));
 }
 
 // RFC 3207.

@@ -26,11 +26,12 @@ size_t count_received(std::string_view content) {
 
 }  // namespace
 
-// RFC 3848.
+// RFC 3848 and 6531.
 std::string Session::with_protocol() const {
-  if (is_lmtp()) return "LMTP";
+  const std::string kind = transaction_->options.smtputf8 ? "UTF8" : "";  // RFC 6531 4.3
+  if (is_lmtp()) return kind + "LMTP";
   if (!extended_) return "SMTP";
-  return std::string("ESMTP") + (tls_ ? "S" : "") + (login_ ? "A" : "");
+  return (kind.empty() ? "ESMTP" : kind + "SMTP") + (tls_ ? "S" : "") + (login_ ? "A" : "");
 }
 
 // Of a submission it does not say where the client is and what it calls itself: that is its user's own business.
@@ -50,8 +51,20 @@ void Session::set_trouble(int code, std::string_view enhanced, std::string_view 
   transaction_->trouble_text = text;
 }
 
+void Session::begin_content() {
+  transaction_->header_is_done = !is_submission();
+  if (transaction_->header_is_done) transaction_->content.buffer() = received_field();
+}
+
+// Whether what has come is all of the message.
+bool Session::is_at_end() const {
+  if (transaction_->reader) return transaction_->reader->done();
+  return chunk_ && chunk_->is_last && chunk_->left == 0;
+}
+
 // False: nothing more can be done with the input that is there.
 bool Session::take_content() {
+  if (chunk_) return take_chunk();
   Transaction& t = *transaction_;
   const std::string_view in = stream_->input();
   if (in.empty()) return false;
@@ -64,9 +77,15 @@ bool Session::take_content() {
 
 void Session::go_on_with_content() {
   Transaction& t = *transaction_;
-  if (t.reader->done()) return finish_data();
-  if (t.reader->fault() != DataReader::Fault::kNone || t.trouble != 0) return t.content.buffer().clear();
-  if (!t.header_is_done) return;
+  if (chunk_ && chunk_->left == 0) return end_chunk();
+  if (t.reader && t.reader->done()) return finish_data();
+  if (t.fault() != DataReader::Fault::kNone || t.trouble != 0) return t.content.buffer().clear();
+  if (t.header_is_done) keep_content();
+}
+
+// What is too much for memory goes to the spool.
+void Session::keep_content() {
+  Transaction& t = *transaction_;
   if (t.content.needs_file()) {
     need_spool_file();
   } else if (auto written = t.content.settle(false); !written) {
@@ -103,7 +122,16 @@ void Session::on_spool_file(queue::SpoolFile&& m) {
 void Session::finish_data() {
   Transaction& t = *transaction_;
   t.ended = true;
-  switch (t.reader->fault()) {
+  note_fault();
+  if (t.trouble == 0 && t.content.needs_file()) {
+    need_spool_file();
+    if (waiting_ == Waiting::kSpoolFile) return;
+  }
+  submit();
+}
+
+void Session::note_fault() {
+  switch (transaction_->fault()) {
     case DataReader::Fault::kNone: break;
     case DataReader::Fault::kBareCr: set_trouble(550, "5.6.0", "Bare CR in the message: lines must end with CRLF"); break;
     case DataReader::Fault::kBareLf: set_trouble(550, "5.6.0", "Bare LF in the message: lines must end with CRLF"); break;
@@ -113,11 +141,6 @@ void Session::finish_data() {
       set_trouble(552, "5.3.4", "Message is larger than " + std::to_string(server_.config().message_size) + " bytes");
       break;
   }
-  if (t.trouble == 0 && t.content.needs_file()) {
-    need_spool_file();
-    if (waiting_ == Waiting::kSpoolFile) return;
-  }
-  submit();
 }
 
 void Session::submit() {
@@ -161,23 +184,25 @@ void Session::submit() {
   answer_data(t.trouble, t.trouble_enhanced, t.trouble_text);
 }
 
-// SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2). The transaction ends here.
+// SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2), but to a chunk that is not the last one alone.
+// The transaction ends here.
 void Session::answer_data(int code, std::string_view enhanced, std::string_view text) {
   const auto done = std::move(transaction_);
   if (done->spool_asked) server_.drop_spool_file(done->message);
   auto line = log::info(code == 250 ? "accept" : "reject");
   line.kv("session", hex64(id_)).kv("msg", hex64(done->message)).kv("from", done->sender);
   if (login_) line.kv("account", login_->account);
-  line.kv("nrcpt", std::to_string(done->recipients.size())).kv("size", std::to_string(done->reader->size()));
+  line.kv("nrcpt", std::to_string(done->recipients.size())).kv("size", std::to_string(done->size()));
   if (code == 250) {
     messages_++;
     server_.count_message();
   } else {
     line.kv("code", std::to_string(code)).kv("text", text);
   }
-  const size_t replies = is_lmtp() ? done->recipients.size() : 1;
+  const bool for_each = is_lmtp() && !done->is_chunk;
+  const size_t replies = for_each ? done->recipients.size() : 1;
   for (size_t i = 0; i < replies; i++) {
-    reply(code, enhanced, is_lmtp() ? "<" + done->recipients[i].address + "> " + std::string(text) : std::string(text));
+    reply(code, enhanced, for_each ? "<" + done->recipients[i].address + "> " + std::string(text) : std::string(text));
   }
 }
 

@@ -110,7 +110,7 @@ void Session::work() {
   working_ = true;
   last_ = now_monotonic();
   while (!over_ && waiting_ == Waiting::kNothing && !stream_->congested()) {
-    if (transaction_ && transaction_->reader) {
+    if (chunk_ || (transaction_ && transaction_->reader)) {
       if (!take_content()) break;
       continue;
     }

@@ -16,7 +16,9 @@
 
 #include "lib/event/stream.h"
 #include "lib/receive/content.h"
+#include "lib/receive/chunk_reader.h"
 #include "lib/receive/data_reader.h"
+#include "lib/receive/extensions.h"
 #include "lib/sasl/exchange.h"
 #include "lib/smtp/command.h"
 #include "queue/messages.h"
@@ -35,14 +37,20 @@ struct Transaction {
   queue::MailOptions options;
   std::vector<queue::Recipient> recipients;  // accepted
   Content content;
-  std::optional<DataReader> reader;      // from 354 on
+  std::optional<DataReader> reader;      // of DATA, from 354 on
+  std::optional<ChunkReader> chunks;     // of BDAT, from the first chunk on
   bool header_is_done = true;            // of a submission: false until it is whole and completed
   size_t header_seen = 0;                // of the content, when looking for the header's end
   bool spool_asked = false;
   bool ended = false;                    // the end of data has been seen
+  bool is_chunk = false;                 // what is answered is a chunk, not the message: one reply, in LMTP too
   int trouble = 0;                       // 0, or the reply code that the end of data gets, with the next two
   std::string trouble_enhanced;
   std::string trouble_text;
+
+  bool has_content() const { return reader || chunks; }
+  DataReader::Fault fault() const { return reader ? reader->fault() : chunks ? chunks->fault() : DataReader::Fault::kNone; }
+  uint64_t size() const { return reader ? reader->size() : chunks ? chunks->size() : 0; }
 };
 
 // Who has logged in: what auth gave, to present to the queue.
@@ -96,6 +104,14 @@ class Session {
     bool is_error = false;  // counts towards kMaxErrors
   };
 
+  // BDAT under way (RFC 3030).
+  struct Chunk {
+    uint64_t left = 0;
+    bool is_last = false;
+    std::optional<Refusal> refusal;  // its octets are read, and then this is the answer
+    bool is_finished = false;
+  };
+
   void attach(Fd connection);
   void greet();
   bool hand_to_tls();
@@ -129,11 +145,11 @@ class Session {
   void cmd_vrfy(const smtp::Command& c);
   void cmd_help(const smtp::Command& c);
   void cmd_starttls(const smtp::Command& c);
+  Terms terms() const;
   lookup::SessionFacts facts() const;
 
   // auth.cc
   void cmd_auth(const smtp::Command& c);
-  static bool take_auth_param(std::vector<smtp::Param>& params);
   void take_step(sasl::Exchange::Step step);
   void ask_auth();
   void denied();
@@ -143,7 +159,17 @@ class Session {
   bool take_header();
   bool login_counts();
 
+  // bdat.cc
+  void cmd_bdat(const smtp::Command& c);
+  std::optional<Refusal> refuse_chunk() const;
+  bool take_chunk();
+  void end_chunk();
+
   // data.cc
+  void begin_content();
+  bool is_at_end() const;
+  void note_fault();
+  void keep_content();
   std::string received_field() const;
   std::string with_protocol() const;
   bool take_content();
@@ -168,6 +194,8 @@ class Session {
   std::optional<Login> login_;
   unsigned failed_logins_ = 0;
   std::unique_ptr<Transaction> transaction_;
+  std::optional<Chunk> chunk_;
+  uint64_t chunk_begins_at_ = 0;
   std::deque<PendingRcpt> verdicts_;
   uint32_t next_query_ = 1;
   Waiting waiting_ = Waiting::kNothing;

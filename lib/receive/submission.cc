@@ -42,7 +42,7 @@ void Session::ask_senders(std::vector<std::string> addresses) {
 void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
   if (waiting_ != Waiting::kSender || !transaction_ || m.query + 1 != next_query_) return;
   waiting_ = Waiting::kNothing;
-  const bool in_header = transaction_->reader.has_value();
+  const bool in_header = transaction_->has_content();
   if (m.code != 250) {
     log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account)
         .kv("in", in_header ? "header" : "envelope").kv("code", m.code).kv("text", m.text);
@@ -65,7 +65,7 @@ bool Session::take_header() {
   Transaction& t = *transaction_;
   std::string& content = t.content.buffer();
   size_t end = find_header_end(content, t.header_seen);
-  if (end == std::string::npos && t.reader->done()) end = content.size();
+  if (end == std::string::npos && is_at_end()) end = content.size();
   if (std::min(end, content.size()) > kMaxSubmittedHeader) {
     set_trouble(552, "5.3.4", "The header of the message is larger than " + std::to_string(kMaxSubmittedHeader) + " bytes");
     return true;

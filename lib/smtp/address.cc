@@ -7,15 +7,30 @@
 #include <array>
 
 #include "lib/base/text.h"
+#include "lib/text/idna.h"
+#include "lib/text/utf8.h"
 
 namespace mailkeep::smtp {
 namespace {
 
 constexpr size_t kMaxLabel = 63;      // RFC 1035 2.3.4
+constexpr size_t kMaxPathText = 2048;  // a path with its source route is within one command line
 constexpr size_t kMaxRoute = 512;     // a source route that is dropped anyway
 
+// UTF8-non-ascii of RFC 6531 3.3 too; who calls has seen that the text is UTF-8.
+bool is_high(char c) { return static_cast<unsigned char>(c) >= 128; }
+
 bool is_atext(char c) {
-  return is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
+  return is_alnum(c) || is_high(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
+}
+
+// Well-formed, and without the control characters U+0080 to U+009F (RFC 6532 3.1 excludes none, terminals obey them).
+bool is_clean_utf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const char32_t rune = text::next_rune(text, at);
+    if (rune == text::kBadRune || (rune >= 0x80 && rune < 0xa0)) return false;
+  }
+  return true;
 }
 
 // Dot-string = Atom *("." Atom)
@@ -60,10 +75,10 @@ class Cursor {
       if (!is_address_literal(literal)) return Error("bad address literal");
       return std::string(literal);
     }
-    while (!at_end() && (is_alnum(text_[at_]) || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '_')) ++at_;
-    const std::string_view name = text_.substr(start, at_ - start);
-    if (!is_domain(name)) return Error("bad domain");
-    return std::string(name);
+    while (!at_end() && (is_alnum(text_[at_]) || is_high(text_[at_]) || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '_')) ++at_;
+    Result<std::string> name = text::domain_to_ascii(text_.substr(start, at_ - start));
+    if (!name || !is_domain(*name)) return Error("bad domain");
+    return name;
   }
 
   Result<Mailbox> mailbox() {
@@ -110,7 +125,7 @@ class Cursor {
         return out;
       }
       if (c == '\\' && !at_end()) c = text_[at_++];
-      if (c < 32 || c > 126) return Error("bad byte in a quoted local part");
+      if (!is_high(c) && (c < 32 || c > 126)) return Error("bad byte in a quoted local part");
       out += c;
     }
     return Error(out.size() > kMaxLocalPart ? "local part too long" : "quoted local part without end");
@@ -145,7 +160,8 @@ std::string Mailbox::text() const {
 }
 
 Result<PathPrefix> parse_path_prefix(std::string_view text) {
-  Cursor cursor(text);
+  const std::string_view all = text.substr(0, kMaxPathText);
+  Cursor cursor(all);
   if (!cursor.take('<')) return Error("path does not start with '<'");
   PathPrefix prefix;
   if (cursor.take('>')) {
@@ -167,9 +183,11 @@ Result<PathPrefix> parse_path_prefix(std::string_view text) {
   Result<Mailbox> mailbox = cursor.mailbox();
   if (!mailbox) return mailbox.error();
   if (!cursor.take('>')) return Error("path does not end with '>'");
-  if (cursor.position() - start + 1 > kMaxPath) return Error("path too long");
-  prefix.path.mailbox = std::move(*mailbox);
   prefix.length = cursor.position();
+  prefix.path.is_international = !text::is_ascii(text.substr(0, prefix.length));
+  if (prefix.path.is_international && !is_clean_utf8(text.substr(0, prefix.length))) return Error("not UTF-8");
+  if (cursor.position() - start + 1 > kMaxPath || mailbox->text().size() + 2 > kMaxPath) return Error("path too long");
+  prefix.path.mailbox = std::move(*mailbox);
   return prefix;
 }
 
@@ -182,6 +200,7 @@ Result<Path> parse_path(std::string_view text) {
 
 Result<Mailbox> parse_mailbox(std::string_view text) {
   if (text.size() > kMaxAddress) return Error("address too long");
+  if (!text::is_ascii(text) && !is_clean_utf8(text)) return Error("not UTF-8");
   Cursor cursor(text);
   Result<Mailbox> mailbox = cursor.mailbox();
   if (mailbox && !cursor.at_end()) return Error("text behind the address");

@@ -12,8 +12,8 @@
 namespace mailkeep::smtp {
 
 struct Mailbox {
-  std::string local;   // without quoting: "a b"@x has a b
-  std::string domain;  // as given; "[…]" for a literal; empty only for the bare Postmaster
+  std::string local;   // without quoting: "a b"@x has a b; ASCII or UTF-8 (RFC 6531 3.3)
+  std::string domain;  // as given, U-labels as A-labels; "[…]" for a literal; empty only for the bare Postmaster
 
   // Lower case, without a trailing dot: what tables are asked.
   std::string canonical_domain() const;
@@ -26,10 +26,12 @@ struct Mailbox {
 // Path = "<" [A-d-l ":"] Mailbox ">"; source routes are read and dropped (RFC 5321 4.1.1.3).
 struct Path {
   bool is_null = false;  // "<>"
+  bool is_international = false;  // was written with more than ASCII: only where SMTPUTF8 was asked for
   Mailbox mailbox;
   // "<local@domain>"
   std::string text() const { return "<" + mailbox.text() + ">"; }
-  bool operator==(const Path&) const = default;
+  // Of what was meant, however it was written.
+  bool operator==(const Path& other) const { return is_null == other.is_null && mailbox == other.mailbox; }
 };
 
 // The parsed path at the start of `text`, and how many bytes it took.

@@ -25,45 +25,12 @@ Verb verb_of(std::string_view name) {
   return Verb::unknown;
 }
 
-struct PathAndParams {
+struct PathAndRest {
   Path path;
-  std::vector<Param> params;
+  std::string_view rest;  // the parameters
 };
 
-// esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
-bool is_keyword(std::string_view text) {
-  if (text.empty() || text.size() > 40 || !is_alnum(text[0])) return false;
-  for (const char c : text) {
-    if (!is_alnum(c) && c != '-') return false;
-  }
-  return true;
-}
-
-// esmtp-param *(SP esmtp-param)
-Result<std::vector<Param>> esmtp_params(std::string_view text) {
-  std::vector<Param> params;
-  for (const std::string_view word : split(text, ' ')) {
-    if (word.empty()) continue;
-    if (params.size() >= kMaxParams) return Error("too many parameters");
-    const size_t equals = word.find('=');
-    Param param{upper(word.substr(0, equals)), ""};
-    if (!is_keyword(param.keyword)) return Error("bad parameter");
-    for (const Param& other : params) {
-      if (other.keyword == param.keyword) return Error("parameter given twice");
-    }
-    if (equals != std::string_view::npos) {
-      param.value = std::string(word.substr(equals + 1));
-      if (param.value.empty()) return Error("parameter without value");
-      for (const char c : param.value) {
-        if (c <= 32 || c > 126) return Error("bad byte in a parameter");
-      }
-    }
-    params.push_back(std::move(param));
-  }
-  return params;
-}
-
-Result<PathAndParams> path_and_params(std::string_view text, std::string_view keyword) {
+Result<PathAndRest> path_and_rest(std::string_view text, std::string_view keyword) {
   if (!starts_with_nocase(text, keyword)) return Error("expected " + std::string(keyword));
   text.remove_prefix(keyword.size());
   if (!text.empty() && text[0] == ' ') text.remove_prefix(1);
@@ -71,38 +38,7 @@ Result<PathAndParams> path_and_params(std::string_view text, std::string_view ke
   if (!prefix) return prefix.error();
   text.remove_prefix(prefix->length);
   if (!text.empty() && text[0] != ' ') return Error("text behind the path");
-  Result<std::vector<Param>> params = esmtp_params(text);
-  if (!params) return params.error();
-  return PathAndParams{std::move(prefix->path), std::move(*params)};
-}
-
-// One parameter of MAIL into its field; what is not known goes to `others`.
-Status mail_param(Param param, MailArgs& args) {
-  constexpr uint64_t kMaxSizeDigits = 20;  // RFC 1870 3
-  if (param.keyword == "SIZE") {
-    args.size = param.value.size() > kMaxSizeDigits ? std::nullopt : parse_u64(param.value);
-    if (!args.size) return Error("bad SIZE");
-  } else if (param.keyword == "BODY") {
-    if (equals_nocase(param.value, "7BIT")) {
-      args.body = Body::seven_bit;
-    } else if (equals_nocase(param.value, "8BITMIME")) {
-      args.body = Body::eight_bit;
-    } else if (equals_nocase(param.value, "BINARYMIME")) {
-      args.body = Body::binary;
-    } else {
-      return Error("bad BODY");
-    }
-  } else if (param.keyword == "SMTPUTF8" && param.value.empty()) {
-    args.smtputf8 = true;
-  } else {
-    args.others.push_back(std::move(param));
-  }
-  return {};
-}
-
-int hex_upper(char c) {
-  if (is_digit(c)) return c - '0';
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return PathAndRest{std::move(prefix->path), text};
 }
 
 }  // namespace
@@ -124,42 +60,34 @@ Result<Command> parse_command(std::string_view line) {
 }
 
 Result<MailArgs> parse_mail_args(std::string_view arguments) {
-  Result<PathAndParams> parsed = path_and_params(arguments, "FROM:");
+  Result<PathAndRest> parsed = path_and_rest(arguments, "FROM:");
   if (!parsed) return parsed.error();
-  MailArgs args;
-  args.path = std::move(parsed->path);
-  if (!args.path.is_null && args.path.mailbox.domain.empty()) return Error("address without domain");
-  for (Param& param : parsed->params) {
-    const Status taken = mail_param(std::move(param), args);
-    if (!taken) return taken.error();
-  }
-  return args;
+  if (!parsed->path.is_null && parsed->path.mailbox.domain.empty()) return Error("address without domain");
+  Result<MailParams> params = parse_mail_params(parsed->rest);
+  if (!params) return params.error();
+  return MailArgs{std::move(parsed->path), std::move(*params)};
 }
 
 Result<RcptArgs> parse_rcpt_args(std::string_view arguments) {
-  Result<PathAndParams> parsed = path_and_params(arguments, "TO:");
+  Result<PathAndRest> parsed = path_and_rest(arguments, "TO:");
   if (!parsed) return parsed.error();
   if (parsed->path.is_null) return Error("null recipient");
-  return RcptArgs{std::move(parsed->path), std::move(parsed->params)};
+  Result<RcptParams> params = parse_rcpt_params(parsed->rest);
+  if (!params) return params.error();
+  return RcptArgs{std::move(parsed->path), std::move(*params)};
+}
+
+Result<BdatArgs> parse_bdat_args(std::string_view arguments) {
+  constexpr size_t kMaxDigits = 20;
+  const size_t space = arguments.find(' ');
+  const auto digits = arguments.substr(0, space);
+  const auto size = digits.size() > kMaxDigits ? std::nullopt : parse_u64(digits);
+  if (!size) return Error("expected the chunk's size");
+  if (space == std::string_view::npos) return BdatArgs{*size, false};
+  if (!equals_nocase(trim(arguments.substr(space)), "LAST")) return Error("expected LAST or nothing behind the size");
+  return BdatArgs{*size, true};
 }
 
 bool is_helo_name(std::string_view name) { return is_domain(name) || is_address_literal(name); }
-
-Result<std::string> decode_xtext(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] <= 32 || text[i] > 126 || text[i] == '=') return Error("bad byte in xtext");
-    if (text[i] != '+') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_upper(text[i + 1]) : -1;
-    const int low = high < 0 ? -1 : hex_upper(text[i + 2]);
-    if (low < 0) return Error("bad escape in xtext");
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
 
 }  // namespace mailkeep::smtp

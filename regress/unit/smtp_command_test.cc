@@ -20,35 +20,95 @@ static void verbs(void**) {
 }
 
 static void mail(void**) {
-  const auto args = parse_mail_args("FROM:<a@b.test> SIZE=1000 body=8bitmime RET=HDRS");
+  const auto args = parse_mail_args("FROM:<a@b.test> SIZE=1000 body=8bitmime ret=Hdrs X-FOO=1");
   assert_text(args->path.mailbox.local, "a");
-  assert_int_equal(args->size.value(), 1000);
-  assert_true(args->body == Body::eight_bit);
-  assert_int_equal(args->others.size(), 1);
-  assert_text(args->others[0].keyword, "RET");
+  assert_int_equal(args->params.size.value(), 1000);
+  assert_true(args->params.body == Body::eight_bit);
+  assert_true(args->params.ret == Ret::headers);
+  assert_int_equal(args->params.needs.size(), 4);
+  assert_text(args->params.needs[2].extension, "DSN");
+  assert_text(args->params.needs[3].param, "X-FOO");
+  assert_text(args->params.needs[3].extension, "");
   assert_true(parse_mail_args("from: <>")->path.is_null);
-  assert_true(parse_mail_args("FROM:<> SMTPUTF8")->smtputf8);
-  for (const char* bad : {"", "FROM", "FROM:", "FROM:a@b", "TO:<a@b>", "FROM:<a@b>SIZE=1", "FROM:<a@b> SIZE", "FROM:<a@b> SIZE=",
-                          "FROM:<a@b> SIZE=-1", "FROM:<a@b> SIZE=18446744073709551616", "FROM:<a@b> BODY=9BIT", "FROM:<a@b> SIZE=1 SIZE=2",
-                          "FROM:<a@b> =x", "FROM:<a@b> X=\x01", "FROM:<Postmaster>", "FROM:  <a@b>", "FROM:<a@b> X==\x7f"}) {
+  for (const char* bad : {"", "FROM", "FROM:", "FROM:a@b", "TO:<a@b>", "FROM:<a@b>SIZE=1", "FROM:<Postmaster>", "FROM:  <a@b>"}) {
     if (parse_mail_args(bad)) fail_msg("taken: %s", bad);
   }
-  std::string many = "FROM:<>";
+  std::string many;
   for (size_t i = 0; i <= kMaxParams; ++i) many += " X" + std::to_string(i);
-  assert_false(parse_mail_args(many).has_value());
+  assert_false(parse_mail_params(many).has_value());
+}
+
+static void mail_params(void**) {
+  const auto p = parse_mail_params(" SMTPUTF8 REQUIRETLS ENVID=QQ+2B1 HOLDFOR=60 BY=-5;nt MT-PRIORITY=-3 AUTH=<> RET=FULL BODY=BINARYMIME");
+  assert_true(p->smtputf8 && p->require_tls && p->ret == Ret::full && p->body == Body::binary);
+  assert_text(p->envid, "QQ+2B1");
+  assert_int_equal(*p->hold_for, 60);
+  assert_int_equal(p->by->seconds, -5);
+  assert_true(p->by->notifies && p->by->traces);
+  assert_int_equal(*p->priority, -3);
+  assert_int_equal(p->needs.size(), 10);  // BODY=BINARYMIME is two
+  assert_int_equal(*parse_mail_params("HOLDUNTIL=2026-01-31T12:00:00Z")->hold_until, 1769860800);
+  assert_true(parse_mail_params("BY=120;R")->by->notifies == false);
+  assert_int_equal(*parse_mail_params("MT-PRIORITY=0")->priority, 0);
+  const std::string long_envid(100, 'a');
+  assert_true(parse_mail_params("ENVID=" + long_envid).has_value());
+  assert_false(parse_mail_params("ENVID=a" + long_envid).has_value());
+  for (const char* bad : {"SIZE", "SIZE=", "SIZE=-1", "SIZE=18446744073709551616", "SIZE=1 SIZE=2", "size=1 SIZE=1", "BODY=9BIT", "BODY", "=x", "X=\x01", "X==\x7f",
+                          "SMTPUTF8=1", "REQUIRETLS=YES", "RET=BOTH", "ENVID=a=b", "ENVID=+0A", "ENVID=+0D+0AX:y", "ENVID=+C3+A4", "HOLDFOR=0",
+                          "HOLDFOR=-1", "HOLDFOR=1000000000", "HOLDUNTIL=tomorrow", "HOLDFOR=1 HOLDUNTIL=2026-01-31T12:00:00Z",
+                          "HOLDUNTIL=2026-01-31T12:00:00Z HOLDFOR=1", "BY=1", "BY=;R", "BY=0;R", "BY=-1;R", "BY=1;X", "BY=1;RTT", "BY=9999999999;R",
+                          "BY=+-1;N", "MT-PRIORITY=10", "MT-PRIORITY=-0", "MT-PRIORITY=+1", "MT-PRIORITY=-", "AUTH=+2", "ENVID=\xc3\xa4", "NO_TIFY=1"}) {
+    if (parse_mail_params(bad)) fail_msg("taken: %s", bad);
+  }
 }
 
 static void rcpt(void**) {
   assert_text(parse_rcpt_args("TO:<a@b.test>")->path.text(), "<a@b.test>");
   assert_text(parse_rcpt_args("to:<postMaster>")->path.mailbox.local, "postMaster");
-  assert_text(parse_rcpt_args("TO:<a@b> NOTIFY=NEVER")->others[0].value, "NEVER");
+  assert_true(parse_rcpt_args("TO:<a@b> NOTIFY=NEVER")->params.notify->never);
   assert_false(parse_rcpt_args("TO:<>").has_value());
   assert_false(parse_rcpt_args("FROM:<a@b>").has_value());
+  const auto p = parse_rcpt_params(" notify=success,Failure ORCPT=rfc822;bob+2Bx@b.test");
+  assert_true(p->notify->success && p->notify->failure && !p->notify->delay && !p->notify->never);
+  assert_text(p->orcpt, "rfc822;bob+2Bx@b.test");
+  assert_false(p->is_international);
+  assert_true(parse_rcpt_params("ORCPT=utf-8;j\xc3\xb6rg@b.test")->is_international);
+  assert_true(parse_rcpt_params("ORCPT=utf-8;j\\x{F6}rg@b.test").has_value());
+  assert_text(parse_rcpt_params("SIZE=1")->needs[0].extension, "");  // of MAIL alone
+  for (const char* bad : {"NOTIFY", "NOTIFY=", "NOTIFY=NEVER,DELAY", "NOTIFY=DELAY,NEVER", "NOTIFY=DELAY,DELAY", "NOTIFY=,", "NOTIFY=SOON",
+                          "ORCPT=bob@b.test", "ORCPT=;bob", "ORCPT=rfc822;", "ORCPT=rfc822;a+0D+0Ab", "ORCPT=rfc822;j\xc3\xb6rg", "ORCPT=utf-8;\xc3",
+                          "ORCPT=rf\xc3\xb6;a", "ORCPT=rfc822;a=b", "NOTIFY=DELAY NOTIFY=DELAY"}) {
+    if (parse_rcpt_params(bad)) fail_msg("taken: %s", bad);
+  }
+  assert_false(parse_rcpt_params("ORCPT=rfc822;" + std::string(500, 'a')).has_value());
   assert_true(is_helo_name("a.test"));
   assert_true(is_helo_name("[127.0.0.1]"));
   assert_false(is_helo_name("a b"));
   assert_text(decode_xtext("a+2Bb").value(), "a+b");
   for (const char* bad : {"+", "+2", "+2b", "a=b", "a b"}) assert_false(decode_xtext(bad).has_value());
+}
+
+static void times(void**) {
+  assert_int_equal(*parse_rfc3339("1970-01-01T00:00:00Z"), 0);
+  assert_int_equal(*parse_rfc3339("2026-01-31t13:30:00.125+01:30"), 1769860800);
+  assert_int_equal(*parse_rfc3339("2026-01-31T10:30:00-01:30"), 1769860800);
+  assert_text(format_rfc3339(1769860800), "2026-01-31T12:00:00Z");
+  assert_text(format_rfc3339(0), "1970-01-01T00:00:00Z");
+  assert_text(format_rfc3339(INT64_MAX), "9999-12-31T23:59:59Z");
+  assert_int_equal(*parse_rfc3339("2024-02-29T23:59:60Z"), 1709251199);
+  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "2026-13-01T12:00:00Z", "2026-01-31 12:00:00Z",
+                          "2026-01-31T24:00:00Z", "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00+0100", "2026-01-31T12:00:00ZZ", "2026-00-10T12:00:00Z"}) {
+    if (parse_rfc3339(bad)) fail_msg("taken: %s", bad);
+  }
+}
+
+static void bdat(void**) {
+  assert_int_equal(parse_bdat_args("100")->size, 100);
+  assert_false(parse_bdat_args("100")->is_last);
+  assert_true(parse_bdat_args("0 last")->is_last);
+  for (const char* bad : {"", "x", "-1", "1 2", "LAST", "1 LASTS", "1 LAST LAST", "18446744073709551616", "0x10"}) {
+    if (parse_bdat_args(bad)) fail_msg("taken: %s", bad);
+  }
 }
 
 static void replies(void**) {
@@ -68,6 +128,6 @@ static void replies(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(verbs), unit_test(mail), unit_test(rcpt), unit_test(replies)};
+  const CMUnitTest tests[] = {unit_test(verbs), unit_test(mail), unit_test(mail_params), unit_test(rcpt), unit_test(times), unit_test(bdat), unit_test(replies)};
   return run_unit_tests(tests);
 }

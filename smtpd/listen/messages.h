@@ -20,7 +20,11 @@ struct Config {
   uint32_t max_sessions = 0;
   uint32_t max_sessions_per_source = 0;
   uint32_t max_received = 0;
+  uint32_t max_messages_per_session = 0;  // 0: as many as they like
   uint32_t idle_timeout = 0;  // seconds
+  uint32_t min_deliver_by = 0;  // seconds (RFC 2852)
+  uint32_t max_hold = 0;        // seconds (RFC 4865); 0: FUTURERELEASE is not offered
+  bool offer_dsn = true;        // to strangers too
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -30,7 +34,11 @@ struct Config {
     c.num(m.max_sessions);
     c.num(m.max_sessions_per_source);
     c.num(m.max_received);
+    c.num(m.max_messages_per_session);
     c.num(m.idle_timeout);
+    c.num(m.min_deliver_by);
+    c.num(m.max_hold);
+    c.flag(m.offer_dsn);
   }
 };
 

@@ -93,7 +93,11 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
   m.max_sessions = count(o.max_sessions);
   m.max_sessions_per_source = count(o.max_sessions_per_source);
   m.max_received = count(o.max_received);
+  m.max_messages_per_session = count(o.max_messages_per_session);
   m.idle_timeout = seconds(o.smtp_idle_timeout);
+  m.min_deliver_by = seconds(o.min_deliver_by);
+  m.max_hold = seconds(o.max_hold);
+  m.offer_dsn = o.dsn == "all";
   to.send(m);
   for (const auto& l : g.listeners) {
     if (!mine(l.config.protocol)) continue;
