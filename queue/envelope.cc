@@ -12,7 +12,7 @@ namespace {
 
 // Kind in the upper half, version in the lower.
 constexpr uint8_t kMessageKind = 0x14;
-constexpr uint8_t kEnvelopeKind = 0x24;
+constexpr uint8_t kEnvelopeKind = 0x25;
 constexpr uint8_t kBodyKind = 0x33;
 constexpr size_t kHead = 8;
 constexpr size_t kMostPayload = kSmallMessage + 16;  // a body's; other records are smaller

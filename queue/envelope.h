@@ -93,6 +93,7 @@ struct Envelope {
   int64_t expiry = 0;    // given up at the first failure after this
   std::string last_error;
   Hold hold = Hold::kNone;
+  int64_t priority = 0;  // of its message
   int64_t warn_at = 0;   // seconds since 1970: its sender is told that it waits; 0: not, or not again
 
   template <class C, class M>
@@ -112,6 +113,7 @@ struct Envelope {
     c.text(m.last_error, kMaxErrorText);
     c.choice(m.hold, Hold::kQuarantine);
     c.i64(m.warn_at);
+    c.i64(m.priority);
   }
 };
 

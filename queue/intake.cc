@@ -112,7 +112,6 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
 void Queue::lookup_gone() {
   incoming_weight_.clear();
   for (const auto& [query, in] : std::exchange(incoming_, {})) refuse(in, 451, "4.3.0", "Try again later");
-  for (const auto& [query, back] : std::exchange(returning_, {})) postpone(back, "the route of the report could not be found");
   for (const auto& [query, envelope] : std::exchange(rerouting_, {})) local_.try_again(envelope.id, "no route now", now_unix());
 }
 
@@ -131,8 +130,6 @@ void Queue::on_routed(PeerId peer, Routed&& routed) {
   }
   if (auto in = take_incoming(routed.query)) {
     take_in(std::move(*in), routed);
-  } else if (auto back = returning_.extract(routed.query); !back.empty()) {
-    take_return(std::move(back.mapped()), routed);
   } else if (auto again = rerouting_.extract(routed.query); !again.empty()) {
     take_reroute(again.mapped(), routed);
   }
@@ -142,8 +139,6 @@ void Queue::on_routed(PeerId peer, Routed&& routed) {
 // is routed again when it is tried, and returned to the sender when that fails for good. With no delivery at all,
 // `refusal` is what the client is told instead.
 std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& routed, const RouteFailure*& refusal) {
-  const int64_t now = now_unix();
-  const int64_t lifetime = config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime;
   const std::vector<Recipient>& recipients = in.enqueue.recipients;
   std::vector<Envelope> out;
   const auto add = [&](uint32_t recipient) -> Envelope& {
@@ -154,8 +149,6 @@ std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& rout
       e.options = recipients[recipient].options;
     }
     e.recipient = e.original;
-    e.next_try = now;
-    e.expiry = now + lifetime;
     return e;
   };
   for (const Delivery& d : routed.deliveries) {
@@ -173,6 +166,39 @@ std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& rout
   if (out.empty()) return out;
   refusal = nullptr;
   for (const RouteFailure& f : routed.failures) add(f.recipient).last_error = f.text;
+  return out;
+}
+
+// When it is first tried, given up, and told of: by the configuration, or as its sender wants (RFC 4865, RFC 2852).
+void Queue::set_times(Envelope& e, const Message& m) const {
+  constexpr int64_t kLongestHold = 366LL * 86400;
+  const MailOptions& o = m.options;
+  e.next_try = std::clamp(o.hold_until, m.received, m.received + kLongestHold);
+  e.expiry = e.next_try + lifetime();
+  e.priority = std::clamp<int64_t>(o.priority, -9, 9);
+  if (config_.warn_after != 0) e.warn_at = e.next_try + static_cast<int64_t>(config_.warn_after);
+  if (o.by_mode != DeliverBy::kUnset && o.deliver_by > 0) {
+    const int64_t by = std::max(o.deliver_by, e.next_try + 1);
+    if (o.by_mode == DeliverBy::kReturn) e.expiry = std::min(e.expiry, by);
+    if (o.by_mode == DeliverBy::kNotify) e.warn_at = e.warn_at == 0 ? by : std::min(e.warn_at, by);
+  }
+  if (!wants(e.options, Action::kDelayed) || !may_bounce(m)) e.warn_at = 0;
+}
+
+// A recipient that wanted to be told of its delivery and has become several (RFC 3461 5.2.7.2): its sender is told that, and no
+// more of those.
+std::vector<Notice> Queue::expansions(std::vector<Envelope>& envelopes) const {
+  std::map<std::string, size_t> copies;
+  for (const Envelope& e : envelopes) ++copies[e.original];
+  std::vector<Notice> out;
+  for (Envelope& e : envelopes) {
+    if ((e.options.notify & kNotifySuccess) == 0 || copies[e.original] < 2) continue;
+    if (std::none_of(out.begin(), out.end(), [&](const Notice& n) { return n.original == e.original; })) {
+      out.push_back({e.original, e.original, "2.0.0", "", "", 0, Action::kExpanded, e.options.orcpt, 0});
+    }
+    e.options.notify = static_cast<uint8_t>(e.options.notify & ~kNotifySuccess);
+    if (e.options.notify == 0) e.options.notify = kNotifyNever;
+  }
   return out;
 }
 
@@ -199,10 +225,12 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.protocol = in.enqueue.protocol;
   m.message_id = message_id_of(in.owns_file ? spool_->head(m) : in.body);
   change.body = std::move(in.body);
+  std::vector<Notice> expanded = expansions(envelopes);
+  for (Envelope& e : envelopes) set_times(e, m);
   change.put = envelopes;
   const Message message = m;
   const size_t place = spool_->stage(std::move(change));
-  accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content)});
+  accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content), std::move(expanded)});
 }
 
 void Queue::answer(const Accepted& accepted, const Status& status) {

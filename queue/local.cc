@@ -15,14 +15,21 @@ namespace mailkeep::queue {
 namespace {
 
 constexpr size_t kBatch = 256;
-constexpr Seconds kPatience(10);  // with the parent, before it is asked again
+// With the parent, before it is asked again: it answers every question, but it starts few processes at a time, and a thousand
+// may be asked for at once. An answer to anyone shows that it is at work.
+constexpr Seconds kPatience(10);
 constexpr Millis kFirstPause(100);
 constexpr uint32_t kMaxDoublings = 9;  // about 50 s
 
 }  // namespace
 
 void Local::add(const Message& message, const Envelope& envelope, int content) {
-  if (envelope.account.empty()) return;  // on disk, and found there a second later, as all that does not fit
+  if (envelope.hold != Hold::kNone || envelope.next_try > now_unix()) return;  // it waits on disk
+  if (envelope.account.empty()) {
+    if (items_.size() >= kInMemory) return;  // found on disk a second later, as all that does not fit
+    items_.emplace(envelope.id, Item{envelope, State::kFailing});  // until it has one
+    return calls_.reroute(envelope);
+  }
   Account& account = accounts_[envelope.account];
   if (items_.size() >= kInMemory || account.waiting.size() >= kWaitingEach) {
     account.behind = true;
@@ -110,20 +117,26 @@ void Local::pump(const std::string& name, Account& account) {
   }
   if (!account.user) {
     const Micros clock = now_monotonic();
-    if (account.asked != Micros(0) && clock < account.asked + kPatience) return;
+    if (account.asked != Micros(0) && clock < std::max(account.asked, answered_) + kPatience) return;
     account.asked = clock;
     calls_.need_user(name);
     return;
   }
-  while (!account.waiting.empty() && account.handed < kHandedEach && account.stored.size() < kStoredEach) {
+  while (!account.waiting.empty() && account.handed < kHandedEach && account.stored.size() < kStoredEach && !account.suspect_in_hand) {
     const auto it = items_.find(account.waiting.front());
-    if (it != items_.end() && it->second.state == State::kWaiting && !hand_over(account, it->second)) return;
+    const bool is_suspect = it != items_.end() && it->second.suspect;
+    if (is_suspect && account.handed > 0) return;
+    if (it != items_.end() && it->second.state == State::kWaiting) {
+      if (!hand_over(account, it->second)) return;
+      account.suspect_in_hand = is_suspect && it->second.state == State::kHanded;
+    }
     account.waiting.pop_front();
   }
 }
 
 // False: not now.
 bool Local::hand_over(Account& account, Item& item) {
+  spool_.take_in_hand(item.envelope.id.message);
   const auto found = held_.hold(item.envelope.id.message, item.holds);
   if (!found) {
     release(item);
@@ -153,6 +166,7 @@ void Local::user_up(uint32_t user, const std::string& name) {
   users_[user] = name;
   account.user = user;
   account.asked = Micros(0);
+  answered_ = now_monotonic();
   pump(name, account);
 }
 
@@ -166,13 +180,18 @@ void Local::user_down(uint32_t user) {
   account.user.reset();
   account.asked = Micros(0);
   // Whatever it had is handed over again, oldest first; it recognises what it has already.
-  std::vector<EnvelopeId> again;
+  const bool was_alone = account.handed == 1;
+  std::vector<EnvelopeId> again, poison;
   for (auto& [id, item] : items_) {
     if (item.envelope.account != name || (item.state != State::kHanded && item.state != State::kStored)) continue;
+    const bool blamed = was_alone && item.state == State::kHanded;
+    item.suspect = item.suspect || item.state == State::kHanded;
     item.state = State::kWaiting;
-    again.push_back(id);
+    (blamed && ++item.ends >= kMaxEnds ? poison : again).push_back(id);
   }
+  for (const EnvelopeId& id : poison) quarantine(items_.find(id)->second);
   account.handed = 0;
+  account.suspect_in_hand = false;
   account.stored.clear();
   std::sort(again.begin(), again.end());
   account.waiting.insert(account.waiting.begin(), again.begin(), again.end());
@@ -185,6 +204,7 @@ void Local::user_down(uint32_t user) {
 }
 
 void Local::user_failed(const std::string& name, bool permanent, const std::string& text, int64_t now) {
+  answered_ = now_monotonic();
   const auto it = accounts_.find(name);
   if (it == accounts_.end()) return;
   it->second.asked = Micros(0);
@@ -219,6 +239,7 @@ bool Local::stored(uint32_t user, const Stored& stored) {
   Item* item = item_of(user, stored.envelope, account);
   if (item == nullptr) return false;
   item->state = State::kStored;
+  item->suspect = account->suspect_in_hand = false;
   --account->handed;
   account->ends = 0;
   account->stored.emplace(stored.sequence, stored.envelope);
@@ -233,6 +254,7 @@ bool Local::rejected(uint32_t user, const Rejected& rejected, int64_t now) {
   Account* account = nullptr;
   Item* item = item_of(user, rejected.envelope, account);
   if (item == nullptr) return false;
+  account->suspect_in_hand = false;
   --account->handed;
   const std::string name = item->envelope.account;
   const std::string text = rejected.enhanced + " " + rejected.text;
@@ -251,16 +273,29 @@ void Local::durable(uint32_t user, uint64_t sequence) {
   if (name == users_.end()) return;
   Account& account = accounts_[name->second];
   const auto end = account.stored.upper_bound(sequence);
-  for (auto it = account.stored.begin(); it != end; ++it) settlements_.remove(it->second);
+  for (auto it = account.stored.begin(); it != end; ++it) {
+    if (const auto item = items_.find(it->second); item != items_.end()) calls_.stored(item->second.envelope);
+    settlements_.remove(it->second);
+  }
   account.stored.erase(account.stored.begin(), end);
   pump(name->second, account);
+}
+
+void Local::quarantine(Item& item) {
+  Envelope next = item.envelope;
+  next.hold = Hold::kQuarantine;
+  next.last_error = "quarantined: the account's process ended " + std::to_string(kMaxEnds) + " times with it in hand";
+  release(item);
+  item.state = State::kFailing;
+  log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account).kv("to", next.recipient);
+  settlements_.put_off(std::move(next));
 }
 
 void Local::put_off(Item& item, const std::string& text, int64_t now) {
   Envelope next = item.envelope;
   ++next.attempts;
   next.last_error = printable(text, kMaxReplyText - 4);
-  next.next_try = next_try(policy_, next.id, next.attempts, now);
+  next.next_try = next_try_of(policy_, next, now);
   release(item);
   item.state = State::kFailing;
   if (is_expired(next, now)) {
@@ -270,6 +305,10 @@ void Local::put_off(Item& item, const std::string& text, int64_t now) {
   ++deferred_;
   log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account)
       .kv("to", next.recipient).kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  if (next.warn_at != 0 && now >= next.warn_at) {
+    next.warn_at = 0;
+    calls_.delayed(next);
+  }
   settlements_.put_off(std::move(next));
 }
 
@@ -285,7 +324,7 @@ void Local::forget(const EnvelopeId& id) {
   if (it == items_.end()) return;
   release(it->second);
   Account& account = accounts_[it->second.envelope.account];
-  if (it->second.state == State::kHanded) --account.handed;
+  if (it->second.state == State::kHanded) --account.handed, account.suspect_in_hand = false;
   if (it->second.state == State::kStored) std::erase_if(account.stored, [&id](const auto& entry) { return entry.second == id; });
   items_.erase(it);
 }
@@ -314,6 +353,11 @@ void Local::fail_now(const Envelope& envelope, const std::string& status, const 
 void Local::retry_now(const std::string& account) {
   const auto it = accounts_.find(account);
   if (it != accounts_.end()) it->second.paused_until = Micros(0);
+}
+
+void Local::shift_clock(Micros when) {
+  answered_ = when;
+  for (auto& [name, account] : accounts_) account.asked = account.asked == Micros(0) ? account.asked : when;
 }
 
 void Local::stage() { settlements_.stage(); }

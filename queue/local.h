@@ -38,11 +38,14 @@ class Local {
     // For good; the envelope stays here, failing, until forget() or try_again().
     std::function<void(const Envelope& envelope, const std::string& status, const std::string& text)> failed;
     std::function<void(const Envelope& envelope)> reroute;  // it has no account yet; answered as for `failed`
+    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {};  // its sender wants to know that it waits
+    std::function<void(const Envelope& envelope)> stored = [](const Envelope&) {};   // durably, in its mailbox
   };
   static constexpr size_t kInMemory = 20000;  // envelopes
   static constexpr size_t kWaitingEach = 1000;  // of one account
   static constexpr size_t kHandedEach = 64;
   static constexpr size_t kStoredEach = 5000;
+  static constexpr uint32_t kMaxEnds = 3;  // of its process with that message alone in hand, until it is quarantined
   static constexpr size_t kContents = 256;  // memory files kept for envelopes that wait; others come from the database
 
   Local(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, false) {}
@@ -76,6 +79,8 @@ class Local {
   // Stages what has become durable or was put off. After the commit: committed() with its results.
   void stage();
   void committed(const std::vector<Status>& results);
+  // For tests: as if the parent had last been asked, and had answered, at that time.
+  void shift_clock(Micros when);
   bool has_changes() const { return !settlements_.empty(); }
 
   std::string_view state_of(const EnvelopeId& id) const;  // waiting, delivering, stored, failing
@@ -89,6 +94,8 @@ class Local {
     Envelope envelope;
     State state = State::kWaiting;
     bool holds = false;  // counts among the users of its message
+    bool suspect = false;  // was in hand when its process ended: goes alone, so that the next time it is known which it was
+    uint32_t ends = 0;   // of its process while it had this alone in hand
   };
   struct Account {
     std::optional<uint32_t> user;
@@ -98,6 +105,7 @@ class Local {
     std::deque<EnvelopeId> waiting;
     size_t handed = 0;
     std::multimap<uint64_t, EnvelopeId> stored;
+    bool suspect_in_hand = false;
     uint32_t ends = 0;  // of its process with mail in hand, since the last success
     Micros paused_until{0};
   };
@@ -107,6 +115,7 @@ class Local {
   bool hand_over(Account& account, Item& item);
   void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   void catch_up(const std::string& name, Account& account, int64_t now);
+  void quarantine(Item& item);
   void put_off(Item& item, const std::string& text, int64_t now);
   void fail(Item& item, const std::string& status, const std::string& text);
   Item* item_of(uint32_t user, const EnvelopeId& id, Account*& account);
@@ -118,6 +127,7 @@ class Local {
   HeldMessages held_;
   std::map<std::string, Account> accounts_;
   std::unordered_map<uint32_t, std::string> users_;
+  Micros answered_{0};  // when the parent last gave, or refused, anyone a process
   DuePoint seen_;
   uint32_t generation_ = 0;
   Settlements settlements_;

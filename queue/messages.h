@@ -25,6 +25,9 @@ struct RelayAction {
   }
 };
 
+// Who gets the report of a failure, when the sender's client was neither local nor logged in.
+enum class Strangers : uint8_t { kNone, kPostmaster, kSender };
+
 struct Config {
   static constexpr uint16_t kType = 400;
   uint32_t generation = 0;
@@ -34,6 +37,10 @@ struct Config {
   uint64_t first_retry = 0;  // seconds
   uint64_t max_retry = 0;  // seconds
   uint64_t warn_after = 0;  // seconds; 0 never
+  uint64_t probe = 0;  // seconds between attempts to reach a host that does not answer, at most; 0: as other attempts
+  uint64_t history = 0;  // seconds that finished envelopes are remembered; 0 not at all
+  uint64_t history_entries = 0;
+  Strangers strangers = Strangers::kPostmaster;
   uint64_t bounce_size = 0;  // bytes of the original in a bounce; 0 headers only
   std::string postmaster;
   std::vector<RelayAction> relays;  // the first also serves mail without an action: reports, members of aliases
@@ -47,6 +54,10 @@ struct Config {
     c.num(m.first_retry);
     c.num(m.max_retry);
     c.num(m.warn_after);
+    c.num(m.probe);
+    c.num(m.history);
+    c.num(m.history_entries);
+    c.choice(m.strangers, Strangers::kSender);
     c.num(m.bounce_size);
     c.text(m.postmaster, kMaxAddress);
   }

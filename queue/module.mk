@@ -1,5 +1,5 @@
 progs += queue spool_bench
-queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/tables.cc
+queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
 queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc verbs.cc operate.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
@@ -7,13 +7,14 @@ queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc verbs.cc o
 queue_DEP := worker db smtp rfc5322 text imsg event os log base
 queue_EXT := bsd
 queue_TESTSRC := $(filter-out queue/main.cc,$(queue_SRC))
-queue_TESTS := local_test remote_test queue_process_test queue_submission_test tickets_test hostile_queue_test queue_operate_test
+queue_TESTS := local_test remote_test queue_process_test queue_submission_test tickets_test hostile_queue_test queue_operate_test queue_reports_test
 queue_process_test_EXT := bsd
 queue_submission_test_EXT := bsd
 tickets_test_EXT := bsd
 local_test_EXT := bsd
 hostile_queue_test_EXT := bsd
 queue_operate_test_EXT := bsd
+queue_reports_test_EXT := bsd
 remote_test_EXT := bsd
 
 # How fast the spool takes messages: regress/bench/spool_bench DIR MESSAGES PER-COMMIT SIZE
@@ -22,9 +23,10 @@ spool_bench_SRC := queue/spool_bench.cc $(queue_core)
 spool_bench_DEP := db smtp rfc5322 text imsg log os base
 spool_bench_EXT := bsd
 spool_bench_TESTSRC := $(queue_core)
-spool_bench_TESTS := bounce_test envelope_test selection_test spool_test spool_crash_test spool_damage_test spool_files_test
+spool_bench_TESTS := bounce_test envelope_test selection_test in_hand_test spool_test spool_crash_test spool_damage_test spool_files_test
 spool_files_test_EXT := bsd
 selection_test_EXT := bsd
+in_hand_test_EXT := bsd
 envelope_test_EXT := bsd
 bounce_test_EXT := bsd
 spool_test_EXT := bsd

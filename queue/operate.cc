@@ -20,7 +20,7 @@ constexpr size_t kSlice = 500;                 // envelopes looked at between tw
 constexpr Millis kSliceTime(5);                // and how long that may go on in one turn, for all that ask
 constexpr size_t kMostChanges = 500;           // of one slice: one transaction
 constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
-constexpr size_t kMostReturning = 500;         // failures on their way to become reports, before more are made
+constexpr size_t kMostFailures = 50;           // of one slice: each is a report to write
 
 std::string_view name_of(QueueVerb verb) {
   switch (verb) {
@@ -82,16 +82,13 @@ void Queue::run_select(Select& s) {
     s.answer.error = "no relay action is named " + printable(s.ask.action, kMaxTag);
     return;
   }
-  if (s.ask.verb == QueueVerb::kFail && !s.ask.dry_run && returning_.size() + failed_.size() >= kMostReturning) {
-    s.answer.next = s.ask.after.empty() ? show(EnvelopeId()) : s.ask.after;  // not yet: reports are on their way
-    return;
-  }
   const bool one_message = s.ask.selection.message != 0;
   const auto after = parse_id(s.ask.after);
   EnvelopeId at = after ? EnvelopeId{after->message, after->number.value_or(0)} : EnvelopeId();
   // The one before its first, which has number 0 and would not be "after" itself.
   if (!after && one_message) at = {s.ask.selection.message - 1, UINT32_MAX};
   const size_t most = s.ask.limit == 0 ? kMaxQueueItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
+  const size_t changes = s.ask.verb == QueueVerb::kFail ? kMostFailures : kMostChanges;
   const Micros end = now_monotonic() + kSliceTime;
   Change change;
   for (bool goes_on = true; goes_on;) {
@@ -109,10 +106,10 @@ void Queue::run_select(Select& s) {
       }
       at = e.id;
       look(s, e, change);
-      if (s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.changed.size() >= kMostChanges) break;
+      if (s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.done >= changes) break;
     }
     if (!goes_on) break;
-    goes_on = s.answer.items.size() < most && s.bytes < kMostItemBytes && s.changed.size() < kMostChanges && now_monotonic() < end;
+    goes_on = s.answer.items.size() < most && s.bytes < kMostItemBytes && s.done < changes && now_monotonic() < end;
     if (!goes_on) s.answer.next = show(at);
   }
   if (change.put.empty() && change.removed.empty()) return;
@@ -131,6 +128,7 @@ void Queue::look(Select& s, const Envelope& e, Change& change) {
   }
   const Message& m = *s.message;
   const std::string state = state_of(e, m);
+  spool_->take_in_hand(m.id);
   if (!matches(selection, e, m, state, [&] { return subject_of(spool_->head(m)); })) return;
   ++s.answer.matched;
   if (s.ask.verb != QueueVerb::kList) {
@@ -154,6 +152,7 @@ void Queue::command(Select& s, const Envelope& e, Change& change) {
     return;
   }
   ++s.answer.changed;
+  ++s.done;
   log::info("operator").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("verb", name_of(s.ask.verb))
       .kv("action", s.ask.action);
   Envelope next = e;

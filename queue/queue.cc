@@ -48,14 +48,21 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
                   },
               .deliver = [this](uint32_t user, const user::Deliver& deliver) { return peers_->send({Role::kUser, user}, deliver); },
               .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, {status, text, ""}); },
-              .reroute = [this](const Envelope& e) { on_reroute(e); }}),
+              .reroute = [this](const Envelope& e) { on_reroute(e); },
+              .delayed = [this](const Envelope& e) { on_delayed(e); },
+              .stored = [this](const Envelope& e) { on_delivered(e, Action::kDelivered, {"2.1.5", "", ""}); }}),
       remote_(*spool_,
               {.send = [this](uint64_t key, const relay::Transfer& transfer) -> std::optional<uint32_t> {
                  const auto to = quitting_ ? std::nullopt : peers_->pick(Role::kRelay, key);
                  if (!to || !peers_->send(*to, transfer)) return std::nullopt;
                  return to->instance;
                },
-               .failed = [this](const Envelope& e, const Cause& cause) { on_failed(e, cause); }}),
+               .failed = [this](const Envelope& e, const Cause& cause) { on_failed(e, cause); },
+               .delayed = [this](const Envelope& e) { on_delayed(e); },
+               .relayed =
+                   [this](const Envelope& e, const Cause& answer, bool reports) {
+                     if (!reports) on_delivered(e, Action::kRelayed, answer);
+                   }}),
       timer_(loop, [this]() { tick(); }),
       quit_limit_(loop, [this]() { quit_now(); }) {
   struct rlimit limit = {};
@@ -75,12 +82,40 @@ void Queue::on_commit(uint32_t) {
   RetryPolicy policy;
   if (config_.first_retry != 0) policy.first = static_cast<int64_t>(config_.first_retry);
   if (config_.max_retry != 0) policy.longest = static_cast<int64_t>(config_.max_retry);
-  if (config_.lifetime != 0) policy.lifetime = static_cast<int64_t>(config_.lifetime);
+  policy.lifetime = lifetime();
+  policy.probe = static_cast<int64_t>(config_.probe);
+  policy.warn = static_cast<int64_t>(config_.warn_after);
   local_.set_policy(policy);
   remote_.set_policy(policy);
   remote_.set_relays(config_.relays);
   log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay).kv("held", spool_->counts().held);
+  quarantine_poison();
   tick();
+}
+
+// What this process has died of again and again, before it meets it once more.
+void Queue::quarantine_poison() {
+  for (const uint64_t id : spool_->poison()) {
+    const auto envelopes = spool_->envelopes(id);
+    if (!envelopes) continue;
+    Change change;
+    change.durable = true;
+    for (const Envelope& e : *envelopes) {
+      if (e.hold != Hold::kNone) continue;
+      Envelope& next = change.put.emplace_back(e);
+      next.hold = Hold::kQuarantine;
+      next.last_error = "quarantined: the queue's process ended " + std::to_string(InHand::kMaxDeaths) + " times with it in hand";
+      log::error("quarantined").kv("msg", hex64(id)).kv("envelope", e.id.number).kv("to", e.recipient);
+    }
+    if (!change.put.empty()) {
+      spool_->stage(std::move(change));
+      if (const auto done = spool_->commit(); !done.front()) {
+        log::error("quarantine-failed").kv("msg", hex64(id)).kv("why", done.front().error().text);
+        continue;
+      }
+    }
+    spool_->forget_poison(id);
+  }
 }
 
 void Queue::on_abort(uint32_t) { next_config_ = {}; }
@@ -147,7 +182,7 @@ void Queue::hand_on(const Message& message, const std::vector<Envelope>& envelop
 // Everything that became ready in this turn: one commit, one sync; then the answers.
 void Queue::commit_turn() {
   run_selects();
-  send_returns();
+  send_reports();
   local_.stage();
   remote_.stage();
   if (spool_->staged() > 0) {
@@ -162,6 +197,7 @@ void Queue::commit_turn() {
         continue;
       }
       hand_on(a.message, a.envelopes, a.content.get());
+      if (!a.expanded.empty()) reports_[a.message.id].notices = std::move(a.expanded);
     }
     for (const Replaced& r : std::exchange(replaced_, {})) {
       if (!results[r.place]) log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
@@ -179,7 +215,8 @@ void Queue::commit_turn() {
   }
   for (Select& s : std::exchange(selected_, {})) end_select(s, {});
   remote_.pump(now_unix());
-  if (load_more_ || !selects_.empty()) {
+  spool_->put_down();
+  if (load_more_ || !reports_.empty() || !selects_.empty()) {
     timer_.set(Micros(0));
   } else if (!timer_.pending() && has_work()) {
     timer_.set(Seconds(1));

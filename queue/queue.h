@@ -46,11 +46,10 @@ class Queue final : public worker::Hooks {
     bool owns_file = false;  // when large
     uint64_t weight() const { return body.size() + enqueue.recipients.size() * (kMaxAddress + kMaxOrcpt); }
   };
-  // A bounce whose own route is asked for.
-  struct Return {
-    Message message;
+  // What is to be told of one message, and which of its envelopes end with that.
+  struct Report {
     std::vector<EnvelopeId> ids;
-    std::vector<Failure> failures;
+    std::vector<Notice> notices;
   };
   struct Accepted {
     size_t place;
@@ -59,6 +58,7 @@ class Queue final : public worker::Hooks {
     Message message;
     std::vector<Envelope> envelopes;
     Fd content;
+    std::vector<Notice> expanded;  // told when the message is kept
   };
   struct Replaced {  // failing envelopes that give way to a bounce, to better addressed ones, or to nothing
     size_t place;
@@ -73,6 +73,7 @@ class Queue final : public worker::Hooks {
     SelectQueue ask;
     QueueSelected answer;
     size_t bytes = 0;             // of the answer's items
+    size_t done = 0;
     std::optional<size_t> place;  // of what it changes
     std::vector<EnvelopeId> changed;
     std::optional<Message> message;  // the last one looked at
@@ -93,18 +94,24 @@ class Queue final : public worker::Hooks {
   std::optional<Incoming> take_incoming(uint64_t query);
   std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
   void lookup_gone();
+  int64_t lifetime() const { return config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime; }
+  void set_times(Envelope& envelope, const Message& message) const;
+  std::vector<Notice> expansions(std::vector<Envelope>& envelopes) const;
   // returns.cc
   void on_failed(const Envelope& envelope, const Cause& cause);
+  void on_delayed(const Envelope& envelope);
+  void on_delivered(const Envelope& envelope, Action action, const Cause& answer);
   void forget(const EnvelopeId& id);
   void try_again(const EnvelopeId& id, const std::string& text);
   void on_reroute(const Envelope& envelope);
-  void send_returns();
-  void take_return(Return back, const Routed& routed);
   void take_reroute(const Envelope& envelope, const Routed& routed);
-  void drop_return(const Return& back, std::string_view why);
-  void postpone(const Return& back, const std::string& text);
+  void send_reports();
+  void send_report(const Report& report, const Message& about);
+  void drop_report(const Report& report, uint64_t message, std::string_view why);
+  std::string reader_of(const Report& report, const Message& message) const;
   // queue.cc
   void on_config(imsg::PeerId peer, Config&& config);
+  void quarantine_poison();
   void on_user_failed(imsg::PeerId peer, UserFailed&& failed);
   void on_stored(imsg::PeerId peer, Stored&& stored);
   void on_rejected(imsg::PeerId peer, Rejected&& rejected);
@@ -140,9 +147,8 @@ class Queue final : public worker::Hooks {
   uint64_t last_query_ = 0;
   std::unordered_map<uint64_t, Incoming> incoming_;   // by query
   std::map<imsg::PeerId, uint64_t> incoming_weight_;  // bytes of them, by who sent them
-  std::unordered_map<uint64_t, Return> returning_;    // by query
   std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
-  std::unordered_map<uint64_t, Return> failed_;       // by message, of this turn
+  std::unordered_map<uint64_t, Report> reports_;      // by message, of this turn
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;
   size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too

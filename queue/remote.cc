@@ -54,14 +54,14 @@ bool Remote::takes_more(const Destination& d, int64_t now) const {
 
 Remote::Item& Remote::enqueue(const Envelope& envelope, const Way& way, Destination& d) {
   Item& item = items_.emplace(envelope.id, Item{envelope, way}).first->second;
-  d.waiting[envelope.id.message].push_back(envelope.id);
+  d.waiting[order_of(envelope)].push_back(envelope.id);
   ++d.count;
   ready_.insert(way);
   return item;
 }
 
 void Remote::add(const Message& message, const Envelope& envelope, int content, int64_t now) {
-  if (relays_.empty() || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
+  if (relays_.empty() || envelope.hold != Hold::kNone || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
   const Way way = way_of(envelope);
   Destination* d = find_or_make(way);
   if (d == nullptr) return;
@@ -137,16 +137,21 @@ bool Remote::sweep(int64_t now) {
   }
   for (const Envelope& e : *batch) {
     swept_ = {e.next_try, e.id};
-    if (!is_expired(e, now) || items_.contains(e.id)) continue;
+    if ((!is_expired(e, now) && (e.warn_at == 0 || now < e.warn_at)) || items_.contains(e.id)) continue;
     const Way way = way_of(e);
     const auto d = destinations_.find(way);
-    if (e.attempts > 0 || relays_.empty() || (d != destinations_.end() && d->second.failures > 0)) {
+    const bool is_down = d != destinations_.end() && d->second.failures > 0;
+    if (is_expired(e, now) && (e.attempts > 0 || relays_.empty() || is_down)) {
       expire(items_.emplace(e.id, Item{e, way}).first->second);
+    } else if (e.warn_at != 0 && now >= e.warn_at && is_down) {
+      items_.emplace(e.id, Item{e, way, State::kFailing});  // until that is on disk
+      warn(e);
     }
   }
   if (!batch->empty()) return true;
   swept_ = {};
-  next_sweep_ = now + std::clamp<int64_t>(policy_.lifetime / 20, 1, kLongestSweep);
+  const int64_t soonest = policy_.warn > 0 ? std::min(policy_.warn, policy_.lifetime) : policy_.lifetime;
+  next_sweep_ = now + std::clamp<int64_t>(soonest / 20, 1, kLongestSweep);
   return false;
 }
 
@@ -185,12 +190,18 @@ void Remote::pump_one(const Way& way, Destination& d, int64_t now) {
   if (d.behind && takes_more(d, now) && d.count < kWaitingEach / 4) catch_up(way, d, now);
   const auto allowed = static_cast<size_t>(d.failures > 0 ? 1 : d.limit);
   while (d.count > 0 && d.active < allowed) {
-    if (transfers_.size() >= kTransfers) {
+    if (transfers_.size() >= kTransfers || !may_go(d)) {
       ready_.insert(way);
       return;
     }
     if (!send_first(way, d)) return;
   }
+}
+
+bool Remote::may_go(const Destination& d) const {
+  if (suspects_ == 0) return true;
+  const auto first = items_.find(d.waiting.begin()->second.front());
+  return first->second.ends == 0;
 }
 
 std::vector<EnvelopeId> Remote::take_first(Destination& d) {
@@ -205,7 +216,8 @@ std::vector<EnvelopeId> Remote::take_first(Destination& d) {
 
 void Remote::put_back(Destination& d, const std::vector<EnvelopeId>& ids) {
   if (ids.empty()) return;
-  auto& waiting = d.waiting[ids.front().message];
+  const auto first = items_.find(ids.front());
+  auto& waiting = d.waiting[order_of(first->second.envelope)];
   waiting.insert(waiting.begin(), ids.begin(), ids.end());
   d.count += ids.size();
 }
@@ -219,6 +231,7 @@ bool Remote::send_first(const Way& way, Destination& d) {
     return true;
   }
   Item& first = items_.find(ids.front())->second;
+  spool_.take_in_hand(ids.front().message);
   const auto found = held_.hold(ids.front().message, first.holds);
   if (!found) {
     log::error("queue-read-failed").kv("msg", hex64(ids.front().message)).kv("why", found.error().text);
@@ -255,7 +268,9 @@ bool Remote::send_first(const Way& way, Destination& d) {
     item.state = State::kSent;
   }
   ++d.active;
-  transfers_.emplace(t.transfer, Sent{way, *instance, d.epoch, ids});
+  const bool suspect = items_.find(ids.front())->second.ends > 0;
+  if (suspect) ++suspects_;
+  transfers_.emplace(t.transfer, Sent{way, *instance, d.epoch, ids, suspect});
   return true;
 }
 

@@ -44,6 +44,9 @@ class Remote {
     std::function<std::optional<uint32_t>(uint64_t key, const relay::Transfer& transfer)> send;
     // For good; the envelope stays here, failing, until forget() or try_again().
     std::function<void(const Envelope& envelope, const Cause& cause)> failed;
+    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {};  // its sender wants to know that it waits
+    // The next hop has it. `reports`: and tells the sender of the delivery.
+    std::function<void(const Envelope& envelope, const Cause& answer, bool reports)> relayed = [](const Envelope&, const Cause&, bool) {};
   };
   static constexpr size_t kInMemory = 20000;      // envelopes
   static constexpr size_t kDestinations = 20000;
@@ -52,7 +55,7 @@ class Remote {
   static constexpr size_t kContents = 256;        // memory files kept for envelopes that wait
   static constexpr double kFirstLimit = 4;        // transfers of one destination at once: to begin with,
   static constexpr double kMostLimit = 20;        // and at most
-  static constexpr uint32_t kMaxEnds = 3;         // of the relay process with a message in hand, until it is put off
+  static constexpr uint32_t kMaxEnds = 3;         // of the relay process with a message in hand, until it is quarantined
 
   Remote(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, true) {}
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
@@ -107,8 +110,15 @@ class Remote {
     bool holds = false;  // counts among the users of its message
     uint32_t ends = 0;
   };
+  // The most urgent first (RFC 6710), of those the oldest.
+  struct Order {
+    int64_t haste = 0;  // the priority's negative
+    uint64_t message = 0;
+    auto operator<=>(const Order&) const = default;
+  };
+  static Order order_of(const Envelope& e) { return {-e.priority, e.id.message}; }
   struct Destination {
-    std::map<uint64_t, std::vector<EnvelopeId>> waiting;  // by message, so the oldest first
+    std::map<Order, std::vector<EnvelopeId>> waiting;  // by message
     size_t count = 0;                                     // of waiting
     size_t active = 0;                                    // transfers
     double limit = kFirstLimit;
@@ -125,6 +135,7 @@ class Remote {
     uint32_t instance = 0;
     uint32_t epoch = 0;
     std::vector<EnvelopeId> ids;
+    bool suspect = false;
   };
 
   // remote.cc
@@ -148,6 +159,9 @@ class Remote {
   void unreachable(const Way& way, Destination& d, const std::string& text, int64_t now);
   void unload(Destination& d);
   void settle(Item& item, const relay::Result& r, const relay::Transferred& result, int64_t now);
+  void quarantine(Item& item);
+  void warn(Envelope envelope);
+  bool may_go(const Destination& d) const;
   void put_off(Item& item, const std::string& text, int64_t now, bool may_expire = true);
   void fail(Item& item, const Cause& cause);
   void expire(Item& item);
@@ -162,6 +176,7 @@ class Remote {
   std::set<Way> ready_;  // may have something to hand over
   std::unordered_map<uint64_t, Sent> transfers_;
   uint64_t last_transfer_ = 0;
+  size_t suspects_ = 0;  // transfers of messages that relay has ended with: one at a time, to know which it was
   DuePoint seen_;
   bool overflow_ = false;  // something on disk was passed over for want of room for its destination
   uint32_t generation_ = 0;

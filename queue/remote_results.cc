@@ -26,9 +26,11 @@ bool Remote::transferred(uint32_t instance, const relay::Transferred& result, in
   if (it == transfers_.end() || it->second.instance != instance) return false;
   const Sent sent = std::move(it->second);
   transfers_.erase(it);
+  if (sent.suspect) --suspects_;
   for (const EnvelopeId& id : sent.ids) {
     const auto item = items_.find(id);
     if (item == items_.end() || item->second.state != State::kSent) continue;  // removed by hand meanwhile
+    item->second.ends = 0;
     const auto r = std::find_if(result.results.begin(), result.results.end(), [&](const relay::Result& x) { return x.number == id.number; });
     if (r != result.results.end()) {
       settle(item->second, *r, result, now);
@@ -51,6 +53,7 @@ void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred
   ++relayed_;
   log::info("relayed").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("host", result.host)
       .kv("tls", result.tls).kv("code", r.code).kv("text", r.enhanced + " " + r.text);
+  calls_.relayed(e, {r.enhanced.empty() ? "2.0.0" : r.enhanced, words_of(r), result.host}, result.dsn);
   item.state = State::kFailing;  // until the removal is durable
   settlements_.remove(e.id);
 }
@@ -92,9 +95,7 @@ void Remote::unreachable(const Way& way, Destination& d, const std::string& text
   d.growing = false;
   d.limit = 1;
   d.last_error = text.substr(0, kMaxReplyText);
-  // The same steps as an envelope's own, without its spread: so a probe finds the one that failed due again, or an older one.
-  const int64_t wait = next_try(policy_, EnvelopeId(), d.failures, now) - now;
-  d.paused_until = now + wait;
+  d.paused_until = next_probe(policy_, d.failures, now);
   unload(d);
   log::info("destination-down").kv("domain", way.domain).kv("action", way.action).kv("failures", d.failures)
       .kv("until", d.paused_until).kv("text", d.last_error);
@@ -124,12 +125,17 @@ void Remote::relay_down(uint32_t instance, int64_t now) {
     }
     const Sent sent = std::move(it->second);
     it = transfers_.erase(it);
+    if (sent.suspect) --suspects_;
     const auto d = destinations_.find(sent.way);
     if (d != destinations_.end()) --d->second.active;
     for (const EnvelopeId& id : sent.ids) {
       const auto item = items_.find(id);
       if (item == items_.end() || item->second.state != State::kSent) continue;
-      if (++item->second.ends >= kMaxEnds || d == destinations_.end()) {
+      if (++item->second.ends >= kMaxEnds) {
+        quarantine(item->second);
+        continue;
+      }
+      if (d == destinations_.end()) {
         put_off(item->second, "4.3.0 the sending process ended", now);
         continue;
       }
@@ -146,15 +152,34 @@ void Remote::put_off(Item& item, const std::string& text, int64_t now, bool may_
   Envelope next = item.envelope;
   ++next.attempts;
   next.last_error = printable(text, kMaxReplyText - 4);
-  next.next_try = next_try(policy_, next.id, next.attempts, now);
+  next.next_try = next_try_of(policy_, next, now);
   release(item);
   item.state = State::kFailing;
   item.envelope.last_error = next.last_error;
   if (may_expire && is_expired(next, now)) return expire(item);
-  if (now < next.expiry) next.next_try = std::min(next.next_try, next.expiry);  // the last attempt, then it ends
   ++deferred_;
   log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient)
       .kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  if (next.warn_at != 0 && now >= next.warn_at) return warn(std::move(next));
+  settlements_.put_off(std::move(next));
+}
+
+// Its sender is told once, whatever becomes of that: the envelope does not come back to it.
+void Remote::warn(Envelope envelope) {
+  envelope.warn_at = 0;
+  Envelope told = envelope;
+  if (told.last_error.empty()) told.last_error = trouble_of(envelope);
+  calls_.delayed(told);
+  settlements_.put_off(std::move(envelope));
+}
+
+void Remote::quarantine(Item& item) {
+  Envelope next = item.envelope;
+  next.hold = Hold::kQuarantine;
+  next.last_error = "quarantined: the sending process ended " + std::to_string(kMaxEnds) + " times with it in hand";
+  release(item);
+  item.state = State::kFailing;
+  log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient);
   settlements_.put_off(std::move(next));
 }
 
@@ -178,7 +203,7 @@ void Remote::forget(const EnvelopeId& id) {
   release(it->second);
   const auto d = destinations_.find(it->second.way);
   if (it->second.state == State::kWaiting && d != destinations_.end()) {
-    const auto waiting = d->second.waiting.find(id.message);
+    const auto waiting = d->second.waiting.find(order_of(it->second.envelope));
     if (waiting != d->second.waiting.end()) {
       d->second.count -= std::erase(waiting->second, id);
       if (waiting->second.empty()) d->second.waiting.erase(waiting);

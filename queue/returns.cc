@@ -1,20 +1,63 @@
-// What could not be delivered: reports to senders, and envelopes that are routed anew. See queue.h.
-// A report and the removal of what it is about are one transaction: neither lost nor sent twice.
+// What senders are told: failures, delays, and deliveries where they asked for it; and envelopes that are routed anew. See
+// queue.h. A report of a failure and the removal of what it is about are one transaction: neither lost nor sent twice. A report
+// is kept first and routed then, as a recipient without account. A warning or the news of a delivery may be lost with a crash
+// of this process between the two, mail not.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/smtp/reply.h"
 #include "queue/queue.h"
 
 namespace mailkeep::queue {
 
 using imsg::Role;
 
+namespace {
+
+constexpr size_t kFewNotices = 20;  // of a report that would be too large
+
+// "4.2.2" where a text has it.
+std::string status_in(std::string_view text, char first, std::string_view otherwise) {
+  for (const std::string_view word : split(text, ' ')) {
+    if (!word.empty() && word[0] == first && smtp::is_enhanced_code(word)) return std::string(word);
+  }
+  return std::string(otherwise);
+}
+
+Notice notice_of(const Envelope& e, Action action, const Cause& cause) {
+  Notice n;
+  n.recipient = e.recipient;
+  n.original = e.original;
+  n.status = cause.status;
+  n.text = cause.text;
+  n.remote = cause.remote;
+  n.attempts = e.attempts + 1;
+  n.action = action;
+  n.orcpt = e.options.orcpt;
+  return n;
+}
+
+}  // namespace
+
 void Queue::on_failed(const Envelope& envelope, const Cause& cause) {
   log::info("failed").kv("msg", hex64(envelope.id.message)).kv("envelope", envelope.id.number).kv("account", envelope.account)
       .kv("to", envelope.recipient).kv("host", cause.remote).kv("status", cause.status).kv("text", cause.text);
-  Return& back = failed_[envelope.id.message];
-  back.ids.push_back(envelope.id);
-  back.failures.push_back({envelope.recipient, envelope.original, cause.status, cause.text, cause.remote, envelope.attempts + 1});
+  Report& report = reports_[envelope.id.message];
+  report.ids.push_back(envelope.id);
+  if (wants(envelope.options, Action::kFailed)) report.notices.push_back(notice_of(envelope, Action::kFailed, cause));
+}
+
+void Queue::on_delayed(const Envelope& envelope) {
+  if (!wants(envelope.options, Action::kDelayed)) return;
+  Notice n = notice_of(envelope, Action::kDelayed, {status_in(envelope.last_error, '4', "4.4.7"), envelope.last_error, ""});
+  n.retry_until = envelope.expiry;
+  reports_[envelope.id.message].notices.push_back(std::move(n));
+}
+
+// Delivered here, or given to a host that will not tell the sender itself.
+void Queue::on_delivered(const Envelope& envelope, Action action, const Cause& answer) {
+  if (!wants(envelope.options, action)) return;
+  reports_[envelope.id.message].notices.push_back(notice_of(envelope, action, answer));
 }
 
 void Queue::forget(const EnvelopeId& id) {
@@ -31,9 +74,11 @@ void Queue::on_reroute(const Envelope& envelope) {
   lookup::Route route;
   const auto message = spool_->message(envelope.id.message);
   if (message && message->has_value()) {
-    route.facts.sender = (*message)->sender;
-    route.facts.account = (*message)->account;
-    route.facts.source = (*message)->source;
+    const Message& m = **message;
+    route.facts.sender = m.sender;
+    route.facts.account = m.account;
+    route.facts.source = m.is_bounce ? "local" : m.source;
+    if (m.is_bounce) route.facts.helo = config_.hostname;
   }
   route.query = ++last_query_;
   route.recipients.push_back(envelope.original.empty() ? envelope.recipient : envelope.original);
@@ -44,20 +89,23 @@ void Queue::on_reroute(const Envelope& envelope) {
 }
 
 void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
-  if (routed.deliveries.empty()) {
-    if (routed.failures.empty() || routed.failures[0].temporary) {
-      local_.try_again(envelope.id, routed.failures.empty() ? "no route now" : routed.failures[0].text, now_unix());
-    } else {
-      on_failed(envelope, {routed.failures[0].enhanced, routed.failures[0].text, ""});
-    }
-    return;
+  const auto message = spool_->message(envelope.id.message);
+  if (!message || !message->has_value()) return local_.try_again(envelope.id, "could not be read now", now_unix());
+  std::vector<Delivery> deliveries = routed.deliveries;
+  if (deliveries.empty()) {
+    const RouteFailure* failure = routed.failures.empty() ? nullptr : &routed.failures[0];
+    if (failure == nullptr || failure->temporary) return local_.try_again(envelope.id, failure == nullptr ? "no route now" : failure->text, now_unix());
+    // A report for a sender of ours that does not exist ends here; anything else that lookup refuses is a sender elsewhere.
+    if (!(**message).is_bounce || failure->enhanced.starts_with("5.1.")) return on_failed(envelope, {failure->enhanced, failure->text, ""});
+    Delivery& d = deliveries.emplace_back();
+    d.relay = true;
+    d.address = envelope.original;
   }
   const auto siblings = spool_->envelopes(envelope.id.message);
-  const auto message = spool_->message(envelope.id.message);
-  if (!siblings || !message || !message->has_value()) return local_.try_again(envelope.id, "could not be read now", now_unix());
+  if (!siblings) return local_.try_again(envelope.id, "could not be read now", now_unix());
   uint32_t number = siblings->empty() ? 0 : siblings->back().id.number;
   Change change;
-  for (const Delivery& d : routed.deliveries) {
+  for (const Delivery& d : deliveries) {
     Envelope& e = change.put.emplace_back(envelope);
     e.id.number = ++number;
     e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
@@ -71,96 +119,75 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   replaced_.push_back({spool_->stage(std::move(change)), {envelope.id}, **message, std::move(envelopes)});
 }
 
-// The failures of this turn, one report a message: first the way to its sender is asked for.
-void Queue::send_returns() {
-  for (auto& [id, back] : std::exchange(failed_, {})) {
-    auto message = spool_->message(id);
+// The notices of this turn, one report a message.
+void Queue::send_reports() {
+  for (auto& [id, report] : std::exchange(reports_, {})) {
+    spool_->take_in_hand(id);
+    const auto message = spool_->message(id);
     if (!message) {
-      postpone(back, "could not be read now");
-      continue;
-    }
-    if (!message->has_value()) {
-      drop_return(back, "its message was damaged");
-      continue;
-    }
-    back.message = std::move(**message);
-    if (!may_bounce(back.message)) {
-      drop_return(back, "null sender");
-      continue;
-    }
-    lookup::Route route;
-    route.query = ++last_query_;
-    route.facts.source = "local";
-    route.facts.helo = config_.hostname;
-    route.recipients.push_back(back.message.sender);
-    if (peers_->send_role(Role::kLookup, route)) {
-      returning_.emplace(route.query, std::move(back));
+      for (const EnvelopeId& e : report.ids) try_again(e, "could not be read now");
+    } else if (!message->has_value()) {
+      drop_report(report, id, "its message was damaged");
+    } else if (!may_bounce(**message)) {
+      drop_report(report, id, "null sender");
+    } else if (report.notices.empty()) {
+      drop_report(report, id, "not wanted");
     } else {
-      postpone(back, "the route of the report could not be found");
+      send_report(report, **message);
     }
   }
 }
 
-void Queue::postpone(const Return& back, const std::string& text) {
-  for (const EnvelopeId& id : back.ids) try_again(id, text);
-}
-
-void Queue::drop_return(const Return& back, std::string_view why) {
-  log::warn("no-report").kv("msg", hex64(back.ids.front().message)).kv("why", why);
+void Queue::drop_report(const Report& report, uint64_t message, std::string_view why) {
+  if (report.ids.empty()) return;
+  log::warn("no-report").kv("msg", hex64(message)).kv("why", why);
   Change change;
-  change.removed = back.ids;
-  replaced_.push_back({spool_->stage(std::move(change)), back.ids, {}, {}});
+  change.removed = report.ids;
+  replaced_.push_back({spool_->stage(std::move(change)), report.ids, {}, {}});
 }
 
-// The header of the original, or all of it when the configuration says so.
-static std::string original_of(Spool& spool, const Message& message, uint64_t whole) {
-  if (!message.in_file) {
-    auto body = spool.body(message.id);
-    return body && body->has_value() ? std::move(**body) : std::string();
-  }
-  const Result<Fd> file = spool.open_file(message.id);
-  if (!file) return {};
-  std::string text(message.size <= whole ? message.size : kMaxBounceHeader, '\0');
-  const ssize_t n = ::pread(file->get(), text.data(), text.size(), 0);
-  text.resize(n > 0 ? static_cast<size_t>(n) : 0);
-  return text;
+// Who is told. Of a stranger's mail the postmaster is, or nobody: see is_from_stranger(). Empty: nobody.
+std::string Queue::reader_of(const Report& report, const Message& message) const {
+  if (config_.strangers == Strangers::kSender || !is_from_stranger(message)) return message.sender;
+  const bool failed = !report.ids.empty();
+  return failed && config_.strangers == Strangers::kPostmaster ? config_.postmaster : std::string();
 }
 
-void Queue::take_return(Return back, const Routed& routed) {
-  const Delivery* to = routed.deliveries.empty() ? nullptr : &routed.deliveries.front();
-  const RouteFailure* failure = routed.failures.empty() ? nullptr : &routed.failures.front();
-  if (to == nullptr && (failure == nullptr || failure->temporary)) return postpone(back, "the route of the report could not be found");
-  // A sender of ours that does not exist; anything else that lookup refuses is a sender elsewhere.
-  if (to == nullptr && failure->enhanced.starts_with("5.1.")) return drop_return(back, "its sender does not exist");
+void Queue::send_report(const Report& report, const Message& about) {
+  const std::string reader = reader_of(report, about);
+  if (reader.empty()) return drop_report(report, about.id, "its sender is a stranger's word");
   const Result<uint64_t> id = spool_->new_id();
-  if (!id) return postpone(back, id.error().text);
-
-  BounceFacts facts{*id, config_.hostname, config_.postmaster, now_unix(), std::min<uint64_t>(config_.bounce_size, kSmallMessage / 2)};
+  if (!id) {
+    for (const EnvelopeId& e : report.ids) try_again(e, "the report could not be made: " + id.error().text);
+    return;
+  }
+  BounceFacts facts{*id, config_.hostname, config_.postmaster, now_unix(), std::min<uint64_t>(config_.bounce_size, kSmallMessage / 2), reader};
+  std::vector<Notice> notices = report.notices;
   Change change;
-  change.body = make_bounce(facts, back.message, back.failures, original_of(*spool_, back.message, facts.max_original));
-  if (change.body.size() > kSmallMessage) change.body = make_bounce(facts, back.message, back.failures, {});
-  if (change.body.size() > kSmallMessage) back.failures.resize(20), change.body = make_bounce(facts, back.message, back.failures, {});
+  change.body = make_bounce(facts, about, notices, spool_->head(about));
+  if (change.body.size() > kSmallMessage) change.body = make_bounce(facts, about, notices, {});
+  if (change.body.size() > kSmallMessage) notices.resize(kFewNotices), change.body = make_bounce(facts, about, notices, {});
   Message& m = change.message.emplace();
   m.id = *id;
   m.received = facts.now;
   m.size = change.body.size();
   m.recipients = 1;
   m.is_bounce = true;
+  m.options.smtputf8 = is_global(about);
+  m.options.body = Body::k8bit;
   Envelope& e = change.put.emplace_back();
   e.id = {*id, 0};
-  e.kind = to == nullptr || to->relay ? Kind::kRelay : Kind::kLocal;
-  e.original = e.recipient = back.message.sender;
-  if (e.kind == Kind::kLocal) e.account = to->account, e.detail = to->detail;
-  if (e.kind == Kind::kRelay && to != nullptr) e.action = to->action;
+  e.original = e.recipient = reader;
+  e.options.notify = kNotifyNever;  // RFC 3461 6.1
   e.next_try = facts.now;
-  e.expiry = facts.now + (config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime);
-  change.removed = back.ids;
+  e.expiry = facts.now + lifetime();
+  change.removed = report.ids;
   ++counters_.bounces;
-  log::info("bounced").kv("msg", hex64(back.message.id)).kv("report", hex64(*id)).kv("to", e.recipient)
-      .kv("kind", e.kind == Kind::kLocal ? "local" : "relay").kv("recipients", back.failures.size());
+  log::info(report.ids.empty() ? "reported" : "bounced").kv("msg", hex64(about.id)).kv("report", hex64(*id)).kv("to", e.recipient)
+      .kv("recipients", report.notices.size());
   const Message message = m;
   std::vector<Envelope> envelopes = change.put;
-  replaced_.push_back({spool_->stage(std::move(change)), back.ids, message, std::move(envelopes)});
+  replaced_.push_back({spool_->stage(std::move(change)), report.ids, message, std::move(envelopes)});
 }
 
 }  // namespace mailkeep::queue

@@ -15,4 +15,16 @@ int64_t next_try(const RetryPolicy& policy, const EnvelopeId& id, uint32_t attem
   return now + wait + wait * spread / 10000;
 }
 
+int64_t next_probe(const RetryPolicy& policy, uint32_t failures, int64_t now) {
+  const int64_t wait = next_try(policy, EnvelopeId(), failures, now) - now;
+  return now + (policy.probe > 0 ? std::min(wait, std::max(policy.probe, int64_t{1})) : wait);
+}
+
+int64_t next_try_of(const RetryPolicy& policy, const Envelope& e, int64_t now) {
+  int64_t next = next_try(policy, e.id, e.attempts, now);
+  if (now < e.expiry) next = std::min(next, e.expiry);
+  if (now < e.warn_at) next = std::min(next, e.warn_at);
+  return next;
+}
+
 }  // namespace mailkeep::queue

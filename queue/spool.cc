@@ -49,6 +49,7 @@ Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options) {
   if (!files) return files.error();
   spool->files_ = std::move(files).value();
   if (Status s = spool->start(false); !s) return s.error();
+  if (Status s = spool->in_hand_.open(spool->options_.directory + "/in-hand"); !s) log::warn("spool-in-hand").kv("why", s.error().text);
   return spool;
 }
 

@@ -7,6 +7,7 @@
 //     due          lane, next try, envelope id          → nothing: what to try next
 //     destination  lane, account or domain, next try, envelope id → nothing
 //     aside        table ":" key                        → a record that could not be read, as it was found
+//   DIR/in-hand  see in_hand.h
 //   DIR/large/   one file per larger body, named by the message id in 16 hexadecimal digits
 //
 // The indexes are tables written in the same transaction as the envelope; a row whose envelope is gone or unreadable
@@ -37,6 +38,7 @@
 #include "lib/os/io.h"
 #include "queue/envelope.h"
 #include "queue/files.h"
+#include "queue/in_hand.h"
 #include "queue/tables.h"
 
 namespace mailkeep::queue {
@@ -114,6 +116,12 @@ class Spool {
   // At most `max` envelopes in order of their ids, after `after`. For lists.
   Result<std::vector<Envelope>> list(const EnvelopeId& after, size_t max);
 
+  // What this process works on, in case it dies of it (in_hand.h). poison(): what others have died of too often.
+  void take_in_hand(uint64_t message) { in_hand_.take(message); }
+  void put_down() { in_hand_.put_down(); }
+  std::vector<uint64_t> poison() const { return in_hand_.poison(); }
+  void forget_poison(uint64_t message) { in_hand_.forget(message); }
+
   const Counts& counts() const { return counts_; }
   // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
   uint32_t generation() const { return generation_; }
@@ -149,6 +157,7 @@ class Spool {
   std::unique_ptr<db::Environment> environment_;
   std::optional<Tables> tables_;  // after environment_: gone before it
   std::unique_ptr<LargeFiles> files_;
+  InHand in_hand_;
   std::vector<Change> staged_;
   std::vector<uint64_t> disowned_;  // messages that were refused, but may be found by recovery
   std::vector<uint64_t> unlink_later_;

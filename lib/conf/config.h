@@ -177,6 +177,7 @@ struct Options {
   std::string control;  // the control socket; "" = run/mailkeep.sock
   std::string hostname; // "" = the machine's own
   std::string log_level;
+  std::string reports_to_strangers;  // none, postmaster, sender
   std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
   std::string tls_authorities;  // PEM file; "" = the system's
   std::string subaddress_separator;
@@ -197,6 +198,7 @@ struct Options {
   uint64_t smtpd_workers = 0;
   uint64_t tls_workers = 0;
   uint64_t worker_uids = 0;  // base; 0: the named system users
+  uint64_t queue_history_entries = 0;
   uint64_t bounce_size = 0;  // bytes of the original that a bounce returns; 0 headers only
 
   Seconds smtp_idle_timeout{0};
@@ -208,6 +210,9 @@ struct Options {
   Seconds queue_lifetime{0};
   Seconds queue_first_retry{0};
   Seconds queue_max_retry{0};
+  Seconds queue_probe{0};
+  Seconds queue_delay_warning{0};
+  Seconds queue_history{0};
 };
 
 struct Config {

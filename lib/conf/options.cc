@@ -93,6 +93,18 @@ constexpr Option kOptions[] = {
     {"queue-first-retry", T::duration, &O::queue_first_retry, 1, kDay, "1m", "",
      "Time before the second attempt of a delivery; it doubles with every further one."},
     {"queue-max-retry", T::duration, &O::queue_max_retry, 1, kDay, "1h", "", "The longest time between two attempts."},
+    {"queue-probe", T::duration, &O::queue_probe, 1, kDay, "5m", "",
+     "The longest time between two attempts to reach a host that does not answer: one message tries it, and what else is for it goes "
+     "when it answers."},
+    {"queue-delay-warning", T::duration, &O::queue_delay_warning, 0, 30 * kDay, "4h", "",
+     "A sender is told once that mail is still waiting after this time, unless NOTIFY (RFC 3461) says otherwise; 0s for never."},
+    {"queue-history", T::duration, &O::queue_history, 0, 365 * kDay, "7d", "",
+     "How long it is kept what became of finished mail, for mailkeepctl queue history and trace; 0s for not at all."},
+    {"queue-history-entries", T::count, &O::queue_history_entries, 0, 100'000'000, "1000000", "",
+     "So many finished envelopes are kept at most; the oldest go first."},
+    {"reports-to-strangers", T::choice, &O::reports_to_strangers, 0, 0, "postmaster", "none postmaster sender",
+     "Who is told when mail from a client that is neither local nor logged in fails after it was taken: such a sender's address "
+     "may be forged, and a report to it backscatter. With postmaster the report goes there, with none it is logged alone."},
 };
 
 struct Unit {

@@ -67,6 +67,58 @@ struct World {
   }
 };
 
+// One message ends the account's process whenever it has it: it alone is held, and what stands around it arrives.
+void the_poison_among_many(void**) {
+  World w;
+  constexpr uint64_t kPoison = 17;
+  for (uint64_t i = 1; i <= 100; ++i) w.keep(make_change(i, "x", {"alice"}, 100), true);
+  uint32_t user = 1;
+  w.local->user_up(user, "alice");
+  size_t told = 0;
+  int deaths = 0;
+  uint64_t sequence = 0;
+  for (int round = 0; round < 3000 && w.spool->counts().local > 0; ++round) {
+    bool died = false;
+    for (; told < w.delivered.size() && !died; ++told) {
+      if (w.delivered[told].first != user) continue;
+      const EnvelopeId id = w.delivered[told].second;
+      died = id.message == kPoison;
+      if (!died) w.store(user, id, ++sequence);
+    }
+    if (died) {
+      ++deaths;
+      w.local->user_down(user);
+      usleep(100 * 1000 << std::min(deaths - 1, 3));  // the pause before it is asked for again
+      w.local->load(w.now);
+      w.local->user_up(++user, "alice");
+    } else {
+      w.local->durable(user, sequence);
+    }
+    w.turn();
+  }
+  assert_in_range(deaths, Local::kMaxEnds, Local::kMaxEnds + 1);
+  assert_int_equal(w.spool->counts().local, 0);
+  assert_int_equal(w.spool->counts().held, 1);
+  assert_true((**w.spool->envelope({kPoison, 0})).hold == Hold::kQuarantine);
+}
+
+// A thousand accounts are asked for at once, and their processes start a few at a time: nobody is asked for twice while the
+// parent goes on answering. Else its second answer would end the first one's deliveries.
+void the_parent_is_not_pressed(void**) {
+  World w;
+  for (uint64_t i = 1; i <= 3; ++i) w.keep(make_change(i, "x", {i == 1 ? "alice" : i == 2 ? "bob" : "carol"}, 100), true);
+  assert_int_equal(w.asked["carol"], 1);
+  const Micros start = now_monotonic();
+  w.local->shift_clock(start - Seconds(11));  // all were asked 11 s ago, as far as it knows
+  w.local->user_up(1, "alice");
+  w.local->load(w.now);
+  assert_int_equal(w.asked["bob"], 1);
+  assert_int_equal(w.asked["carol"], 1);
+  w.local->shift_clock(start - Seconds(11));  // and nothing came since
+  w.local->load(w.now);
+  assert_int_equal(w.asked["carol"], 2);
+}
+
 void the_way_of_an_envelope(void**) {
   World w;
   w.keep(make_change(7, "hello", {"alice"}, 1000), true);
@@ -103,10 +155,11 @@ void what_was_not_durable_is_delivered_again(void**) {
   w.local->load(1000);
   assert_int_equal(w.asked["alice"], 1);
   w.local->user_up(2, "alice");
+  assert_int_equal(w.delivered.size(), 4);  // the third was in hand when the process ended: it goes alone
+  w.store(2, {2, 0}, 6);
   assert_int_equal(w.delivered.size(), 5);
   assert_true(w.delivered[3].second == (EnvelopeId{2, 0}) && w.delivered[4].second == (EnvelopeId{3, 0}));
   assert_text(w.contents[4], "x");
-  w.store(2, {2, 0}, 6);
   w.store(2, {3, 0}, 7);
   w.local->durable(2, 7);
   w.turn();
@@ -225,7 +278,7 @@ void unsealed_files_are_refused(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(the_way_of_an_envelope),
+  const CMUnitTest tests[] = {unit_test(the_poison_among_many), unit_test(the_parent_is_not_pressed), unit_test(the_way_of_an_envelope),
                               unit_test(what_was_not_durable_is_delivered_again),
                               unit_test(answers_of_others_count_nothing),
                               unit_test(refusals),

@@ -3,66 +3,12 @@
 // SPDX-License-Identifier: ISC
 #include <set>
 
-#include "queue/content.h"
-#include "queue/queue.h"
-#include "regress/unit/hostile.h"
-#include "regress/unit/spool_fixture.h"
+#include "regress/unit/queue_house.h"
 
 using namespace mailkeep;
-using imsg::Role;
-using queue::QueueVerb;
+using namespace mailkeep::queue;
 
 namespace {
-
-constexpr imsg::PeerId kLookup{Role::kLookup, 0}, kRelay{Role::kRelay, 0}, kControl{Role::kControl, 0};
-
-struct House : hostile::Peerage {
-  explicit House(const queue::SpoolDirectory& directory) {
-    become_parent();
-    role = std::make_unique<queue::Queue>(loop, directory.open());
-    peers = std::make_unique<worker::Worker<queue::Queue>>(loop, *role, queue::Queue::routes());
-    role->set_peers(peers.get());
-    queue::Config config;
-    config.generation = 1;
-    config.hostname = "mx.mk.test";
-    config.lifetime = 100000;
-    config.relays = {{"out", false}, {"other", true}};
-    tell_parent(config);
-    commit(1);
-    wire(kLookup);
-    wire(kControl);
-  }
-  queue::QueueSelected ask(QueueVerb verb, const queue::Selection& selection, bool dry_run = false, const std::string& action = "") {
-    queue::SelectQueue q;
-    q.verb = verb;
-    q.selection = selection;
-    q.dry_run = dry_run;
-    q.action = action;
-    queue::QueueSelected sum;
-    do {
-      tell(kControl, q);
-      turns(8);
-      const auto part = last<queue::QueueSelected>(kControl);
-      sum.total = part.total;
-      sum.matched += part.matched;
-      sum.changed += part.changed;
-      sum.busy += part.busy;
-      sum.error = part.error;
-      sum.items.insert(sum.items.end(), part.items.begin(), part.items.end());
-      q.after = part.next;
-      ++parts;
-    } while (!q.after.empty());
-    return sum;
-  }
-  std::string states() {
-    std::string out;
-    for (const auto& i : ask(QueueVerb::kList, {}).items) out += i.state + " ";
-    return out;
-  }
-  int parts = 0;
-  std::unique_ptr<queue::Queue> role;
-  std::unique_ptr<worker::Worker<queue::Queue>> peers;
-};
 
 // `count` messages for hosts elsewhere, from id `first` on, due at `due`.
 void keep(const queue::SpoolDirectory& directory, uint64_t first, size_t count, int64_t due, const std::string& sender = "alice@mk.test") {
@@ -81,7 +27,7 @@ void keep(const queue::SpoolDirectory& directory, uint64_t first, size_t count, 
   for (const Status& s : spool->commit()) assert_true(s);
 }
 
-queue::Selection all() {
+Selection everything() {
   queue::Selection s;
   s.all = true;
   return s;
@@ -105,7 +51,7 @@ void hold_is_kept(void**) {
     assert_int_equal(done.items.size(), 0);
     assert_text(house.states(), "waiting held waiting ");
     assert_int_equal(house.ask(QueueVerb::kHold, number(101)).changed, 0);  // it is
-    assert_int_equal(house.ask(QueueVerb::kRetry, all()).changed, 2);       // held ones are not tried
+    assert_int_equal(house.ask(QueueVerb::kRetry, everything()).changed, 2);       // held ones are not tried
   }
   House house(directory);
   assert_text(house.states(), "waiting held waiting ");
@@ -130,7 +76,7 @@ void what_is_in_hand_is_left_alone(void**) {
   house.turns(40);
   assert_text(house.states(), "delivering ");
   for (const QueueVerb verb : {QueueVerb::kHold, QueueVerb::kDrop, QueueVerb::kFail, QueueVerb::kRetry}) {
-    const auto done = house.ask(verb, all());
+    const auto done = house.ask(verb, everything());
     assert_int_equal(done.changed, 0);
     assert_int_equal(done.busy, 1);
   }
@@ -140,7 +86,7 @@ void what_is_in_hand_is_left_alone(void**) {
   answer.results.push_back({0, relay::Outcome::kTemporary, 450, "4.2.1", "later"});
   house.tell(kRelay, answer);
   house.turns(10);
-  assert_int_equal(house.ask(QueueVerb::kDrop, all()).changed, 1);
+  assert_int_equal(house.ask(QueueVerb::kDrop, everything()).changed, 1);
   assert_int_equal(house.ask(QueueVerb::kList, {}).total, 0);
 }
 
@@ -175,7 +121,7 @@ void reroute_by_name(void**) {
   queue::SpoolDirectory directory;
   keep(directory, 100, 2, now_unix() + 5000);
   House house(directory);
-  assert_false(house.ask(QueueVerb::kReroute, all(), false, "nowhere").error.empty());
+  assert_false(house.ask(QueueVerb::kReroute, everything(), false, "nowhere").error.empty());
   assert_int_equal(house.ask(QueueVerb::kReroute, number(100), false, "other").changed, 1);
   assert_int_equal(house.ask(QueueVerb::kReroute, number(100), false, "other").changed, 0);
   house.wire(kRelay);
@@ -216,7 +162,7 @@ void in_slices(void**) {
   subject.subject = "NUMBER 12";
   assert_int_equal(house.ask(QueueVerb::kList, subject).items.size(), 100);  // 1200 to 1299
   house.parts = 0;
-  assert_int_equal(house.ask(QueueVerb::kHold, all()).changed, kMany);
+  assert_int_equal(house.ask(QueueVerb::kHold, everything()).changed, kMany);
   assert_in_range(house.parts, 5, 60);
   assert_int_equal(house.ask(QueueVerb::kDrop, subject).changed, 100);
   assert_int_equal(house.ask(QueueVerb::kList, {}).total, kMany - 100);

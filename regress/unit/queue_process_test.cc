@@ -12,6 +12,7 @@ queue::Enqueue make_enqueue(const std::string& body) {
   e.session = 5;
   e.message = kId;
   e.facts.sender = "bob@example.net";
+  e.facts.source = "127.0.0.1";
   e.recipients.push_back({"alice@mk.test", {}});
   e.size = body.size();
   e.content = queue::make_memory_file(body).value_or(Fd());

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: ISC
 #include "queue/remote.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "queue/content.h"
 #include "regress/unit/spool_fixture.h"
 #include "regress/unit/unit.h"
@@ -294,11 +297,101 @@ void the_relay_process_ends(void**) {
     assert_int_equal(w.sent.back().numbers.size(), 2);
     assert_false(w.remote->transferred(3, w.answer(w.sent[0], Outcome::kDelivered, 250), w.now));  // of a dead one
   }
-  w.remote->relay_down(3, w.now);  // poison, perhaps: it waits
+  w.remote->relay_down(3, w.now);  // poison, perhaps: it is held
   w.turn();
   assert_int_equal(w.remote->in_transfer(), 0);
-  assert_int_equal((**w.spool->envelope({7, 0})).attempts, 1);
+  assert_int_equal(w.remote->in_memory(), 0);
+  for (const uint32_t n : {0U, 1U}) {
+    const Envelope e = **w.spool->envelope({7, n});
+    assert_true(e.hold == Hold::kQuarantine);
+    assert_non_null(strstr(e.last_error.c_str(), "quarantined"));
+  }
+  assert_int_equal(w.spool->counts().held, 2);
+  w.now += 100000;
+  w.load();
+  assert_int_equal(w.sent.size(), Remote::kMaxEnds);
   w.remote->relay_down(9, w.now);
+}
+
+// One message ends the relay process whenever it has it, among many that do not: it alone is held, and the others arrive.
+void the_poison_among_many(void**) {
+  World w;
+  constexpr uint64_t kPoison = 17;
+  for (uint64_t i = 1; i <= 40; ++i) w.keep(i, {"a@" + std::string(i % 2 == 0 ? "x" : "y") + std::to_string(i % 5) + ".test"}, true);
+  w.turn();
+  size_t told = 0;
+  int deaths = 0;
+  for (int round = 0; round < 300 && w.spool->counts().relay > 0; ++round) {
+    const auto dies = std::find_if(w.sent.begin() + static_cast<std::ptrdiff_t>(told), w.sent.end(), [](const Seen& s) { return s.message == kPoison; });
+    if (dies != w.sent.end()) {
+      ++deaths;
+      told = w.sent.size();
+      w.remote->relay_down(3, w.now);
+      w.turn();
+      continue;
+    }
+    for (; told < w.sent.size() && w.sent[told].message != kPoison; ++told) w.say(told, Outcome::kDelivered, 250);
+    w.load();
+  }
+  assert_int_equal(deaths, Remote::kMaxEnds);
+  assert_int_equal(w.spool->counts().relay, 0);
+  assert_int_equal(w.spool->counts().held, 1);
+  assert_true((**w.spool->envelope({kPoison, 0})).hold == Hold::kQuarantine);
+}
+
+void the_urgent_first(void**) {
+  World w;
+  w.up = false;
+  for (uint64_t i = 1; i <= 9; ++i) {
+    Change change = make_change(i, "x", {""}, 900);
+    Envelope& e = change.put.front();
+    e.kind = Kind::kRelay;
+    e.recipient = e.original = "a@x.test";
+    e.expiry = 6000;
+    e.priority = i == 4 ? -3 : i == 6 ? 5 : i == 8 ? 9 : 0;
+    assert_true(commit_one(*w.spool, std::move(change)));
+  }
+  w.load();
+  w.up = true;
+  w.load();
+  for (size_t i = 0; i < w.sent.size(); ++i) w.say(i, Outcome::kDelivered, 250);
+  std::string order;
+  for (const Seen& s : w.sent) order += std::to_string(s.message);
+  assert_text(order, "861235794");
+}
+
+// Its sender is told once, though a dead host costs its envelopes no attempt.
+void a_warning_once(void**) {
+  World w;
+  w.remote = std::make_unique<Remote>(*w.spool, Remote::Calls{.send = [&](uint64_t, const relay::Transfer& t) -> std::optional<uint32_t> {
+                                                                w.sent.push_back({t.transfer, t.message, "", "", "", "", {}, {}});
+                                                                for (const auto& r : t.recipients) w.sent.back().numbers.push_back(r.number);
+                                                                return 3;
+                                                              },
+                                                              .failed = [](const Envelope&, const Cause&) {},
+                                                              .delayed = [&](const Envelope& e) { w.failed.emplace_back(e.id, Cause{"", e.last_error, ""}); }});
+  w.remote->set_policy({60, 3600, 100000, 300, 2000});
+  w.remote->set_relays({{"out", false}});
+  for (uint64_t i = 1; i <= 6; ++i) {
+    Change change = make_change(i, "x", {""}, 900);
+    Envelope& e = change.put.front();
+    e.kind = Kind::kRelay;
+    e.recipient = e.original = "a@x.test";
+    e.expiry = 101000;
+    e.warn_at = i == 6 ? 0 : 3000;
+    assert_true(commit_one(*w.spool, std::move(change)));
+  }
+  size_t told = 0;
+  for (; w.now < 9000; w.now += 50) {
+    w.load();
+    for (; told < w.sent.size(); ++told) {
+      (void)w.remote->transferred(3, w.answer(w.sent[told], Outcome::kTemporary, 0, true), w.now);
+      w.turn();
+    }
+    if (w.now < 3000) assert_int_equal(w.failed.size(), 0);
+  }
+  assert_int_equal(w.failed.size(), 5);
+  for (const auto& [id, cause] : w.failed) assert_non_null(strstr(cause.text.c_str(), "said so"));
 }
 
 void removed_by_hand(void**) {
@@ -325,6 +418,7 @@ int main() {
                               unit_test(failures_and_their_words), unit_test(the_lifetime_ends),
                               unit_test(concurrency_adapts),       unit_test(a_dead_destination_costs_nothing),
                               unit_test(what_waits_for_a_dead_destination_expires), unit_test(the_relay_process_ends),
-                              unit_test(removed_by_hand)};
+                              unit_test(removed_by_hand),          unit_test(the_poison_among_many),
+                              unit_test(the_urgent_first),         unit_test(a_warning_once)};
   return run_unit_tests(tests);
 }

@@ -132,6 +132,7 @@ struct Transferred {
   bool host_failed = false;     // no host of the destination could be talked to: the whole destination waits
   std::string host;             // that answered: "mx.example.net [192.0.2.1]:25"
   std::string tls;              // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified"; empty: none
+  bool dsn = false;             // it offers DSN (RFC 3461), and tells the sender itself what becomes of the message
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.transfer);
@@ -139,6 +140,7 @@ struct Transferred {
     c.flag(m.host_failed);
     c.text(m.host, 400);
     c.text(m.tls, 200);
+    c.flag(m.dsn);
   }
 };
 

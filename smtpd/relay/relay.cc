@@ -125,6 +125,7 @@ void Relay::keep_results(Job& job, const Connection& connection, bool all) {
   job.transfer.recipients = std::move(left);
   job.host = connection.host().show();
   job.tls = connection.tls();
+  job.dsn = connection.dialog().offers().dsn;
 }
 
 void Relay::on_done(uint64_t id) {
@@ -218,6 +219,7 @@ void Relay::finish(Job& job, bool host_failed) {
   out.host_failed = host_failed;
   out.host = job.host.substr(0, 400);
   out.tls = job.tls.substr(0, 200);
+  out.dsn = job.dsn;
   worker_.send(job.queue, out);
   queries_.erase(job.query);
   if (job.connector) loop_.defer([dead = std::shared_ptr<Connector>(std::move(job.connector))] {});

@@ -79,6 +79,7 @@ class Relay final : public worker::Hooks {
     uint64_t connection = 0;
     Failure failure;            // the last
     std::string host;           // and where
+    bool dsn = false;
     std::string tls;
   };
   struct Open {
