@@ -498,4 +498,57 @@ struct MessageShown {
   }
 };
 
+// --- what relay must remember -----------------------------------------------------------------------
+
+constexpr size_t kMaxNoteName = 300;
+constexpr size_t kMaxNoteValue = 60 * 1024;
+
+// Of what a note is; relay alone knows what stands in it.
+enum class NoteKind : uint8_t { kSts, kLearned, kScores, kTlsReport };
+
+// From relay: keep this until then, over what was kept under that name; an empty value forgets it. Not answered; after a power cut
+// the last seconds' may be gone.
+struct KeepNote {
+  static constexpr uint16_t kType = 485;
+  NoteKind kind = NoteKind::kSts;
+  std::string name;
+  int64_t expires = 0;  // seconds since 1970
+  std::string value;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.choice(m.kind, NoteKind::kTlsReport);
+    c.text(m.name, kMaxNoteName);
+    c.i64(m.expires);
+    c.text(m.value, kMaxNoteValue);
+  }
+};
+
+// From relay. Answered by NoteFound.
+struct FindNote {
+  static constexpr uint16_t kType = 486;
+  NoteKind kind = NoteKind::kSts;
+  std::string name;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.choice(m.kind, NoteKind::kTlsReport);
+    c.text(m.name, kMaxNoteName);
+  }
+};
+
+// Received by relay.
+struct NoteFound {
+  static constexpr uint16_t kType = 487;
+  NoteKind kind = NoteKind::kSts;
+  std::string name;
+  bool found = false;
+  std::string value;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.choice(m.kind, NoteKind::kTlsReport);
+    c.text(m.name, kMaxNoteName);
+    c.flag(m.found);
+    c.text(m.value, kMaxNoteValue);
+  }
+};
+
 }  // namespace mailkeep::queue

@@ -1,8 +1,8 @@
 progs += queue spool_bench
-queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/tables.cc
+queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/notes.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
-queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc verbs.cc operate.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
+queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc memory.cc verbs.cc operate.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
         content.cc honest.cc tickets.cc) $(queue_core)
 queue_DEP := worker db smtp rfc5322 text imsg event os log base
 queue_EXT := bsd

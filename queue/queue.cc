@@ -30,6 +30,8 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<Stored>(Role::kUser, &Queue::on_stored);
   r.add<Rejected>(Role::kUser, &Queue::on_rejected);
   r.add<Durable>(Role::kUser, &Queue::on_durable);
+  r.add<KeepNote>(Role::kRelay, &Queue::on_keep_note);
+  r.add<FindNote>(Role::kRelay, &Queue::on_find_note);
   r.add<relay::Transferred>(Role::kRelay, &Queue::on_transferred);
   r.add<SelectQueue>(Role::kControl, &Queue::on_select);
   r.add<ShowMessage>(Role::kControl, &Queue::on_show);
@@ -231,6 +233,7 @@ bool Queue::has_work() const {
 // Once a second while there is anything to do.
 void Queue::tick() {
   if (config_.generation == 0 && config_.hostname.empty()) return;
+  sweep_notes();
   load_more_ = local_.load(now_unix());
   load_more_ = remote_.load(now_unix()) || load_more_;
   if (load_more_ || !spool_->unsettled()) return;

@@ -122,6 +122,10 @@ class Queue final : public worker::Hooks {
   void quit_now();
   void commit_turn();
   void tick();
+  // memory.cc
+  void on_keep_note(imsg::PeerId peer, KeepNote&& m);
+  void on_find_note(imsg::PeerId peer, FindNote&& m);
+  void sweep_notes();
   // verbs.cc
   void on_select(imsg::PeerId peer, SelectQueue&& select);
   void on_show(imsg::PeerId peer, ShowMessage&& show);
@@ -151,6 +155,8 @@ class Queue final : public worker::Hooks {
   std::unordered_map<uint64_t, Report> reports_;      // by message, of this turn
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;
+  std::string notes_seen_;     // how far the sweep for old notes has come
+  int64_t next_sweep_ = 0;
   size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;

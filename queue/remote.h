@@ -4,7 +4,7 @@
 //      ▲                         ▲                   ├─ temporary ─▶ on disk, tried again later
 //      │                         └─ relay ended ─────┤
 //      │                                             └─ permanent, or expired ─▶ failing ─▶ returned to its sender
-//      └── its destination does not answer: on disk, untouched, until a probe has come through
+//      └── its destination does not answer, or a limit of our own holds it: on disk, untouched, until a probe has come through, or then
 //
 // A destination is a domain and an action, or an action alone where that names its hosts. It has so many transfers at once
 // as have done it good (RFC 5321 4.5.4.1 leaves that to us): few at first, more with every success, half as many when it
@@ -155,6 +155,7 @@ class Remote {
   void put_back(Destination& d, const std::vector<EnvelopeId>& ids);
   void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   // remote_results.cc
+  void hold(Item& item, const std::string& text, int64_t until);
   void judge(const Sent& sent, const relay::Transferred& result, int64_t now);
   void unreachable(const Way& way, Destination& d, const std::string& text, int64_t now);
   void unload(Destination& d);

@@ -17,6 +17,8 @@ std::string words_of(const relay::Result& r) {
   return out + r.text;
 }
 
+constexpr int64_t kLongestHold = 2 * 86400;  // seconds
+
 bool is_permanent_status(std::string_view status) { return status.starts_with("5."); }
 
 }  // namespace
@@ -44,6 +46,11 @@ bool Remote::transferred(uint32_t instance, const relay::Transferred& result, in
 
 void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred& result, int64_t now) {
   const Envelope& e = item.envelope;
+  if (r.outcome == relay::Outcome::kHeld) {
+    if (!is_expired(e, now)) return hold(item, r.text, std::clamp(result.held_until, now + 1, now + kLongestHold));
+    item.envelope.last_error = r.text;
+    return expire(item);
+  }
   if (r.outcome == relay::Outcome::kTemporary) {
     return put_off(item, (result.host.empty() ? std::string() : result.host + ": ") + words_of(r), now);
   }
@@ -68,6 +75,13 @@ void Remote::judge(const Sent& sent, const relay::Transferred& result, int64_t n
     const std::string text = result.results.empty() ? std::string("unreachable") : words_of(result.results.front());
     if (sent.epoch == d.epoch) unreachable(sent.way, d, text, now);
     return;
+  }
+  const bool is_held = std::any_of(result.results.begin(), result.results.end(),
+                                   [](const relay::Result& r) { return r.outcome == relay::Outcome::kHeld; });
+  if (is_held) {  // no fault of the destination's: it goes on where it was
+    d.last_error = result.results.back().text.substr(0, kMaxReplyText);
+    d.paused_until = std::clamp(result.held_until, now + 1, now + kLongestHold);
+    return unload(d);
   }
   const bool all_put_off = std::all_of(result.results.begin(), result.results.end(),
                                        [](const relay::Result& r) { return r.outcome == relay::Outcome::kTemporary; });
@@ -180,6 +194,17 @@ void Remote::quarantine(Item& item) {
   release(item);
   item.state = State::kFailing;
   log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient);
+  settlements_.put_off(std::move(next));
+}
+
+// Not tried, so it counts as no attempt.
+void Remote::hold(Item& item, const std::string& text, int64_t until) {
+  Envelope next = item.envelope;
+  next.last_error = printable(text, kMaxReplyText - 4);
+  next.next_try = std::min(until, next.expiry);
+  release(item);
+  item.state = State::kFailing;
+  item.envelope.last_error = next.last_error;
   settlements_.put_off(std::move(next));
 }
 

@@ -303,6 +303,9 @@ Status Spool::apply(const Change& change) {
   for (const EnvelopeId& id : change.removed) {
     if (Status s = remove_envelope(*txn, id, delta, files); !s) return s;
   }
+  for (const Note& note : change.notes) {
+    if (Status s = put_note(*txn, note); !s) return s;
+  }
   if (Status s = txn->commit(); !s) return s;
   counts_.local += delta.local;
   counts_.relay += delta.relay;

@@ -6,6 +6,7 @@
 //     envelope     message id, number                   → Envelope
 //     due          lane, next try, envelope id          → nothing: what to try next
 //     destination  lane, account or domain, next try, envelope id → nothing
+//     note         kind, name                           → until when, and what relay remembers; nothing is lost with it but time
 //     aside        table ":" key                        → a record that could not be read, as it was found
 //   DIR/in-hand  see in_hand.h
 //   DIR/large/   one file per larger body, named by the message id in 16 hexadecimal digits
@@ -54,6 +55,13 @@ struct SpoolOptions {
   os::Io* io = nullptr;                               // for the large files; default: the kernel's
 };
 
+// Something that relay remembers. An empty value: no more.
+struct Note {
+  std::string key;  // its kind in one byte, and its name
+  int64_t expires = 0;
+  std::string value;
+};
+
 // One transaction. A message whose id is taken is refused with EEXIST. An envelope in `put` that is there already is written over (its indexes follow); the last
 // envelope of a message that is removed takes the message with it.
 struct Change {
@@ -61,6 +69,7 @@ struct Change {
   std::string body;
   std::vector<Envelope> put;
   std::vector<EnvelopeId> removed;
+  std::vector<Note> notes;
   bool durable = false;  // asks for the sync without a new message too: what is undone by a crash would be done twice
 };
 
@@ -122,6 +131,11 @@ class Spool {
   std::vector<uint64_t> poison() const { return in_hand_.poison(); }
   void forget_poison(uint64_t message) { in_hand_.forget(message); }
 
+  // What was noted and has not expired; nothing where it cannot be read.
+  Result<std::optional<std::string>> note(std::string_view key, int64_t now);
+  // Stages the removal of at most `max` notes after `after` that have expired; where to go on, empty at the end.
+  Result<std::string> drop_notes(const std::string& after, int64_t now, size_t max);
+
   const Counts& counts() const { return counts_; }
   // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
   uint32_t generation() const { return generation_; }
@@ -141,6 +155,7 @@ class Spool {
   Status room_for(uint64_t bytes) const;
   Status apply(const Change& change);
   Status write_message(db::Transaction& txn, const Change& change);
+  Status put_note(db::Transaction& txn, const Note& note);
   Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
   Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files);
   Status remove_message(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files);

@@ -11,7 +11,7 @@ constexpr uint32_t kRecordPage = 8 * 1024;
 constexpr uint32_t kBodyPage = 32 * 1024;  // a 4 KiB message is an ordinary item, not an overflow chain
 
 struct Tables {
-  db::Database message, body, envelope, due, destination, aside;
+  db::Database message, body, envelope, due, destination, aside, note;
 };
 
 Result<Tables> open_tables(db::Environment& environment);

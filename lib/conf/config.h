@@ -98,6 +98,21 @@ enum class RelayTls : uint8_t {
   encrypt,  // always, with any certificate
   verify,   // always, with a certificate for the host's name by a trusted authority
 };
+// An entry of the administrator's list (tls-policy).
+struct TlsRule {
+  std::string pattern;                    // a domain in lower case, or "*." and one
+  RelayTls tls = RelayTls::verify;
+  std::vector<std::string> names;         // verify: of which the certificate must have one; empty: the host's
+  std::vector<std::string> fingerprints;  // SHA-256, binary; then the certificate or its key is one of them
+};
+// A group of receivers, told by their MX hosts. What it does not say stays as shipped, smtpd/relay/providers.h.
+struct Provider {
+  std::string name;
+  std::vector<std::string> suffixes;  // of MX hosts' names
+  uint32_t connections = 0;           // at once; 0: any number
+  uint32_t rate = 0;                  // messages a minute; 0: any number
+  Position position;
+};
 // A host to send by: smtp://[label@]host[:port], smtp+tls:// (STARTTLS or nothing), smtps:// (TLS from the first byte).
 struct RelayHost {
   std::string host;           // a name in lower case or a numeric address, IPv6 without brackets
@@ -118,6 +133,7 @@ struct Action {
   RelayTls tls = RelayTls::may;
   std::string helo;                  // empty: the hostname
   std::vector<std::string> sources;  // numeric addresses
+  uint32_t warm_up = 0;              // recipients of one provider on the first day; 0: no such limit
 };
 
 // One test of a rule: a literal value or a table's name, never both; neither where the kind says all.
@@ -180,6 +196,8 @@ struct Options {
   std::string reports_to_strangers;  // none, postmaster, sender
   std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
   std::string tls_authorities;  // PEM file; "" = the system's
+  std::string mta_sts;          // on, off
+  std::string tls_learn;        // off, suggest, enforce
   std::string subaddress_separator;
   std::string address_family;    // a choice; smtpd/lookup/hops.h
   std::string dnssec;            // auto, on, off
@@ -222,6 +240,8 @@ struct Config {
   std::vector<Table> tables;
   std::vector<Listener> listeners;
   Auth auth;
+  std::vector<Provider> providers;
+  std::string tls_policy;  // the table of the administrator's TLS policies; "" none
   std::vector<Resolver> resolvers;  // empty: the system's
   std::optional<UidRange> uid_range;
   std::vector<Action> actions;

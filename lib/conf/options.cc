@@ -36,7 +36,13 @@ constexpr Option kOptions[] = {
      "The account or address that gets mail for postmaster where no alias says otherwise. Unless set: the account "
      "postmaster or root, else the first account."},
     {"tls-authorities", T::path, &O::tls_authorities, 1, kPath, "", "",
-     "The certificates (PEM) of the authorities that a relay action with tls verify trusts. Unless set: those of the system."},
+     "The certificates (PEM) of the authorities whose word about other hosts' names is trusted: for tls verify, MTA-STS, and HTTPS. "
+     "Unless set: those of the system."},
+    {"mta-sts", T::choice, &O::mta_sts, 0, 0, "on", "on off",
+     "Whether domains' MTA-STS policies (RFC 8461) are fetched by HTTPS, kept and followed."},
+    {"tls-learn", T::choice, &O::tls_learn, 0, 0, "suggest", "off suggest enforce",
+     "What becomes of a domain all of whose sessions in two weeks, 20 or more, were verified by an authority: suggest has mailkeepctl "
+     "tls policy say so, enforce sends to it only with a certificate that holds."},
     {"subaddress-separator", T::text, &O::subaddress_separator, 0, 1, "+", "",
      "What parts an account's name from a detail in user+detail@domain; \"\" for none."},
 

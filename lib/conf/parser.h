@@ -1,7 +1,8 @@
 // The first pass over mailkeep.conf(5): statements into a Config, names not yet looked up. Internal to lib/conf.
 //
 //   file      = *( [ statement ] newline )
-//   statement = macro / include / domain / pki / table / listen / auth / resolver / uid-range / action / match / option
+//   statement = macro / include / domain / pki / table / listen / auth / resolver / uid-range / action / match / tls-policy /
+//               provider / option
 //   macro     = name "=" 1*value                      ; "$name" later stands for its words
 //   include   = "include" value                       ; a relative path starts at this file's directory
 //   domain    = "domain" ( 1*value / list )
@@ -17,10 +18,12 @@
 //   uid-range = "uid-range" number "-" number
 //   action    = "action" name ( "deliver" [ "alias" tableref ] / "relay" *relay-part )
 //   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
-//               "helo" name / "source" ( address / list )      ; each once
+//               "helo" name / "source" ( address / list ) / "warm-up" number      ; each once
 //   relay-url = ( "smtp://" / "smtp+tls://" / "smtps://" ) [ label "@" ] ( name / address / "[" address "]" ) [ ":" port ]
 //   match     = "match" *test ( "action" name / "reject" [ string ] )     ; from and for once each
 //   test      = [ "!" ] ( "from" source / "for" target / "tag" name / "tls" / "helo" operand )
+//   tls-policy = "tls-policy" ( tableref / entries )       ; values: tls_policy.h
+//   provider  = "provider" name *( "mx" ( suffix / list ) / "connections" number / "rate" number )   ; each once
 //   source    = "any" / "local" / "socket" / "auth" [ tableref / string / list ] / "src" operand / "mail-from" operand
 //   target    = "any" / "local" / "domain" operand / "rcpt-to" operand
 //   operand   = value / tableref / list
@@ -42,7 +45,7 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, credential_table, pki, action };
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, credential_table, tls_policy_table, pki, action };
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -96,6 +99,9 @@ class Parser {
   bool parse_relay(Action& out);
   bool parse_relay_hosts(Action& out);
   bool parse_relay_sources(Action& out);
+  bool parse_provider();
+  bool parse_number(uint32_t& out, uint32_t least, uint32_t most, const std::string& what);
+  bool parse_tls_policy(const Token& keyword);
   bool parse_match(const Token& keyword);
   bool parse_test(Match& match);
   bool parse_source(Source& out);

@@ -14,6 +14,8 @@ namespace {
 
 constexpr size_t kMaxRelayHosts = 16;
 constexpr size_t kMaxSources = 16;
+constexpr size_t kMaxProviders = 150;
+constexpr size_t kMaxProviderSuffixes = 32;
 
 struct Scheme {
   std::string_view prefix;
@@ -84,12 +86,13 @@ bool Parser::parse_relay(Action& out) {
   std::set<std::string> had;
   while (!peek().ends_statement()) {
     const Token word = peek();
-    const bool known = word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("source");
-    if (!known || !had.insert(word.text).second) return fail_here("host, auth, tls, helo, source (each once) or end of line");
+    const bool known = word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("source") || word.is("warm-up");
+    if (!known || !had.insert(word.text).second) return fail_here("host, auth, tls, helo, source, warm-up (each once) or end of line");
     take();
     if (word.is("host") && !parse_relay_hosts(out)) return false;
     if (word.is("auth") && !expect_table(out.credentials, RefKind::credential_table)) return false;
     if (word.is("source") && !parse_relay_sources(out)) return false;
+    if (word.is("warm-up") && !parse_number(out.warm_up, 10, 100'000, "recipients on the first day")) return false;
     if (word.is("tls")) {
       const auto tls = find_tls(peek());
       if (!tls) return fail_here("none, may, encrypt or verify");
@@ -132,6 +135,64 @@ bool Parser::parse_relay_sources(Action& out) {
   }
   if (list.size() > kMaxSources) return fail(at, "at most " + std::to_string(kMaxSources) + " addresses");
   for (const TableEntry& e : list) out.sources.push_back(e.key);
+  return true;
+}
+
+bool Parser::parse_number(uint32_t& out, uint32_t least, uint32_t most, const std::string& what) {
+  const auto n = peek().is_value() ? parse_u64(peek().text, most) : std::nullopt;
+  if (!n || *n < least) return fail_here("a number of " + what + " from " + std::to_string(least) + " to " + std::to_string(most));
+  take();
+  out = static_cast<uint32_t>(*n);
+  return true;
+}
+
+bool Parser::parse_provider() {
+  Provider out;
+  const Token at = peek();
+  out.position = position(at);
+  if (!expect_name(out.name, "the provider's name")) return false;
+  auto& all = draft_.config.providers;
+  if (std::any_of(all.begin(), all.end(), [&](const Provider& p) { return p.name == out.name; })) return fail(at, "each provider once");
+  if (all.size() >= kMaxProviders) return fail(at, "at most " + std::to_string(kMaxProviders) + " providers");
+  std::set<std::string> had;
+  while (!peek().ends_statement()) {
+    const Token word = peek();
+    const bool known = word.is("mx") || word.is("connections") || word.is("rate");
+    if (!known || !had.insert(word.text).second) return fail_here("mx, connections, rate (each once) or end of line");
+    take();
+    if (word.is("connections") && !parse_number(out.connections, 1, 1000, "connections at once")) return false;
+    if (word.is("rate") && !parse_number(out.rate, 1, 60'000, "messages a minute")) return false;
+    if (!word.is("mx")) continue;
+    const std::string expected = "the end of the names of its MX hosts, such as google.com";
+    std::vector<TableEntry> list;
+    if (peek().is('{')) {
+      if (!parse_entries(list, is_domain, expected)) return false;
+    } else {
+      if (!peek().is_value() || !is_domain(peek().text)) return fail_here(expected);
+      list.push_back({take().text, ""});
+    }
+    if (list.size() > kMaxProviderSuffixes) return fail(word, "at most " + std::to_string(kMaxProviderSuffixes) + " suffixes");
+    for (const auto& e : list) out.suffixes.push_back(lower(e.key));
+  }
+  if (had.empty()) return fail(at, "mx, connections or rate behind the provider's name");
+  all.push_back(std::move(out));
+  return true;
+}
+
+bool Parser::parse_tls_policy(const Token& keyword) {
+  if (!once("tls-policy", keyword)) return false;
+  const Token at = peek();
+  if (!at.is('{')) {
+    if (at.kind != TokenKind::table) return fail_here("a table, as <name>, or '{'");
+    return expect_table(draft_.config.tls_policy, RefKind::tls_policy_table);
+  }
+  Table list;
+  list.name = "#" + std::to_string(draft_.config.tables.size() + 1);  // no name a file can write
+  list.position = position(at);
+  if (!parse_entries(list.entries, nullptr, "")) return false;
+  draft_.config.tls_policy = list.name;
+  draft_.config.tables.push_back(std::move(list));
+  refer(RefKind::tls_policy_table, draft_.config.tls_policy, keyword);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "lib/conf/names.h"
 #include "lib/conf/network.h"
 #include "lib/conf/parser.h"
+#include "lib/conf/tls_policy.h"
 
 namespace mailkeep::conf {
 namespace {
@@ -37,6 +38,11 @@ void check_table(Draft& draft, const Reference& ref) {
     if (ref.kind == RefKind::credential_table && !is_credential(entry.value)) {
       draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">",
                                        "label = \"user:password\" in a table of credentials"));
+      return;
+    }
+    if (ref.kind == RefKind::tls_policy_table && !parse_tls_rule(entry.key, entry.value)) {
+      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
+                                       "domain = policy: " + kTlsPolicyValue));
       return;
     }
     if (ref.kind == RefKind::alias_table && entry.value.empty()) {

@@ -23,19 +23,19 @@ using AllMessages = std::tuple<
     worker::Misbehaved, worker::LogLine, worker::StatsQuery, worker::Stats,
     tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
     lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
-    lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::CheckSender, lookup::SenderVerdict,
+    lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
     queue::ShowMessage, queue::MessageShown,
     user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::PamCheck, auth::PamAnswer,
     smtpd::Config, smtpd::Listener,
-    relay::Config, relay::Action, relay::Transfer, relay::Transferred,
+    queue::KeepNote, queue::FindNote, queue::NoteFound, relay::Config, relay::Action, relay::TlsRule, relay::Provider, relay::ShowDelivery, relay::DeliveryShown, relay::Transfer, relay::Transferred, relay::ShowTlsPolicy, relay::TlsPolicyShown,
     imapd::Config, imapd::Listener, imapd::Presented,
     parent::Vouch, parent::Present, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,
     control::client::AskStatus, control::client::AskReload, control::client::AskQueueSelect, control::client::AskQueueShow,
-    control::client::AskFollow, control::client::AskHops, control::client::Status, control::client::Refused,
+    control::client::AskFollow, control::client::AskHops, control::client::AskTlsPolicy, control::client::AskDelivery, control::client::Status, control::client::Refused,
     control::client::Event, control::client::Missed>;
 
 constexpr size_t kMessages = std::tuple_size_v<AllMessages>;

@@ -52,6 +52,8 @@ class House : public hostile::Peerage {
       client(control::client::AskQueueSelect());
       client(control::client::AskQueueShow());
       client(control::client::AskHops());
+      client(control::client::AskTlsPolicy());
+      client(control::client::AskDelivery());
       client(control::client::AskFollow());
     }
   }
@@ -69,6 +71,8 @@ void anything_from_anybody(void**) {
   for (const Role from : kWorkers) house.row<worker::Stats>(from);
   house.row<lookup::Hops>(Role::kLookup);
   house.row<queue::QueueSelected>(Role::kQueue);
+  house.row<relay::TlsPolicyShown>(Role::kRelay);
+  house.row<relay::DeliveryShown>(Role::kRelay);
   house.row<queue::MessageShown>(Role::kQueue);
   house.row<control::StatusReport>(Role::kParent);
   house.row<control::Reloaded>(Role::kParent);

@@ -68,6 +68,7 @@ void anything_from_anybody(void**) {
   house.row<lookup::Route>(Role::kQueue);
   house.wire({Role::kRelay, 0});
   house.row<lookup::FindHops>(Role::kRelay);
+  house.row<lookup::FindTexts>(Role::kRelay);
   house.wire({Role::kControl, 0});
   house.row<lookup::FindHops>(Role::kControl);
   house.row<worker::StatsQuery>(Role::kControl);

@@ -76,6 +76,8 @@ void be_attacked(const queue::SpoolDirectory& directory) {
   }
   house.wire({Role::kRelay, 0});
   house.row<relay::Transferred>(Role::kRelay);
+  house.row<queue::KeepNote>(Role::kRelay);
+  house.row<queue::FindNote>(Role::kRelay);
   house.row<queue::Vouch>(kAuth);
   house.row<queue::Routed>(kLookup);
   house.row<queue::Routed>(kLookup);

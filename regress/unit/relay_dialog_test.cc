@@ -272,12 +272,15 @@ void what_a_server_cannot_take(void**) {
   Transfer utf8 = transfer_to({"b@x.test"});
   utf8.options.smtputf8 = true;
   refused(utf8, "5.6.7");
-  Transfer tls = transfer_to({"b@x.test"});
-  tls.options.require_tls = true;
-  refused(tls, "5.7.30");
   Transfer sender = transfer_to({"b@x.test"});
   sender.sender = "a>\r\nDATA\r\n";
   refused(sender, "5.1.7");
+  // Another host may be able to (RFC 8689 4.2.1): this one is left, and says that it will never do.
+  Transfer tls = transfer_to({"b@x.test"});
+  tls.options.require_tls = true;
+  assert_true(p.begin(tls) == Step::kFailed);
+  assert_text(p.d.failure().enhanced, "5.7.30");
+  assert_true(p.d.failure().final);
 }
 
 void an_early_refusal_and_an_unknown_end(void**) {

@@ -95,12 +95,13 @@ class Host {
 };
 
 struct House : hostile::Peerage {
-  explicit House(std::vector<relay::SmartHost> hosts = {}, relay::Tls tls = relay::Tls::kMay) {
+  explicit House(std::vector<relay::SmartHost> hosts = {}, relay::Tls tls = relay::Tls::kMay, bool sts = false) {
     become_parent();
     role = std::make_unique<relay::Relay>(loop);
     relay::Config config;
     config.generation = 1;
     config.hostname = "mx.mk.test";
+    config.mta_sts = sts;
     tell_parent(config);
     relay::Action action;
     action.generation = 1;
@@ -281,7 +282,8 @@ void tls_that_fails(void**) {
   strict.transfer(1);
   assert_true(strict.until([&] { return strict.heard_of(kTls, tls::Connect::kType) >= 1; }));
   const auto connect = strict.last<tls::Connect>(kTls);
-  assert_true(connect.verify);
+  assert_true(connect.check == tls::Check::kAuthority);
+  assert_text(connect.names.at(0), "127.0.0.1");
   assert_text(connect.servername, "127.0.0.1");
   tls::Failed failed;
   failed.session = connect.session;
@@ -289,12 +291,12 @@ void tls_that_fails(void**) {
   strict.tell(kTls, failed);
   const auto r = strict.result();
   assert_true(r.results.at(0).outcome == Outcome::kTemporary && r.host_failed);
-  assert_text(r.results[0].text, "TLS: name `127.0.0.1' not present");
+  assert_text(r.results[0].text, "TLS: name `127.0.0.1' not present; policy: verify by action (tls of the action)");
   assert_int_equal(host.messages, 1);
 }
 
 void anything_from_anybody(void**) {
-  House house;
+  House house({}, relay::Tls::kMay, true);
   house.wire(kTls);
   house.wire({Role::kControl, 0});
   house.words = {"out", "x.test", "b@x.test", "a@mk.test", "mx.x.test"};
@@ -302,6 +304,10 @@ void anything_from_anybody(void**) {
   house.row<lookup::Hops>(kLookup);
   house.row<tls::Established>(kTls);
   house.row<tls::Failed>(kTls);
+  house.row<relay::ShowTlsPolicy>(Role::kControl);
+  house.row<relay::ShowDelivery>(Role::kControl);
+  house.row<lookup::Texts>(kLookup);
+  house.row<queue::NoteFound>(kQueue);
   house.row<worker::StatsQuery>(Role::kControl);
   house.attack(150);
 }

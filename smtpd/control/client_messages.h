@@ -8,6 +8,7 @@
 #include "queue/messages.h"
 #include "smtpd/control/messages.h"
 #include "smtpd/lookup/messages.h"
+#include "smtpd/relay/messages.h"
 
 namespace mailkeep::control::client {
 
@@ -58,6 +59,23 @@ struct AskHops {
     c.text(m.name, kMaxDomain);
     c.flag(m.is_host);
   }
+};
+
+// Answered by relay::TlsPolicyShown.
+struct AskTlsPolicy {
+  static constexpr uint16_t kType = 1107;
+  std::string domain;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.domain, kMaxDomain);
+  }
+};
+
+// Answered by relay::DeliveryShown.
+struct AskDelivery {
+  static constexpr uint16_t kType = 1108;
+  template <class C, class M>
+  static void fields(C&, M&) {}
 };
 
 // The counters of one process.
@@ -118,6 +136,7 @@ struct Missed {
   }
 };
 
-// Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops.
+// Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops, relay::TlsPolicyShown,
+// relay::DeliveryShown.
 
 }  // namespace mailkeep::control::client

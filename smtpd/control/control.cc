@@ -20,6 +20,7 @@ namespace {
 constexpr PeerId kQueue{Role::kQueue, 0};
 constexpr size_t kMaxCounters = 199;  // and our own: what client::Status has room for
 constexpr PeerId kLookup{Role::kLookup, 0};
+constexpr PeerId kRelay{Role::kRelay, 0};
 
 uint64_t key(PeerId p) { return static_cast<uint64_t>(p.role) << 32 | p.instance; }
 PeerId peer_of(uint64_t k) { return {static_cast<Role>(k >> 32), static_cast<uint32_t>(k)}; }
@@ -36,6 +37,8 @@ imsg::Routes<Control> control_routes() {
     r.add<worker::Stats>(role, &Control::on_stats);
   }
   r.add<lookup::Hops>(Role::kLookup, &Control::on_hops);
+  r.add<relay::DeliveryShown>(Role::kRelay, &Control::on_delivery);
+  r.add<relay::TlsPolicyShown>(Role::kRelay, &Control::on_tls_policy);
   r.add<queue::QueueSelected>(Role::kQueue, &Control::on_queue_selected);
   r.add<queue::MessageShown>(Role::kQueue, &Control::on_message_shown);
   return r;
@@ -92,6 +95,8 @@ void Control::on_peer_down(PeerId peer) {
       refuse(c, "the queue has just been restarted: try again");
     } else if (c.query != 0 && peer == kLookup && c.asked == client::AskHops::kType) {
       refuse(c, "the lookup process has just been restarted: try again");
+    } else if (c.query != 0 && peer == kRelay && (c.asked == client::AskTlsPolicy::kType || c.asked == client::AskDelivery::kType)) {
+      refuse(c, "the relay process has just been restarted: try again");
     }
   }
 }
@@ -170,6 +175,8 @@ bool Control::on_client_frame(uint64_t id, imsg::Frame& frame) {
     case client::AskQueueSelect::kType: return take_request(id, frame, &Control::ask_queue_select);
     case client::AskQueueShow::kType: return take_request(id, frame, &Control::ask_queue_show);
     case client::AskHops::kType: return take_request(id, frame, &Control::ask_hops);
+    case client::AskDelivery::kType: return take_request(id, frame, &Control::ask_delivery);
+    case client::AskTlsPolicy::kType: return take_request(id, frame, &Control::ask_tls_policy);
     case client::AskFollow::kType: return take_request(id, frame, &Control::ask_follow);
     default: return false;
   }
@@ -329,6 +336,25 @@ void Control::ask_hops(uint64_t id, Client& c, client::AskHops&& m) {
 }
 
 void Control::on_hops(PeerId, lookup::Hops&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskHops::kType, m); }
+
+constexpr const char* kNoRelay = "no relay process: the configuration has no relay action, or it is being restarted";
+
+void Control::ask_delivery(uint64_t id, Client& c, client::AskDelivery&&) {
+  relay::ShowDelivery q;
+  q.query = begin(id, c);
+  if (!peers_->send(kRelay, q)) refuse(c, kNoRelay);
+}
+
+void Control::on_delivery(PeerId, relay::DeliveryShown&& m) { pass_on(m.query, client::AskDelivery::kType, m); }
+
+void Control::ask_tls_policy(uint64_t id, Client& c, client::AskTlsPolicy&& m) {
+  relay::ShowTlsPolicy q;
+  q.query = begin(id, c);
+  q.domain = std::move(m.domain);
+  if (!peers_->send(kRelay, q)) refuse(c, kNoRelay);
+}
+
+void Control::on_tls_policy(PeerId, relay::TlsPolicyShown&& m) { pass_on(m.query, client::AskTlsPolicy::kType, m); }
 
 void Control::ask_follow(uint64_t, Client& c, client::AskFollow&&) {
   c.follows = true;

@@ -45,6 +45,8 @@ class Control : public worker::Hooks {
   void on_queue_selected(imsg::PeerId, queue::QueueSelected&& m);
   void on_message_shown(imsg::PeerId, queue::MessageShown&& m);
   void on_hops(imsg::PeerId, lookup::Hops&& m);
+  void on_tls_policy(imsg::PeerId, relay::TlsPolicyShown&& m);
+  void on_delivery(imsg::PeerId, relay::DeliveryShown&& m);
 
  private:
   // What a status request has gathered so far.
@@ -76,6 +78,8 @@ class Control : public worker::Hooks {
   void ask_queue_select(uint64_t id, Client& c, client::AskQueueSelect&& m);
   void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
   void ask_hops(uint64_t id, Client& c, client::AskHops&& m);
+  void ask_delivery(uint64_t id, Client& c, client::AskDelivery&& m);
+  void ask_tls_policy(uint64_t id, Client& c, client::AskTlsPolicy&& m);
   void ask_follow(uint64_t id, Client& c, client::AskFollow&&);
   uint32_t begin(uint64_t id, Client& c);
   void on_impatient(uint64_t id);

@@ -50,6 +50,10 @@ std::string item_json_text(const queue::QueueItem& item);  // an object, no newl
 std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content);
 std::string hops_text(std::string_view name, const lookup::Hops& hops);
 std::string hops_json(std::string_view name, const lookup::Hops& hops);
+std::string delivery_text(const relay::DeliveryShown& shown);
+std::string delivery_json(const relay::DeliveryShown& shown);
+std::string tls_policy_text(std::string_view domain, const relay::TlsPolicyShown& shown);
+std::string tls_policy_json(std::string_view domain, const relay::TlsPolicyShown& shown);
 std::string done_json(bool ok, std::string_view text);
 // A line of the log as an object of its keys, on one line; keys that come again are kept as a list.
 std::string event_json(std::string_view line);

@@ -1,49 +1,16 @@
 // What mailkeepctl prints: plain columns, and JSON through json-c.
 // SPDX-License-Identifier: ISC
-#include <json-c/json.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
 
 #include "lib/base/text.h"
-#include "smtpd/control/ctl.h"
+#include "smtpd/control/ctl_json.h"
 
 namespace mailkeep::ctl {
 
 namespace {
-
-struct PutJson {
-  void operator()(json_object* o) const { json_object_put(o); }
-};
-using Json = std::unique_ptr<json_object, PutJson>;
-
-Json object() { return Json(json_object_new_object()); }
-Json array() { return Json(json_object_new_array()); }
-Json text(std::string_view s) { return Json(json_object_new_string_len(s.data(), static_cast<int>(s.size()))); }
-Json number(uint64_t n) { return Json(json_object_new_uint64(n)); }
-Json number(int64_t n) { return Json(json_object_new_int64(n)); }
-Json truth(bool b) { return Json(json_object_new_boolean(b ? 1 : 0)); }
-void put(const Json& o, const std::string& key, Json value) { json_object_object_add(o.get(), key.c_str(), value.release()); }
-void push(const Json& a, Json value) { json_object_array_add(a.get(), value.release()); }
-std::string line_of(const Json& o) {
-  return std::string(json_object_to_json_string_ext(o.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) + "\n";
-}
-
-// Bytes that are no UTF-8 must not make the whole output unreadable to a JSON parser.
-std::string utf8_or_escaped(std::string_view bytes) {
-  std::string out;
-  for (size_t i = 0; i < bytes.size();) {
-    const auto c = static_cast<unsigned char>(bytes[i]);
-    const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    bool good = n != 0 && i + n <= bytes.size();
-    for (size_t k = 1; good && k < n; k++) good = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
-    out += good ? std::string(bytes.substr(i, n)) : "\\x" + hex(bytes.substr(i, 1));
-    i += good ? n : 1;
-  }
-  return out;
-}
 
 Json item_json(const queue::QueueItem& i) {
   Json o = object();
@@ -70,17 +37,6 @@ Json items_json(const std::vector<queue::QueueItem>& items) {
   return a;
 }
 
-template <size_t N>
-std::string columns(const std::array<std::string, N>& cells, const std::array<int, N>& widths) {
-  std::string out;
-  for (size_t i = 0; i < N; i++) {
-    const auto width = static_cast<size_t>(std::abs(widths[i]));
-    const std::string fill(cells[i].size() < width ? width - cells[i].size() : 0, ' ');
-    out += (i == 0 ? "" : "  ") + (widths[i] < 0 ? fill + cells[i] : cells[i] + fill);
-  }
-  out.erase(out.find_last_not_of(' ') + 1);
-  return out + "\n";
-}
 
 constexpr std::array<int, 7> kProcessWidths = {10, -8, -8, -12, -8, -8, 0};
 constexpr std::array<int, 6> kQueueWidths = {18, -8, -6, 12, 24, 0};

@@ -52,12 +52,18 @@ int reload(Session& s, Arguments) {
   return kDone;
 }
 
-int show_hops(Session& s, std::string_view name, bool is_host) {
+// Said on standard error when it is none.
+bool is_name_in_ascii(std::string_view name) {
   const bool is_ascii = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (name.empty() || name.size() > kMaxDomain || !is_ascii) {
     fprintf(stderr, "mailkeepctl: %s is no domain name in ASCII (an international one in its xn-- form)\n", printable(name).c_str());
-    return kUsage;
+    return false;
   }
+  return true;
+}
+
+int show_hops(Session& s, std::string_view name, bool is_host) {
+  if (!is_name_in_ascii(name)) return kUsage;
   control::client::AskHops request;
   request.name = name;
   request.is_host = is_host;
@@ -70,6 +76,25 @@ int show_hops(Session& s, std::string_view name, bool is_host) {
 
 int dns(Session& s, Arguments arguments) { return show_hops(s, arguments[0], false); }
 int dns_host(Session& s, Arguments arguments) { return show_hops(s, arguments[0], true); }
+
+int report_delivery(Session& s, Arguments) {
+  int code = kDone;
+  const auto answer = ask<relay::DeliveryShown>(s, control::client::AskDelivery{}, code);
+  if (!answer) return code;
+  out(s.json ? delivery_json(*answer) : delivery_text(*answer));
+  return kDone;
+}
+
+int tls_policy(Session& s, Arguments arguments) {
+  if (!is_name_in_ascii(arguments[0])) return kUsage;
+  control::client::AskTlsPolicy request;
+  request.domain = arguments[0];
+  int code = kDone;
+  const auto answer = ask<relay::TlsPolicyShown>(s, request, code);
+  if (!answer) return code;
+  out(s.json ? tls_policy_json(arguments[0], *answer) : tls_policy_text(arguments[0], *answer));
+  return answer->found ? kDone : kRefused;
+}
 
 int follow_log(Session& s, Arguments) {
   if (auto sent = send(s, control::client::AskFollow{}); !sent) return unreachable(sent.error().text);
@@ -108,6 +133,8 @@ constexpr Verb kVerbs[] = {
     {"queue reroute", "[-n] ACTION SELECTION", 2, kMostWords, queue_reroute, "send by another relay action"},
     {"dns host", "NAME", 1, 1, dns_host, "a host's addresses and TLSA records, as mail finds them"},
     {"dns", "DOMAIN", 1, 1, dns, "the hosts that take a domain's mail, in the order they are tried"},
+    {"report delivery", "", 0, 0, report_delivery, "what became of mail to other hosts, by provider and cause"},
+    {"tls policy", "DOMAIN", 1, 1, tls_policy, "how much TLS mail for a domain needs, by which source, and why"},
     {"log", "", 0, 0, follow_log, "follow the events of all processes"},
 };
 

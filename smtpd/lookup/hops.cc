@@ -234,6 +234,7 @@ void Finder::ask_tlsa(Find& find, size_t index) {
   const std::string base = std::move(host.tlsa_bases.front());
   host.tlsa_bases.pop_front();
   host.awaits_tlsa = true;
+  find.hops.hops[index].tlsa_base = base;
   ask(find, index, "_" + std::to_string(find.question.port) + "._tcp." + base, Type::kTlsa, &Finder::on_tlsa);
 }
 

@@ -86,6 +86,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<Route>(Role::kQueue, &Lookup::on_route);
   r.add<Dns>(Role::kParent, &Lookup::on_dns);
   for (const Role role : {Role::kRelay, Role::kControl}) r.add<FindHops>(role, &Lookup::on_find_hops);
+  r.add<FindTexts>(Role::kRelay, &Lookup::on_find_texts);
   return r;
 }
 
@@ -241,6 +242,22 @@ void Lookup::on_route(PeerId from, Route&& m) {
 void Lookup::on_find_hops(PeerId from, FindHops&& m) {
   found_++;
   finder_.find(from, m);
+}
+
+void Lookup::on_find_texts(PeerId from, FindTexts&& m) {
+  Texts none;
+  none.query = m.query;
+  none.failed = true;
+  if (!resolver_) return static_cast<void>(worker_.send(from, none));
+  resolver_->ask(m.name, dns::Type::kTxt, [this, from, query = m.query](const dns::Answer& answer) {
+    Texts out;
+    out.query = query;
+    out.failed = answer.state == dns::State::kFailed;
+    for (const auto& text : answer.texts) {
+      if (text.size() <= kMaxTextBytes && out.texts.size() < kMaxTexts) out.texts.push_back(text);
+    }
+    worker_.send(from, out);  // it may have gone
+  });
 }
 
 std::vector<worker::Stat> Lookup::stats() {

@@ -49,6 +49,7 @@ class Lookup : public worker::Hooks {
   void on_check_sender(imsg::PeerId from, CheckSender&& m);
   void on_route(imsg::PeerId from, Route&& m);
   void on_find_hops(imsg::PeerId from, FindHops&& m);
+  void on_find_texts(imsg::PeerId from, FindTexts&& m);
 
   Status prepare_resolver(const dns::Settings& settings);
   void commit_resolver();

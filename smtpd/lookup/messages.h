@@ -277,6 +277,35 @@ struct FindHops {
   }
 };
 
+constexpr size_t kMaxTexts = 20;
+constexpr size_t kMaxTextBytes = 4000;  // of one record, its strings joined
+
+// From relay: the TXT records of a name. Answered by Texts.
+struct FindTexts {
+  static constexpr uint16_t kType = 318;
+  uint64_t query = 0;
+  std::string name;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.text(m.name, kMaxDomain);
+  }
+};
+
+// To relay.
+struct Texts {
+  static constexpr uint16_t kType = 328;
+  uint64_t query = 0;
+  bool failed = false;  // nobody knows: SERVFAIL, time-out, bogus signatures
+  std::vector<std::string> texts;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.flag(m.failed);
+    c.texts(m.texts, kMaxTexts, kMaxTextBytes);
+  }
+};
+
 // RFC 6698 2.1.
 struct Tlsa {
   uint8_t usage = 0;
@@ -304,6 +333,7 @@ struct Hop {
   std::vector<std::string> addresses;  // numeric, in the order to try
   bool secure = false;                 // name and addresses by DNSSEC; behind a secure alias TLSA may count without
   TlsaState tlsa_state = TlsaState::kNone;
+  std::string tlsa_base;               // whose records they are: the name, or what it is an alias of (RFC 7672 2.2.3)
   std::vector<Tlsa> tlsa;
   std::string problem;  // why it has no addresses, or no TLSA; for people
   template <class C, class M>
@@ -313,6 +343,7 @@ struct Hop {
     c.texts(m.addresses, kMaxHopAddresses, 64);
     c.flag(m.secure);
     c.choice(m.tlsa_state, TlsaState::kFailed);
+    c.text(m.tlsa_base, kMaxDomain);
     c.list(m.tlsa, kMaxTlsa);
     c.text(m.problem, kMaxReplyText);
   }

@@ -4,6 +4,7 @@
 
 #include "lib/conf/credentials.h"
 #include "lib/conf/parse.h"
+#include "lib/conf/tls_policy.h"
 #include "smtpd/parent/files.h"
 #include "smtpd/parent/parent.h"
 
@@ -28,6 +29,7 @@ Result<relay::Action> relay_action(const conf::Config& config, const conf::Actio
   out.tls = static_cast<relay::Tls>(action.tls);
   out.helo = action.helo;
   out.sources = action.sources;
+  out.warm_up = action.warm_up;
   for (const conf::RelayHost& host : action.hosts) {
     relay::SmartHost& h = out.hosts.emplace_back();
     h.host = host.host;
@@ -60,6 +62,30 @@ Result<std::vector<relay::Action>> relay_actions(const conf::Config& config) {
   return out;
 }
 
+Result<std::vector<relay::TlsRule>> tls_rules(const conf::Config& config) {
+  const conf::Table* table = config.table(config.tls_policy);
+  if (table == nullptr) return std::vector<relay::TlsRule>();
+  std::vector<conf::TlsRule> rules;
+  if (table->kind == conf::TableKind::inline_entries) {
+    rules = conf::tls_rules_of(*table);
+  } else {
+    const auto text = read_file(table->path, conf::kMaxTlsPolicyFile);
+    if (!text) return Error(conf::to_string(table->position) + ": " + text.error().text);
+    auto parsed = conf::parse_tls_rules(*text, table->path);
+    if (!parsed) return parsed.error();
+    rules = std::move(*parsed);
+  }
+  std::vector<relay::TlsRule> out;
+  for (auto& r : rules) {
+    relay::TlsRule& to = out.emplace_back();
+    to.pattern = std::move(r.pattern);
+    to.tls = static_cast<relay::Tls>(r.tls);
+    to.names = std::move(r.names);
+    to.fingerprints = std::move(r.fingerprints);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, uint32_t number) {
@@ -87,6 +113,9 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
   auto relays = relay_actions(out->config);
   if (!relays) return relays.error();
   out->relay_actions = std::move(*relays);
+  auto rules = tls_rules(out->config);
+  if (!rules) return rules.error();
+  out->tls_rules = std::move(*rules);
   return out;
 }
 

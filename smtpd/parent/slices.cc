@@ -154,15 +154,15 @@ lookup::Criterion criterion(const C& c) {
   return out;
 }
 
-bool holds_credentials(const conf::Config& c, const std::string& table) {
-  return std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
+bool is_relays(const conf::Config& c, const std::string& table) {
+  return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
 }
 
-// The accounts table is not among them, its hashes are auth's alone; nor credentials, which are relay's.
+// The accounts table is not among them, its hashes are auth's alone; nor credentials and TLS policies, which are relay's.
 Status send_tables(imsg::Channel& to, const Generation& g) {
   for (const auto& t : g.config.tables) {
     if (g.config.auth.kind == conf::AuthKind::table && t.name == g.config.auth.table) continue;
-    if (holds_credentials(g.config, t.name)) continue;
+    if (is_relays(g.config, t.name)) continue;
     lookup::Table out;
     out.generation = g.number;
     out.name = t.name;
@@ -315,10 +315,26 @@ void send_relay(imsg::Channel& to, const Generation& g) {
   relay::Config m;
   m.generation = g.number;
   m.hostname = g.hostname;
+  m.mta_sts = g.config.options.mta_sts == "on";
+  const std::string& learn = g.config.options.tls_learn;
+  m.learn = learn == "enforce" ? relay::Learn::kEnforce : learn == "suggest" ? relay::Learn::kSuggest : relay::Learn::kOff;
   to.send(m);
   for (relay::Action action : g.relay_actions) {
     action.generation = g.number;
     to.send(action);
+  }
+  for (const auto& p : g.config.providers) {
+    relay::Provider provider;
+    provider.generation = g.number;
+    provider.name = p.name;
+    provider.suffixes = p.suffixes;
+    provider.connections = p.connections;
+    provider.delay = p.rate == 0 ? 0 : 60'000 / p.rate;
+    to.send(provider);
+  }
+  for (relay::TlsRule rule : g.tls_rules) {
+    rule.generation = g.number;
+    to.send(rule);
   }
 }
 
@@ -359,7 +375,7 @@ Status open_files(Generation& g) {
     if (auto done = open(p.key, p.position); !done) return done;
   }
   for (const auto& t : g.config.tables) {
-    if (t.kind != conf::TableKind::file || holds_credentials(g.config, t.name)) continue;
+    if (t.kind != conf::TableKind::file || is_relays(g.config, t.name)) continue;
     if (auto done = open(t.path, t.position); !done) return done;
   }
   if (!any_relay(g.config)) return {};

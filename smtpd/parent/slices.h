@@ -28,6 +28,7 @@ struct Generation {
   Result<Fd> file(const std::string& path) const;
   std::string authorities;  // among the files: what TLS to other hosts is verified with; empty: there is none
   std::vector<relay::Action> relay_actions;  // with their credentials
+  std::vector<relay::TlsRule> tls_rules;     // of tls-policy
 };
 
 // Fills `files`. Error: which one cannot be had, and where it is named.

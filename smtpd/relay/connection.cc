@@ -119,8 +119,11 @@ void Connection::hand_over() {
   plain_.reset(ends[0]);
   tls::Connect connect;
   connect.session = id_;
-  connect.servername = host_.name.empty() || host_.name[0] == '[' ? host_.address : host_.name;
-  connect.verify = host_.settings.tls == Tls::kVerify;
+  const TlsPolicy& policy = host_.policy;
+  connect.servername = policy.servername.empty() || policy.servername[0] == '[' ? host_.address : policy.servername;
+  connect.check = policy.check;
+  connect.names = policy.names;
+  connect.associations = policy.associations;
   connect.plain.reset(ends[1]);
   connect.server = stream_->take_fd();
   loop_.defer([dead = std::shared_ptr<event::Stream>(std::move(stream_))] {});  // it may be on the stack
@@ -130,7 +133,8 @@ void Connection::hand_over() {
 
 void Connection::on_established(const tls::Established& established) {
   if (!plain_) return;
-  tls_ = established.version + " " + established.cipher + (established.verified ? ", verified" : ", not verified");
+  tls_ = established.version + " " + established.cipher + (established.verified ? ", verified (" + established.how + ")" : ", not verified");
+  verified_ = established.verified;
   open(std::move(plain_));
   dialog_.tls_up();
   follow(Dialog::Step::kWait);
@@ -140,7 +144,8 @@ void Connection::on_tls_failed(const std::string& text, bool ours) {
   if (!plain_) return;
   plain_.reset();
   tls_failed_ = !ours;
-  follow(dialog_.fail({"4.7.5", "TLS: " + text, 0}));
+  const bool is_asked = host_.policy.tls > Tls::kMay;
+  follow(dialog_.fail({"4.7.5", "TLS: " + text + (is_asked ? "; policy: " + describe(host_.policy) : ""), 0}));
 }
 
 }  // namespace mailkeep::relay

@@ -9,6 +9,7 @@
 
 #include "lib/event/stream.h"
 #include "smtpd/relay/dialog.h"
+#include "smtpd/relay/policy.h"
 #include "smtpd/tls/messages.h"
 
 namespace mailkeep::relay {
@@ -20,10 +21,11 @@ constexpr size_t kMaxInput = 16 * 1024;
 
 // Where it leads.
 struct Host {
-  std::string name;     // of the MX or the smart host; what TLS asks for
+  std::string name;     // of the MX or the smart host
   std::string address;
   uint16_t port = 25;
   bool implicit_tls = false;
+  TlsPolicy policy;
   Dialog::Settings settings;
   // "mx.example.net [192.0.2.1]:25"
   std::string show() const { return name + " [" + address + "]:" + std::to_string(port); }
@@ -52,7 +54,8 @@ class Connection {
 
   const Dialog& dialog() const { return dialog_; }
   const Host& host() const { return host_; }
-  const std::string& tls() const { return tls_; }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified"; empty: none
+  const std::string& tls() const { return tls_; }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified (DANE-EE 3 1 1)"; empty: none
+  bool is_verified() const { return verified_; }  // its certificate, as the policy or any authority would have it
   bool tls_failed() const { return tls_failed_ || dialog_.tls_failed(); }
   uint32_t transactions() const { return transactions_; }
 
@@ -75,6 +78,7 @@ class Connection {
   event::Timer timer_;
   std::string tls_;
   bool tls_failed_ = false;
+  bool verified_ = false;
   bool idle_ = false;
   bool quitting_ = false;
   uint32_t transactions_ = 0;

@@ -35,6 +35,7 @@ struct Failure {
   std::string enhanced = "4.4.2";
   std::string text;
   uint16_t code = 0;  // of the reply that said so; 0: none did
+  bool final = false; // for this message: this host will never do
 };
 
 class Dialog {
@@ -42,6 +43,7 @@ class Dialog {
   struct Settings {
     std::string helo = {};
     Tls tls = Tls::kMay;
+    std::string tls_reason = {};  // who asks for that, and why
     bool encrypted = false;   // from the first byte
     bool tls_failed = false;  // a handshake with this host has failed: kMay goes on without
     bool loopback = false;    // no wire between: a password may go without TLS

@@ -62,9 +62,6 @@ std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey)
   if (o.body == queue::Body::kBinary) return refusal("5.6.3", "the message is binary, and this server does not relay such");
   if (survey.eight_bit && !offers_.eight_bit) return refusal("5.6.3", "the message has 8-bit content, and the receiving server does not offer 8BITMIME");
   if (o.smtputf8 && !offers_.smtputf8) return refusal("5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer");
-  if (o.require_tls && !(encrypted_ && offers_.require_tls)) {
-    return refusal("5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer");
-  }
   if (offers_.max_size != 0 && t.size > offers_.max_size) {
     return refusal("5.3.4", "the message has " + std::to_string(t.size) + " bytes, the receiving server takes " + std::to_string(offers_.max_size));
   }
@@ -78,7 +75,7 @@ std::string Dialog::mail_line(const Transfer& t, const Survey& survey) const {
   if (offers_.size) out += " SIZE=" + std::to_string(t.size);
   if (survey.eight_bit) out += " BODY=8BITMIME";
   if (o.smtputf8) out += " SMTPUTF8";
-  if (o.require_tls) out += " REQUIRETLS";
+  if (o.require_tls && offers_.require_tls) out += " REQUIRETLS";
   if (offers_.dsn && o.ret != queue::Ret::kUnset) out += o.ret == queue::Ret::kFull ? " RET=FULL" : " RET=HDRS";
   if (offers_.dsn && !o.envid.empty() && is_safe(o.envid)) out += " ENVID=" + o.envid;
   if (offers_.priority && o.priority != 0) out += " MT-PRIORITY=" + std::to_string(o.priority);
@@ -106,6 +103,9 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   expected_.clear();
   undecided_ = mail_taken_ = false;
   for (const Rcpt& r : t.recipients) numbers_.push_back(r.number);
+  if (t.options.require_tls && !t.sender.empty() && !(encrypted_ && offers_.require_tls)) {
+    return fail({"5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer", 0, true});  // another host may
+  }
   const auto why_not = objection(t, survey);
   for (size_t i = 0; i < t.recipients.size(); ++i) {
     const queue::Recipient& r = t.recipients[i].recipient;

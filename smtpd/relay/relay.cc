@@ -16,6 +16,12 @@ imsg::Routes<Relay> Relay::routes() {
   imsg::Routes<Relay> r;
   r.add<Config>(Role::kParent, &Relay::on_config);
   r.add<Action>(Role::kParent, &Relay::on_action);
+  r.add<Provider>(Role::kParent, &Relay::on_provider);
+  r.add<ShowDelivery>(Role::kControl, &Relay::on_show_delivery);
+  r.add<TlsRule>(Role::kParent, &Relay::on_tls_rule);
+  r.add<queue::NoteFound>(Role::kQueue, &Relay::on_note_found);
+  r.add<lookup::Texts>(Role::kLookup, &Relay::on_texts);
+  r.add<ShowTlsPolicy>(Role::kControl, &Relay::on_show_tls_policy);
   r.add<Transfer>(Role::kQueue, &Relay::on_transfer);
   r.add<lookup::Hops>(Role::kLookup, &Relay::on_hops);
   r.add<tls::Established>(Role::kTls, &Relay::on_established);
@@ -23,7 +29,25 @@ imsg::Routes<Relay> Relay::routes() {
   return r;
 }
 
-Relay::Relay(event::Loop& loop) : loop_(loop), end_(loop, [this] { Hooks::on_quit(); }), worker_(loop, *this, routes()) {}
+Relay::Relay(event::Loop& loop)
+    : loop_(loop),
+      sts_(sts_calls()),
+      refresh_sts_(loop,
+                   [this] {
+                     sts_.refresh(now_unix());
+                     refresh_sts_.set(kRefreshSts);
+                   }),
+      gate_timer_(loop, [this] { run_gate(); }),
+      keep_scores_(loop,
+                   [this] {
+                     keep_scores();
+                     keep_scores_.set(kKeepScores);
+                   }),
+      end_(loop, [this] { Hooks::on_quit(); }),
+      worker_(loop, *this, routes()) {
+  refresh_sts_.set(kRefreshSts);
+  keep_scores_.set(kKeepScores);
+}
 
 // --- configuration ---------------------------------------------------------------------------------
 
@@ -38,6 +62,8 @@ void Relay::on_action(PeerId, Action&& m) {
   draft_.actions.insert_or_assign(name, std::move(m));
 }
 
+void Relay::on_tls_rule(PeerId, TlsRule&& m) { draft_.tls_list.add(std::move(m)); }
+
 Status Relay::on_prepare(uint32_t generation) {
   if (draft_.config.generation != generation) return Error("relay: no configuration of this generation");
   return {};
@@ -46,6 +72,8 @@ Status Relay::on_prepare(uint32_t generation) {
 // Connections of the old one may follow another policy: those that rest are ended.
 void Relay::on_commit(uint32_t) {
   active_ = draft_;
+  for (const auto& [name, provider] : active_.providers.all()) gate_.set_limits(name, &provider);
+  recall_scores();
   close_idle();
 }
 
@@ -80,11 +108,19 @@ void Relay::on_transfer(PeerId peer, Transfer&& m) {
 bool Relay::reuse(Job& job) {
   const auto it = idle_.find(job.key);
   if (it == idle_.end()) return false;
+  const std::string group = connections_[it->second].group;
+  return gate_.start(group, now_millis()) && warm_up(job, group) && resume(job);
+}
+
+bool Relay::resume(Job& job) {
+  const auto it = idle_.find(job.key);
+  if (it == idle_.end()) return false;
   const uint64_t id = it->second;
   idle_.erase(it);
   Open& open = connections_[id];
   open.job = job.id;
   open.reused = true;
+  job.group = open.group;
   job.connection = id;
   ++counters_.reused;
   on_ready(id);
@@ -108,6 +144,8 @@ void Relay::on_ready(uint64_t id) {
   Open& open = connections_[id];
   const auto job = jobs_.find(open.job);
   if (job == jobs_.end()) return rest(id, open);
+  job->second->begun = true;
+  if (open.connection->transactions() == 0) learn(*job->second, *open.connection);
   open.connection->begin(job->second->transfer, job->second->survey);
 }
 
@@ -147,6 +185,7 @@ void Relay::rest(uint64_t id, Open& open) {
   if (quitting_ || c.transactions() >= kMaxTransactions || idle_.size() >= kMaxIdle || idle_.count(open.key) >= kMaxIdleEach) return c.quit();
   c.idle();
   idle_.emplace(open.key, id);
+  if (gate_.is_awaited(open.group)) run_gate();
 }
 
 void Relay::close_idle() {
@@ -159,7 +198,9 @@ void Relay::drop(uint64_t id) {
   if (it == connections_.end()) return;
   std::erase_if(idle_, [id](const auto& entry) { return entry.second == id; });
   loop_.defer([dead = std::shared_ptr<Connection>(std::move(it->second.connection))] {});
+  const std::string group = it->second.group;
   connections_.erase(it);
+  leave(group);
   end_if_quiet();
 }
 
@@ -167,6 +208,7 @@ void Relay::on_failed(uint64_t id) {
   const bool reused = connections_[id].reused;
   const std::shared_ptr<Connection> c = std::move(connections_[id].connection);
   const auto it = jobs_.find(connections_[id].job);
+  leave(connections_[id].group);
   connections_.erase(id);
   loop_.defer([c] {});  // it is on the stack
   const Failure& failure = c->dialog().failure();
@@ -183,12 +225,15 @@ void Relay::on_failed(uint64_t id) {
   job.host = c->host().show();
   job.tls = c->tls();
   job.failure = failure;
+  (failure.final ? job.objected : job.hopeful) = true;
+  // What one message asks for on top says nothing of the host: others must not wait for it.
+  if (failure.final || (c->tls_failed() && c->host().policy.authority == Authority::kMessage)) job.reached = true;
   if (job.transfer.recipients.empty()) return finish(job, false);
   // The message may have arrived: another host must not get it too, so this one is asked again later.
   if (c->dialog().is_undecided()) return finish(job, false);
   if (reused) return next_host(job);  // it was stale; all hosts are still ahead
   ++job.sessions;
-  if (c->tls_failed() && job.plan.tls == Tls::kMay && !job.plan.implicit_tls && !job.plan.tls_failed) {
+  if (c->tls_failed() && job.plan.policy.tls == Tls::kMay && !job.plan.implicit_tls && !job.plan.tls_failed) {
     Plan again = job.plan;
     again.addresses = {c->host().address};
     again.tls_failed = true;
@@ -212,9 +257,16 @@ void Relay::finish_all(Job& job, Outcome outcome, Failure failure, bool host_fai
 
 // Answers the queue: what has no result yet failed as the last host did.
 void Relay::finish(Job& job, bool host_failed) {
-  if (!job.transfer.recipients.empty()) return finish_all(job, Outcome::kTemporary, job.failure, host_failed);
+  if (!job.transfer.recipients.empty()) {
+    if (!job.objected || job.hopeful) return finish_all(job, Outcome::kTemporary, job.failure, host_failed);
+    return finish_all(job, Outcome::kPermanent, job.failure, false);
+  }
+  score(job);
+  give_back(job);
+  gate_.forget(job.id);
   Transferred out;
   out.transfer = job.transfer.transfer;
+  out.held_until = job.held_until;
   out.results = std::move(job.results);
   out.host_failed = host_failed;
   out.host = job.host.substr(0, 400);
@@ -231,19 +283,29 @@ void Relay::finish(Job& job, bool host_failed) {
 
 void Relay::on_established(PeerId, tls::Established&& m) {
   const auto it = connections_.find(m.session);
-  if (it != connections_.end()) it->second.connection->on_established(m);
+  if (it != connections_.end()) return it->second.connection->on_established(m);
+  const auto fetch = fetches_.find(m.session);
+  if (fetch != fetches_.end()) fetch->second->on_established(m);
 }
 
 void Relay::on_tls_failed(PeerId, tls::Failed&& m) {
   const auto it = connections_.find(m.session);
-  if (it != connections_.end()) it->second.connection->on_tls_failed(m.text, false);
+  if (it != connections_.end()) return it->second.connection->on_tls_failed(m.text, false);
+  const auto fetch = fetches_.find(m.session);
+  if (fetch != fetches_.end()) fetch->second->on_tls_failed(m.text);
+}
+
+void Relay::on_peer_up(PeerId peer, const std::string&) {
+  if (peer.role == Role::kQueue) recall_scores();
 }
 
 void Relay::on_peer_down(PeerId peer) {
   std::vector<uint64_t> ids;
+  sts_peer_down(peer.role);
   if (peer.role == Role::kLookup) {
     for (const auto& [query, job] : std::exchange(queries_, {})) ids.push_back(job);
     for (const uint64_t id : ids) finish_all(*jobs_[id], Outcome::kTemporary, {"4.4.3", "the lookup process ended", 0}, false);
+    for (const auto& [query, asked] : std::exchange(questions_, {})) refuse_to_show(asked.from, asked.question.query, "the lookup process ended");
   } else if (peer.role == Role::kTls) {
     for (const auto& [id, open] : connections_) ids.push_back(id);
     for (const uint64_t id : ids) {
@@ -252,7 +314,11 @@ void Relay::on_peer_down(PeerId peer) {
     }
   } else if (peer.role == Role::kQueue) {
     // Its next instance will send all of it again: what has not been given away yet must not be.
-    for (const auto& [id, job] : jobs_) ids.push_back(job->connection);
+    for (const auto& [id, job] : jobs_) {
+      ids.push_back(job->connection);
+      give_back(*job);
+      gate_.forget(id);
+    }
     jobs_.clear();
     queries_.clear();
     for (const uint64_t id : ids) drop(id);
@@ -262,6 +328,7 @@ void Relay::on_peer_down(PeerId peer) {
 // What has been sent whole is waited for: its answer decides whether it goes out again.
 void Relay::on_quit() {
   quitting_ = true;
+  keep_scores();
   end_.set(kEndPatience);
   close_idle();
   std::vector<uint64_t> pointless;

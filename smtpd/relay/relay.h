@@ -5,8 +5,8 @@
 //                     job ◀─ results, or the next host ─┘              │ STARTTLS: the socket goes to tls
 //   queue ◀─Transferred─ job
 //
-// How many connections a destination has is the queue's to decide: one a transfer that is under way. A connection waits a few
-// seconds for the next transfer of the same destination.
+// How many connections a destination has is the queue's to decide: one a transfer that is under way; how many a group of receivers
+// has, gate.h's. A connection waits a few seconds for the next transfer of the same destination.
 // RFC 5321 4.5.4, 5.1. Runs as mailkeep-relay in an empty directory; holds the credentials of smart hosts and what is being
 // sent. Trusts lookup's answers, the queue's transfers, and no server.
 // SPDX-License-Identifier: ISC
@@ -15,11 +15,19 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 #include "lib/worker/worker.h"
 #include "smtpd/relay/connection.h"
 #include "smtpd/relay/connector.h"
+#include "smtpd/relay/fetch.h"
+#include "smtpd/relay/gate.h"
+#include "smtpd/relay/learned.h"
+#include "smtpd/relay/policy.h"
+#include "smtpd/relay/providers.h"
+#include "smtpd/relay/scores.h"
+#include "smtpd/relay/sts.h"
 
 namespace mailkeep::relay {
 
@@ -28,6 +36,7 @@ constexpr size_t kMaxHostsTried = 16;         // in all
 constexpr uint32_t kMaxTransactions = 200;    // of one connection
 constexpr size_t kMaxIdleEach = 20;           // connections of one destination
 constexpr size_t kMaxIdle = 200;
+constexpr Seconds kKeepScores(10);            // between notes of what has been counted
 constexpr Millis kEndPatience(3000);          // for answers to messages that are sent, at the end of the process
 
 class Relay final : public worker::Hooks {
@@ -38,6 +47,7 @@ class Relay final : public worker::Hooks {
   Status on_prepare(uint32_t generation) override;
   void on_commit(uint32_t generation) override;
   void on_abort(uint32_t generation) override;
+  void on_peer_up(imsg::PeerId peer, const std::string& account) override;
   void on_peer_down(imsg::PeerId peer) override;
   void on_quit() override;
   std::vector<worker::Stat> stats() override;
@@ -47,6 +57,8 @@ class Relay final : public worker::Hooks {
     Config config;
     std::map<std::string, Action> actions;
     std::string first;
+    TlsList tls_list;
+    Providers providers;
   };
   // A host of a job, before it is connected to.
   struct Plan {
@@ -55,7 +67,8 @@ class Relay final : public worker::Hooks {
     uint16_t port = 25;
     bool implicit_tls = false;
     bool tls_failed = false;
-    Tls tls = Tls::kMay;
+    Tls least = Tls::kMay;      // what the action and its host ask for
+    TlsPolicy policy;           // decided once the addresses are known
     std::string user;
     std::string password;
   };
@@ -69,11 +82,20 @@ class Relay final : public worker::Hooks {
     std::string helo;
     std::vector<std::string> sources;
     Survey survey;
-    bool resolved = false;
+    Tls action_tls = Tls::kMay;
+    bool smart = false;         // the action names the hosts
+    bool objected = false;      // a host will never do for this message
+    bool hopeful = false;       // another one may, later
+    lookup::Hops hops;          // while the MTA-STS policy is waited for
     bool reached = false;       // a host got as far as a transaction
     size_t sessions = 0;
     size_t tried = 0;
     Plan plan;                  // the present one
+    std::string group;          // of the present host
+    bool counted = false;       // by the warm-up
+    bool begun = false;         // a transaction
+    bool has_place = false;     // in that group, without a connection yet
+    int64_t held_until = 0;
     uint64_t query = 0;
     std::unique_ptr<Connector> connector;
     uint64_t connection = 0;
@@ -85,13 +107,21 @@ class Relay final : public worker::Hooks {
   struct Open {
     std::unique_ptr<Connection> connection;
     std::string key;
+    std::string group;          // where it has a place
     uint64_t job = 0;           // 0: idle, or ending
     bool reused = false;
+  };
+
+  struct Question {
+    imsg::PeerId from;
+    ShowTlsPolicy question;
+    lookup::Hops hops;  // while the MTA-STS policy is waited for
   };
 
   // relay.cc
   void on_config(imsg::PeerId peer, Config&& m);
   void on_action(imsg::PeerId peer, Action&& m);
+  void on_tls_rule(imsg::PeerId peer, TlsRule&& m);
   void on_transfer(imsg::PeerId peer, Transfer&& m);
   void on_established(imsg::PeerId peer, tls::Established&& m);
   void on_tls_failed(imsg::PeerId peer, tls::Failed&& m);
@@ -101,6 +131,8 @@ class Relay final : public worker::Hooks {
   void on_failed(uint64_t id);
   void keep_results(Job& job, const Connection& connection, bool all);
   bool reuse(Job& job);
+  bool resume(Job& job);
+  static int64_t now_millis() { return now_monotonic().count() / 1000; }
   void rest(uint64_t id, Open& open);
   void close_idle();
   void drop(uint64_t id);
@@ -109,10 +141,46 @@ class Relay final : public worker::Hooks {
   void end_if_quiet();
   // hosts.cc
   void on_hops(imsg::PeerId peer, lookup::Hops&& m);
+  PolicyInput policy_input(const std::string& domain, bool by_mx, Tls least) const;
+  bool admit_host(Job& job, Plan& plan, const lookup::Hop* hop, bool mx_secure);
+  void object(Job& job, const Objection& why);
+  void take_addresses(Job& job, lookup::Hops&& m);
   Status plan(Job& job, const Action& action);
   void resolve(Job& job, const std::string& name, bool is_host, uint16_t port);
-  void take_mx(Job& job, lookup::Hops&& m);
+  void take_mx(Job& job);
   void next_host(Job& job);
+  const Action* action_of(const Job& job) const;
+  void connect(Job& job);
+  // limits.cc
+  void on_provider(imsg::PeerId peer, Provider&& m);
+  bool pass(Job& job);
+  void hold(Job& job, int64_t until, const std::string& why);
+  void give_back(Job& job);
+  void leave(const std::string& group);
+  void run_gate();
+  void close_for_others();
+  bool warm_up(Job& job, const std::string& group);
+  void score(const Job& job);
+  void recall_scores();
+  void keep_scores();
+  bool take_score(const queue::NoteFound& m);
+  void recall_learned(const std::string& domain);
+  void learn(const Job& job, const Connection& connection);
+  void on_show_delivery(imsg::PeerId peer, ShowDelivery&& m);
+  // show.cc
+  void on_show_tls_policy(imsg::PeerId peer, ShowTlsPolicy&& m);
+  bool show_hops(lookup::Hops& m);
+  void show(const Question& asked, const lookup::Hops& m);
+  void refuse_to_show(imsg::PeerId peer, uint32_t query, const std::string& why);
+  // sts_process.cc
+  StsBook::Calls sts_calls();
+  bool wants_sts(const std::string& domain) const;
+  void on_note_found(imsg::PeerId peer, queue::NoteFound&& m);
+  void on_texts(imsg::PeerId peer, lookup::Texts&& m);
+  void on_sts_known(const std::string& domain);
+  void start_fetch(const std::string& domain);
+  bool fetch_hops(lookup::Hops& m);
+  void sts_peer_down(imsg::Role role);
   void connected(uint64_t job, Fd fd, const std::string& address, const std::string& text);
 
   event::Loop& loop_;
@@ -120,6 +188,24 @@ class Relay final : public worker::Hooks {
   Draft active_;
   std::unordered_map<uint64_t, std::unique_ptr<Job>> jobs_;
   std::unordered_map<uint64_t, uint64_t> queries_;  // job
+  std::unordered_map<uint64_t, Question> questions_;  // for control, by query to lookup
+  StsBook sts_;
+  struct Awaited {
+    std::vector<uint64_t> jobs;
+    std::vector<Question> questions;
+  };
+  std::unordered_map<std::string, Awaited> awaiting_sts_;      // by domain
+  std::set<std::string> recalls_;                              // domains that the queue is asked for
+  std::unordered_map<uint64_t, std::string> looks_;            // domain, by query to lookup
+  std::unordered_map<uint64_t, uint64_t> fetch_hosts_;         // fetch, by query to lookup
+  std::unordered_map<uint64_t, std::unique_ptr<Fetch>> fetches_;
+  event::Timer refresh_sts_;
+  Gate gate_;
+  event::Timer gate_timer_;
+  Scores scores_;
+  std::set<std::string> recalled_scores_;                      // names of notes that have been asked for
+  LearnedBook learned_;
+  event::Timer keep_scores_;
   std::unordered_map<uint64_t, Open> connections_;
   std::multimap<std::string, uint64_t> idle_;       // by key
   uint64_t last_id_ = 0;

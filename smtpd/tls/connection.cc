@@ -108,6 +108,10 @@ void Connection::shake() {
   }
   if (rc != 0) return fail(reason(tls_.get()));
   timer_.cancel();
+  if (const auto asked = callbacks_; asked->accepts && !asked->accepts(tls_.get())) {
+    state_ = State::kEnded;
+    return update_watches();
+  }
   state_ = State::kOpen;
   read_wants_ = Watch::kRead;
   const Handshake done{text_or_empty(::tls_conn_version(tls_.get())), text_or_empty(::tls_conn_cipher(tls_.get())),

@@ -51,6 +51,8 @@ class Connection {
   };
   // Called from the loop. After failed() and ended() the owner destroys the connection, there or later.
   struct Callbacks {
+    // After a client's handshake: whether the server may be talked to. Unset: it may. No failed() follows; end it there.
+    std::function<bool(::tls*)> accepts = {};
     std::function<void(const Handshake&)> established;
     std::function<void(const std::string& why)> failed;
     std::function<void()> ended;

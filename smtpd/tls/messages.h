@@ -54,19 +54,48 @@ struct Authorities {
   }
 };
 
+// What a server's certificate must be like. RFC 6698 2.1; usage 2 (DANE-TA) or 3 (DANE-EE, and fingerprints).
+struct Association {
+  uint8_t usage = 3;
+  uint8_t selector = 0;
+  uint8_t matching = 0;
+  std::string data;  // binary
+  bool operator==(const Association&) const = default;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.usage);
+    c.num(m.selector);
+    c.num(m.matching);
+    c.text(m.data, 1024);
+  }
+};
+
+enum class Check : uint8_t {
+  kNone,          // any certificate will do; whether it would have held before an authority is told all the same
+  kAuthority,     // by a trusted authority, in its time, with one of the names
+  kAssociations,  // fits one of the associations; with usage 2 its chain, time and name must be right too
+};
+
+constexpr size_t kMaxAssociations = 16;
+constexpr size_t kMaxNames = 8;
+
 // From relay: do the client's side of TLS on this connection. As Serve otherwise.
 struct Connect {
   static constexpr uint16_t kType = 203;
   uint64_t session = 0;
-  std::string servername;  // for SNI; with `verify` what the certificate must name. A numeric address goes without SNI
-  bool verify = false;     // chain and name; else any certificate will do
+  std::string servername;  // for SNI. A numeric address goes without
+  Check check = Check::kNone;
+  std::vector<std::string> names;  // of which the certificate must have one; empty: the servername
+  std::vector<Association> associations;
   Fd server;               // the TCP connection
   Fd plain;                // tls's end of the plaintext socketpair
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
     c.text(m.servername, kMaxHostname);
-    c.flag(m.verify);
+    c.choice(m.check, Check::kAssociations);
+    c.texts(m.names, kMaxNames, kMaxHostname);
+    c.list(m.associations, kMaxAssociations);
     c.fd(m.server);
     c.fd(m.plain);
   }
@@ -79,7 +108,8 @@ struct Established {
   std::string version;  // "TLSv1.3"
   std::string cipher;
   std::string servername;  // SNI; empty: none
-  bool verified = false;   // of a Connect: the certificate is by a trusted authority, of this name and in its time
+  bool verified = false;   // of a Connect: the certificate is what `check` asks for; with kNone: as kAuthority would
+  std::string how;         // of a Connect: "authority", "DANE-EE 3 1 1"; when not verified, why
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -87,18 +117,24 @@ struct Established {
     c.text(m.cipher, 100);
     c.text(m.servername, kMaxHostname);
     c.flag(m.verified);
+    c.text(m.how, 300);
   }
 };
 
-// To smtpd, imapd or relay: the handshake failed, or no such pki.
+// What was wrong, as RFC 8460 4.3 divides it.
+enum class Problem : uint8_t { kHandshake, kExpired, kName, kUntrusted, kAssociation };
+
+// To smtpd, imapd or relay: the handshake failed, the certificate is not as asked, or no such pki.
 struct Failed {
   static constexpr uint16_t kType = 211;
   uint64_t session = 0;
   std::string text;
+  Problem problem = Problem::kHandshake;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
     c.text(m.text, 1000);
+    c.choice(m.problem, Problem::kAssociation);
   }
 };
 

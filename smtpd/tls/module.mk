@@ -1,9 +1,10 @@
 progs += tls
 tls_OUT := libexec/mailkeep
-tls_SRC := smtpd/tls/main.cc smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc
-tls_DEP := base log event imsg os worker
+tls_SRC := smtpd/tls/main.cc smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc smtpd/tls/check.cc
+tls_DEP := crypto base log event imsg os worker
 tls_EXT := tls
-tls_TESTS := tls_connection_test hostile_tls_test
-tls_TESTSRC := smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc
+tls_TESTS := tls_connection_test tls_check_test hostile_tls_test
+tls_TESTSRC := smtpd/tls/server.cc smtpd/tls/connection.cc smtpd/tls/keys.cc smtpd/tls/trust.cc smtpd/tls/check.cc
 tls_connection_test_EXT := tls
+tls_check_test_EXT := tls
 hostile_tls_test_EXT := tls

@@ -120,12 +120,27 @@ void Server::on_serve(PeerId from, Serve&& m) {
 
 void Server::on_connect(PeerId from, Connect&& m) {
   if (!admit(from, m.session, m.server, m.plain)) return;
-  auto client = trust_.client(m.verify);
+  auto client = trust_.client(m.check != Check::kNone);
   if (!client) return refuse(from, m.session, os::peer_of(m.server.get()).address, client.error().text);
   const uint64_t id = enter(from, m.session, m.server.get());
   Client& c = clients_[id];
-  c.verified = m.verify;  // or there will be no handshake
-  c.connection = std::make_unique<Connection>(loop_, std::move(*client), m.servername, std::move(m.server), std::move(m.plain), calls_of(id));
+  if (m.names.empty()) m.names = {m.servername};
+  c.wish = Wish{m.check, std::move(m.names), std::move(m.associations)};
+  Connection::Callbacks calls = calls_of(id);
+  calls.accepts = [this, id](::tls* connection) { return accepts(id, connection); };
+  c.connection = std::make_unique<Connection>(loop_, std::move(*client), m.servername, std::move(m.server), std::move(m.plain), std::move(calls));
+}
+
+// The connection is on the stack: what it is not good enough for ends it later.
+bool Server::accepts(uint64_t id, ::tls* connection) {
+  Client& c = clients_[id];
+  c.finding = check_peer(connection, *c.wish, trust_.anchors());
+  if (c.finding.is_good || c.wish->check == Check::kNone) return true;
+  loop_.defer([this, id] {
+    const Client bad = forget(id);
+    if (bad.connection) refuse(bad.peer, bad.session, bad.source, bad.finding.text, bad.finding.problem);
+  });
+  return false;
 }
 
 // What it was, for who wants to answer for it.
@@ -148,13 +163,14 @@ void Server::established(uint64_t id, const Connection::Handshake& h) {
       .kv("version", h.version)
       .kv("cipher", h.cipher)
       .kv("servername", h.servername)
-      .kv("verified", c.verified ? 1 : 0);
+      .kv("verified", c.finding.is_good ? 1 : 0);
   Established m;
   m.session = c.session;
   m.version = h.version.substr(0, 32);
   m.cipher = h.cipher.substr(0, 100);
   m.servername = h.servername.substr(0, kMaxHostname);
-  m.verified = c.verified;
+  m.verified = c.finding.is_good;
+  m.how = c.finding.text.substr(0, 300);
   worker_.send(c.peer, m);
 }
 
@@ -164,12 +180,13 @@ void Server::failed(uint64_t id, const std::string& why) {
   refuse(c.peer, c.session, c.source, why);
 }
 
-void Server::refuse(PeerId peer, uint64_t session, const std::string& source, const std::string& why) {
+void Server::refuse(PeerId peer, uint64_t session, const std::string& source, const std::string& why, Problem problem) {
   handshakes_failed_++;
   log::info("tls-failed").kv("session", hex64(session)).kv("src", source).kv("text", why);
   Failed m;
   m.session = session;
   m.text = why.substr(0, 1000);
+  m.problem = problem;
   worker_.send(peer, m);
 }
 

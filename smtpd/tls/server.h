@@ -10,9 +10,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "lib/worker/worker.h"
+#include "smtpd/tls/check.h"
 #include "smtpd/tls/connection.h"
 #include "smtpd/tls/keys.h"
 #include "smtpd/tls/messages.h"
@@ -47,7 +49,8 @@ class Server : public worker::Hooks {
     imsg::PeerId peer;
     uint64_t session = 0;
     std::string source;
-    bool verified = false;
+    std::optional<Wish> wish;  // of a Connect
+    Finding finding;
     std::unique_ptr<Connection> connection;
   };
 
@@ -55,9 +58,10 @@ class Server : public worker::Hooks {
   Connection::Callbacks calls_of(uint64_t id);
   bool admit(imsg::PeerId from, uint64_t session, const Fd& remote, const Fd& plain);
   uint64_t enter(imsg::PeerId from, uint64_t session, int remote);
+  bool accepts(uint64_t id, ::tls* connection);
   void established(uint64_t id, const Connection::Handshake& h);
   void failed(uint64_t id, const std::string& why);
-  void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why);
+  void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why, Problem problem = Problem::kHandshake);
 
   event::Loop& loop_;
   Keys keys_;

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "lib/log/log.h"
+
 namespace mailkeep::tls {
 
 void FreeTlsConfig::operator()(::tls_config* c) const { ::tls_config_free(c); }
@@ -39,33 +41,24 @@ Status Trust::set(Fd bundle, std::string path) {
   return text ? Status() : Status(text.error());
 }
 
-Result<Trust::Config> Trust::make(bool verify) const {
+Result<Trust::Config> Trust::make(bool strict) const {
   Config config(::tls_config_new());
   if (!config) return Error("no memory for a TLS configuration");
   if (::tls_config_set_protocols(config.get(), TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) != 0) {
     return Error(::tls_config_error(config.get()));
   }
-  if (!verify) {
-    ::tls_config_insecure_noverifycert(config.get());
-    ::tls_config_insecure_noverifyname(config.get());
-    ::tls_config_insecure_noverifytime(config.get());
-    // Any encryption is better than the plaintext that would be the other choice.
-    if (::tls_config_set_ciphers(config.get(), "compat") != 0) return Error(::tls_config_error(config.get()));
-    return config;
-  }
-  if (!bundle_) return Error("no certificates of authorities to verify with (option tls-authorities)");
-  const auto text = read_bundle(bundle_.get(), path_);
-  if (!text) return text.error();
-  if (::tls_config_set_ca_mem(config.get(), reinterpret_cast<const uint8_t*>(text->data()), text->size()) != 0) {
-    return Error(::tls_config_error(config.get()));
-  }
+  ::tls_config_insecure_noverifycert(config.get());
+  ::tls_config_insecure_noverifyname(config.get());
+  ::tls_config_insecure_noverifytime(config.get());
+  // Any encryption is better than the plaintext that would be the other choice.
+  if (!strict && ::tls_config_set_ciphers(config.get(), "compat") != 0) return Error(::tls_config_error(config.get()));
   return config;
 }
 
-Result<TlsHandle> Trust::client(bool verify) {
-  Config& config = verify ? verifying_ : trusting_;
+Result<TlsHandle> Trust::client(bool strict) {
+  Config& config = strict ? strict_ : lax_;
   if (!config) {
-    auto made = make(verify);
+    auto made = make(strict);
     if (!made) return made.error();
     config = std::move(*made);
   }
@@ -73,6 +66,21 @@ Result<TlsHandle> Trust::client(bool verify) {
   if (!out) return Error("no memory for a TLS context");
   if (::tls_configure(out.get(), config.get()) != 0) return Error(::tls_error(out.get()));
   return out;
+}
+
+const crypto::Anchors* Trust::anchors() {
+  if (!is_read_ && bundle_) {
+    is_read_ = true;
+    const auto text = read_bundle(bundle_.get(), path_);
+    auto read = text ? crypto::Anchors::from_pem(*text) : Result<crypto::Anchors>(text.error());
+    if (read) {
+      anchors_.emplace(std::move(*read));
+      log::info("tls-authorities").kv("path", path_).kv("certificates", anchors_->size());
+    } else {
+      log::error("tls-authorities").kv("path", path_).kv("text", read.error().text);
+    }
+  }
+  return anchors_ ? &*anchors_ : nullptr;
 }
 
 }  // namespace mailkeep::tls
