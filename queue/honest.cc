@@ -39,6 +39,11 @@ std::string_view lie_in(const Enqueue& enqueue) {
   return {};
 }
 
+std::string_view lie_in_report(const Enqueue& enqueue) {
+  const bool is_good = std::all_of(enqueue.recipients.begin(), enqueue.recipients.end(), [](const Recipient& r) { return is_address(r.address); });
+  return is_good ? std::string_view() : "a recipient that is no address";
+}
+
 std::string_view lie_in(const Routed& routed, size_t asked) {
   for (const Delivery& d : routed.deliveries) {
     if (d.recipient >= asked) return "a delivery for a recipient that was not asked about";

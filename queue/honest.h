@@ -15,4 +15,7 @@ std::string_view lie_in(const Enqueue& enqueue);
 // `asked`: how many recipients the Route had.
 std::string_view lie_in(const Routed& routed, size_t asked);
 
+// The same of a report that relay made, which is mail of our own.
+std::string_view lie_in_report(const Enqueue& enqueue);
+
 }  // namespace mailkeep::queue

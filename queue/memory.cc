@@ -1,11 +1,14 @@
-// What relay remembers over a restart: policies, counters. See queue.h and spool.h.
+// What relay remembers over a restart: policies, counters; and its reports. See queue.h and spool.h.
 // SPDX-License-Identifier: ISC
+#include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "queue/honest.h"
 #include "queue/queue.h"
 
 namespace mailkeep::queue {
 
 using imsg::PeerId;
+using imsg::Role;
 
 namespace {
 
@@ -31,6 +34,30 @@ void Queue::on_find_note(PeerId peer, FindNote&& m) {
   out.found = found && found->has_value() && (*found)->size() <= kMaxNoteValue;
   if (out.found) out.value = std::move(**found);
   peers_->send(peer, out);
+}
+
+// As mail of our own: its route is asked for as that of a bounce is.
+void Queue::on_submit_report(PeerId peer, SubmitReport&& m) {
+  const auto id = spool_->new_id();
+  if (!id || m.recipients.empty() || m.text.empty()) return log::warn("no-report").kv("msg", "").kv("why", "a report that cannot be kept"), void();
+  Incoming in{peer, {}, std::move(m.text)};
+  in.enqueue.message = *id;
+  in.enqueue.protocol = Protocol::kInternal;
+  in.enqueue.facts.source = "local";
+  in.enqueue.facts.helo = config_.hostname;
+  in.enqueue.size = in.body.size();
+  for (auto& address : m.recipients) {
+    Recipient& r = in.enqueue.recipients.emplace_back();
+    r.address = std::move(address);
+  }
+  if (const std::string_view lie = lie_in_report(in.enqueue); !lie.empty()) return peers_->condemn(peer, lie);
+  lookup::Route route;
+  route.query = ++last_query_;
+  route.facts = in.enqueue.facts;
+  for (const Recipient& r : in.enqueue.recipients) route.recipients.push_back(r.address);
+  if (!peers_->send_role(Role::kLookup, route)) return log::warn("no-report").kv("msg", hex64(*id)).kv("why", "no route now"), void();
+  incoming_weight_[peer] += in.weight();
+  incoming_.emplace(route.query, std::move(in));
 }
 
 // A few at a time, once the last sweep is long ago.

@@ -551,4 +551,16 @@ struct NoteFound {
   }
 };
 
+// From relay: a report of its own making (RFC 8460), with the null sender. Not answered: it is kept, or logged as lost.
+struct SubmitReport {
+  static constexpr uint16_t kType = 488;
+  std::vector<std::string> recipients;
+  std::string text;  // the whole message, CRLF lines
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.texts(m.recipients, 4, kMaxAddress);
+    c.text(m.text, kSmallMessage);
+  }
+};
+
 }  // namespace mailkeep::queue

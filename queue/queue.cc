@@ -32,6 +32,7 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<Durable>(Role::kUser, &Queue::on_durable);
   r.add<KeepNote>(Role::kRelay, &Queue::on_keep_note);
   r.add<FindNote>(Role::kRelay, &Queue::on_find_note);
+  r.add<SubmitReport>(Role::kRelay, &Queue::on_submit_report);
   r.add<relay::Transferred>(Role::kRelay, &Queue::on_transferred);
   r.add<SelectQueue>(Role::kControl, &Queue::on_select);
   r.add<ShowMessage>(Role::kControl, &Queue::on_show);

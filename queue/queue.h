@@ -126,6 +126,7 @@ class Queue final : public worker::Hooks {
   void on_keep_note(imsg::PeerId peer, KeepNote&& m);
   void on_find_note(imsg::PeerId peer, FindNote&& m);
   void sweep_notes();
+  void on_submit_report(imsg::PeerId peer, SubmitReport&& m);
   // verbs.cc
   void on_select(imsg::PeerId peer, SelectQueue&& select);
   void on_show(imsg::PeerId peer, ShowMessage&& show);

@@ -231,6 +231,7 @@ struct Options {
   Seconds queue_probe{0};
   Seconds queue_delay_warning{0};
   Seconds queue_history{0};
+  Seconds tls_report_interval{0};
 };
 
 struct Config {

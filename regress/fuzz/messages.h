@@ -30,7 +30,7 @@ using AllMessages = std::tuple<
     user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::PamCheck, auth::PamAnswer,
     smtpd::Config, smtpd::Listener,
-    queue::KeepNote, queue::FindNote, queue::NoteFound, relay::Config, relay::Action, relay::TlsRule, relay::Provider, relay::ShowDelivery, relay::DeliveryShown, relay::Transfer, relay::Transferred, relay::ShowTlsPolicy, relay::TlsPolicyShown,
+    queue::KeepNote, queue::FindNote, queue::NoteFound, queue::SubmitReport, relay::Config, relay::Action, relay::TlsRule, relay::Provider, relay::ShowDelivery, relay::DeliveryShown, relay::Transfer, relay::Transferred, relay::ShowTlsPolicy, relay::TlsPolicyShown,
     imapd::Config, imapd::Listener, imapd::Presented,
     parent::Vouch, parent::Present, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,

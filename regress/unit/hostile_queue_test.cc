@@ -78,6 +78,7 @@ void be_attacked(const queue::SpoolDirectory& directory) {
   house.row<relay::Transferred>(Role::kRelay);
   house.row<queue::KeepNote>(Role::kRelay);
   house.row<queue::FindNote>(Role::kRelay);
+  house.row<queue::SubmitReport>(Role::kRelay);
   house.row<queue::Vouch>(kAuth);
   house.row<queue::Routed>(kLookup);
   house.row<queue::Routed>(kLookup);

@@ -316,6 +316,7 @@ void send_relay(imsg::Channel& to, const Generation& g) {
   m.generation = g.number;
   m.hostname = g.hostname;
   m.mta_sts = g.config.options.mta_sts == "on";
+  m.report_interval = seconds(g.config.options.tls_report_interval);
   const std::string& learn = g.config.options.tls_learn;
   m.learn = learn == "enforce" ? relay::Learn::kEnforce : learn == "suggest" ? relay::Learn::kSuggest : relay::Learn::kOff;
   to.send(m);

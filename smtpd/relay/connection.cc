@@ -140,8 +140,9 @@ void Connection::on_established(const tls::Established& established) {
   follow(Dialog::Step::kWait);
 }
 
-void Connection::on_tls_failed(const std::string& text, bool ours) {
+void Connection::on_tls_failed(const std::string& text, bool ours, tls::Problem problem) {
   if (!plain_) return;
+  problem_ = problem;
   plain_.reset();
   tls_failed_ = !ours;
   const bool is_asked = host_.policy.tls > Tls::kMay;

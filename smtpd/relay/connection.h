@@ -50,12 +50,13 @@ class Connection {
   void idle();  // until begin() or quit()
   void quit();
   void on_established(const tls::Established& established);
-  void on_tls_failed(const std::string& text, bool ours);  // ours: no fault of the server, and no reason to go without TLS
+  void on_tls_failed(const std::string& text, bool ours, tls::Problem problem = tls::Problem::kHandshake);  // ours: no fault of the server, and no reason to go without TLS
 
   const Dialog& dialog() const { return dialog_; }
   const Host& host() const { return host_; }
   const std::string& tls() const { return tls_; }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified (DANE-EE 3 1 1)"; empty: none
   bool is_verified() const { return verified_; }  // its certificate, as the policy or any authority would have it
+  tls::Problem problem() const { return problem_; }  // when tls_failed()
   bool tls_failed() const { return tls_failed_ || dialog_.tls_failed(); }
   uint32_t transactions() const { return transactions_; }
 
@@ -79,6 +80,7 @@ class Connection {
   std::string tls_;
   bool tls_failed_ = false;
   bool verified_ = false;
+  tls::Problem problem_ = tls::Problem::kHandshake;
   bool idle_ = false;
   bool quitting_ = false;
   uint32_t transactions_ = 0;

@@ -84,6 +84,7 @@ bool Relay::admit_host(Job& job, Plan& plan, const lookup::Hop* hop, bool mx_sec
   in.host = plan.name;
   Decision d = decide_tls(in);
   plan.policy = std::move(d.policy);
+  if (d.objection && by_mx) report_refused(job, plan.policy, plan.name, *d.objection);
   if (d.objection) object(job, *d.objection);
   return !d.objection;
 }

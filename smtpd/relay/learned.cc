@@ -3,6 +3,7 @@
 #include "smtpd/relay/learned.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailkeep::relay {
 

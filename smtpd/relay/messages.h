@@ -22,12 +22,14 @@ struct Config {
   std::string hostname;
   bool mta_sts = true;
   Learn learn = Learn::kSuggest;
+  uint32_t report_interval = 86400;  // seconds between TLS reports; 0: none
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
     c.text(m.hostname, kMaxHostname);
     c.flag(m.mta_sts);
     c.choice(m.learn, Learn::kEnforce);
+    c.num(m.report_interval);
   }
 };
 

@@ -38,6 +38,7 @@ Relay::Relay(event::Loop& loop)
                      refresh_sts_.set(kRefreshSts);
                    }),
       gate_timer_(loop, [this] { run_gate(); }),
+      report_timer_(loop, [this] { send_reports(); }),
       keep_scores_(loop,
                    [this] {
                      keep_scores();
@@ -74,6 +75,7 @@ void Relay::on_commit(uint32_t) {
   active_ = draft_;
   for (const auto& [name, provider] : active_.providers.all()) gate_.set_limits(name, &provider);
   recall_scores();
+  set_report_timer();
   close_idle();
 }
 
@@ -145,7 +147,10 @@ void Relay::on_ready(uint64_t id) {
   const auto job = jobs_.find(open.job);
   if (job == jobs_.end()) return rest(id, open);
   job->second->begun = true;
-  if (open.connection->transactions() == 0) learn(*job->second, *open.connection);
+  if (open.connection->transactions() == 0) {
+    learn(*job->second, *open.connection);
+    report_good(*job->second, *open.connection);
+  }
   open.connection->begin(job->second->transfer, job->second->survey);
 }
 
@@ -217,6 +222,7 @@ void Relay::on_failed(uint64_t id) {
   if (it == jobs_.end()) return end_if_quiet();
   Job& job = *it->second;
   ++counters_.failed;
+  report_bad(job, *c);
   job.connection = 0;
   if (c->transactions() > 0) {
     keep_results(job, *c, false);
@@ -290,7 +296,7 @@ void Relay::on_established(PeerId, tls::Established&& m) {
 
 void Relay::on_tls_failed(PeerId, tls::Failed&& m) {
   const auto it = connections_.find(m.session);
-  if (it != connections_.end()) return it->second.connection->on_tls_failed(m.text, false);
+  if (it != connections_.end()) return it->second.connection->on_tls_failed(m.text, false, m.problem);
   const auto fetch = fetches_.find(m.session);
   if (fetch != fetches_.end()) fetch->second->on_tls_failed(m.text);
 }

@@ -28,6 +28,7 @@
 #include "smtpd/relay/providers.h"
 #include "smtpd/relay/scores.h"
 #include "smtpd/relay/sts.h"
+#include "smtpd/relay/tls_report.h"
 
 namespace mailkeep::relay {
 
@@ -167,6 +168,13 @@ class Relay final : public worker::Hooks {
   void recall_learned(const std::string& domain);
   void learn(const Job& job, const Connection& connection);
   void on_show_delivery(imsg::PeerId peer, ShowDelivery&& m);
+  // reports.cc
+  void report_good(const Job& job, const Connection& connection);
+  void report_bad(const Job& job, const Connection& connection);
+  void report_refused(const Job& job, const TlsPolicy& policy, const std::string& host, const Objection& why);
+  void set_report_timer();
+  void send_reports();
+  bool take_report_texts(const lookup::Texts& m);
   // show.cc
   void on_show_tls_policy(imsg::PeerId peer, ShowTlsPolicy&& m);
   bool show_hops(lookup::Hops& m);
@@ -205,6 +213,15 @@ class Relay final : public worker::Hooks {
   Scores scores_;
   std::set<std::string> recalled_scores_;                      // names of notes that have been asked for
   LearnedBook learned_;
+  TlsReports reports_;
+  struct DueReport {
+    std::string domain;
+    DomainReport report;
+    ReportFacts facts;
+  };
+  std::unordered_map<uint64_t, DueReport> due_reports_;        // by query to lookup
+  int64_t reports_since_ = now_unix();
+  event::Timer report_timer_;
   event::Timer keep_scores_;
   std::unordered_map<uint64_t, Open> connections_;
   std::multimap<std::string, uint64_t> idle_;       // by key

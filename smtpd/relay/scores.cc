@@ -3,6 +3,7 @@
 #include "smtpd/relay/scores.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "smtpd/relay/providers.h"
 

@@ -75,6 +75,7 @@ void Relay::on_note_found(PeerId, queue::NoteFound&& m) {
 }
 
 void Relay::on_texts(PeerId, lookup::Texts&& m) {
+  if (take_report_texts(m)) return;
   const auto look = looks_.extract(m.query);
   if (!look.empty()) sts_.looked(look.mapped(), m.failed, m.texts, now_unix());
 }
@@ -129,6 +130,7 @@ void Relay::sts_peer_down(Role role) {
     for (const auto& domain : std::exchange(recalls_, {})) sts_.recalled(domain, {}, now_unix());
   }
   if (role == Role::kLookup) {
+    due_reports_.clear();
     for (const auto& [query, domain] : std::exchange(looks_, {})) sts_.looked(domain, true, {}, now_unix());
     for (const auto& [query, id] : std::exchange(fetch_hosts_, {})) {
       const auto it = fetches_.find(id);

@@ -1,0 +1,177 @@
+// SMTP TLS reporting: see tls_report.h.
+// SPDX-License-Identifier: ISC
+#include "smtpd/relay/tls_report.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+
+#include "lib/base/text.h"
+#include "lib/rfc5322/date.h"
+#include "lib/smtp/address.h"
+#include "lib/text/base64.h"
+
+namespace mailkeep::relay {
+namespace {
+
+// RFC 8259 7; bytes that are no ASCII become "?".
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c >= ' ' && c < 127 ? c : '?';
+  }
+  return out + "\"";
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string out;
+  for (const auto& i : items) out += (out.empty() ? "" : ",") + quoted(i);
+  return "[" + out + "]";
+}
+
+// RFC 3339, UTC.
+std::string timestamp(int64_t at) {
+  const auto date = rfc5322::civil_from_days(at / 86400);
+  const int64_t second = at % 86400;
+  char out[40];
+  snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year), date.month, date.day, static_cast<int>(second / 3600),
+           static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
+  return out;
+}
+
+mailkeep::Result<std::string> gzip(std::string_view text) {
+  z_stream z = {};
+  if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return Error("deflateInit2", ENOMEM);
+  std::string in(text);
+  std::string out(deflateBound(&z, in.size()) + 32, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(in.data());
+  z.avail_in = static_cast<uInt>(in.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  const int rc = deflate(&z, Z_FINISH);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  if (rc != Z_STREAM_END) return Error("deflate", EINVAL);
+  return out;
+}
+
+std::string tlsa_text(const tls::Association& a) {
+  return std::to_string(a.usage) + " " + std::to_string(a.selector) + " " + std::to_string(a.matching) + " " + hex(a.data);
+}
+
+}  // namespace
+
+std::string_view report_type(tls::Problem problem) {
+  switch (problem) {
+    case tls::Problem::kExpired: return "certificate-expired";
+    case tls::Problem::kName: return "certificate-host-mismatch";
+    case tls::Problem::kUntrusted: return "certificate-not-trusted";
+    case tls::Problem::kAssociation:
+    case tls::Problem::kHandshake: break;
+  }
+  return "validation-failure";
+}
+
+std::string_view report_type(const Objection& objection, Authority authority) {
+  return authority == Authority::kDane && objection.enhanced == "4.4.3" ? "dnssec-invalid" : "validation-failure";
+}
+
+DomainReport* TlsReports::find(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts) {
+  const auto it = domains_.find(domain);
+  if (it == domains_.end() && domains_.size() >= kMaxReported) return nullptr;
+  DomainReport& r = domains_[domain];
+  if (policy.authority == Authority::kDane) {
+    r.policy_type = "tlsa";
+    if (r.policy.empty()) {
+      for (const auto& a : policy.associations) r.policy.push_back(tlsa_text(a));
+    }
+  } else if (sts != nullptr && sts->mode != StsMode::kNone && r.policy_type != "tlsa") {
+    r.policy_type = "sts";
+    r.hosts = sts->hosts;
+    r.policy = {"version: STSv1", std::string("mode: ") + (sts->mode == StsMode::kEnforce ? "enforce" : "testing")};
+    for (const auto& host : sts->hosts) r.policy.push_back("mx: " + host);
+  } else if (r.policy_type.empty()) {
+    r.policy_type = "no-policy-found";
+  }
+  return &r;
+}
+
+void TlsReports::good(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts) {
+  if (DomainReport* r = find(domain, policy, sts)) ++r->good;
+}
+
+void TlsReports::bad(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts, ReportFailure failure) {
+  DomainReport* r = find(domain, policy, sts);
+  if (r == nullptr || (r->failures.size() >= kMaxFailureKinds && !r->failures.contains(failure))) return;
+  failure.text = printable(failure.text, 200);
+  ++r->failures[std::move(failure)];
+}
+
+std::vector<std::string> parse_rua(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  size_t records = 0;
+  for (const std::string& text : texts) {
+    bool first = true, is_ours = false;
+    for (const std::string_view field : split(text, ';')) {
+      const size_t equals = field.find('=');
+      const std::string_view name = trim(field.substr(0, equals));
+      const std::string_view value = equals == field.npos ? std::string_view() : trim(field.substr(equals + 1));
+      if (first) is_ours = name == "v" && value == "TLSRPTv1";
+      if (first && is_ours) ++records;
+      first = false;
+      if (!is_ours || name != "rua") continue;
+      for (const std::string_view uri : split(value, ',')) {
+        const std::string_view one = trim(uri);
+        if (!starts_with_nocase(one, "mailto:") || out.size() >= kMaxRua) continue;
+        const std::string address(one.substr(7, one.find_first_of("!?") - 7));
+        if (smtp::parse_mailbox(address)) out.push_back(address);
+      }
+    }
+  }
+  return records == 1 ? out : std::vector<std::string>();
+}
+
+std::string report_json(const ReportFacts& facts, const std::string& domain, const DomainReport& report) {
+  uint64_t bad = 0;
+  std::string failures;
+  for (const auto& [f, count] : report.failures) {
+    bad += count;
+    failures += (failures.empty() ? "" : ",") + std::string("{\"result-type\":") + quoted(f.type) + ",\"receiving-mx-hostname\":" + quoted(f.host) +
+                ",\"failed-session-count\":" + std::to_string(count) + ",\"additional-information\":" + quoted(f.text) + "}";
+  }
+  std::string policy = "{\"policy-type\":" + quoted(report.policy_type) + ",\"policy-string\":" + list(report.policy) + ",\"policy-domain\":" + quoted(domain);
+  if (!report.hosts.empty()) policy += ",\"mx-host\":" + list(report.hosts);
+  std::string out = "{\"organization-name\":" + quoted(facts.hostname) + ",\"date-range\":{\"start-datetime\":" + quoted(timestamp(facts.from)) +
+                    ",\"end-datetime\":" + quoted(timestamp(facts.until)) + "},\"contact-info\":" + quoted("postmaster@" + facts.hostname) +
+                    ",\"report-id\":" + quoted(std::to_string(facts.from) + "." + domain + "@" + facts.hostname) + ",\"policies\":[{\"policy\":" + policy +
+                    "},\"summary\":{\"total-successful-session-count\":" + std::to_string(report.good) +
+                    ",\"total-failure-session-count\":" + std::to_string(bad) + "}";
+  if (!failures.empty()) out += ",\"failure-details\":[" + failures + "]";
+  return out + "}]}\n";
+}
+
+mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::string& domain, const std::string& to, const std::string& json) {
+  const auto packed = gzip(json);
+  if (!packed) return packed.error();
+  const std::string id = std::to_string(facts.from) + "." + domain;
+  const std::string name = facts.hostname + "!" + domain + "!" + std::to_string(facts.from) + "!" + std::to_string(facts.until) + ".json.gz";
+  const std::string boundary = "=_tlsrpt_" + hex64(static_cast<uint64_t>(facts.from));
+  std::string out;
+  out += "From: <postmaster@" + facts.hostname + ">\r\nTo: <" + to + ">\r\nDate: " + rfc5322::format_date(facts.until) + "\r\n";
+  out += "Message-ID: <" + id + "@" + facts.hostname + ">\r\n";
+  out += "Subject: Report Domain: " + domain + "\r\n Submitter: " + facts.hostname + "\r\n Report-ID: <" + id + "@" + facts.hostname + ">\r\n";
+  out += "TLS-Report-Domain: " + domain + "\r\nTLS-Report-Submitter: " + facts.hostname + "\r\nTLS-Required: No\r\n";
+  out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n";
+  out += "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n boundary=\"" + boundary + "\"\r\n\r\n";
+  out += "--" + boundary + "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is an aggregate TLS report from " + facts.hostname + ".\r\n\r\n";
+  out += "--" + boundary + "\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n";
+  out += "Content-Disposition: attachment;\r\n filename=\"" + name + "\"\r\n\r\n";
+  const std::string encoded = text::base64_encode(*packed);
+  for (size_t at = 0; at < encoded.size(); at += 76) out += encoded.substr(at, 76) + "\r\n";
+  out += "\r\n--" + boundary + "--\r\n";
+  if (out.size() > kMaxReportMail) return Error("a report of " + std::to_string(out.size()) + " bytes", EMSGSIZE);
+  return out;
+}
+
+}  // namespace mailkeep::relay
