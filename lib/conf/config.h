@@ -60,6 +60,12 @@ enum class ListenOn : uint8_t {
   interface,  // where: a name such as "wg0"; its addresses are looked up at start and at reload
   socket,     // where: the path of a Unix socket
 };
+// Whose address a listener treats apart: a table or one literal, and what came of it.
+struct Sources {
+  std::string table;
+  std::vector<std::string> networks;  // "192.0.2.1", "2001:db8::/32"; of a table in a file only once it has been read
+  bool any() const { return !table.empty() || !networks.empty(); }
+};
 struct Listener {
   ListenOn on = ListenOn::all;
   std::string where;
@@ -68,6 +74,9 @@ struct Listener {
   std::vector<std::string> pki;  // names; the first is the default, the others are chosen by SNI
   bool plaintext_ok = false;     // imap, sieve: login without TLS from loopback
   std::string tag;               // for `match tag`
+  Sources trust;                 // smtp, submission, submissions: no limits, no pause before the greeting
+  Sources proxy;                 // and lmtp: they speak the PROXY protocol
+  Sources xclient;               // they may say XCLIENT
   Position position;             // of the protocol's word
 };
 
@@ -209,7 +218,12 @@ struct Options {
   uint64_t max_recipients = 0;
   uint64_t max_sessions = 0;
   uint64_t max_sessions_per_source = 0;
-  uint64_t max_messages_per_session = 0;  // 0 none
+  uint64_t max_sessions_per_network = 0;
+  uint64_t max_messages_per_session = 0;  // 0 none, as in the next three
+  uint64_t max_recipients_per_session = 0;
+  uint64_t max_messages_per_hour = 0;
+  uint64_t max_recipients_per_hour = 0;
+  uint64_t max_errors = 0;
   uint64_t max_received = 0;
   uint64_t mailbox_size = 0;  // bytes; 0 none
   uint64_t max_idle_users = 0;
@@ -220,6 +234,9 @@ struct Options {
   uint64_t bounce_size = 0;  // bytes of the original that a bounce returns; 0 headers only
 
   Seconds smtp_idle_timeout{0};
+  Seconds smtp_busy_timeout{0};
+  Seconds error_delay{0};     // 0: none
+  Seconds greet_pause{0};     // 0: none
   Seconds max_hold{0};        // of FUTURERELEASE; 0: not offered
   Seconds min_deliver_by{0};
   Seconds imap_idle_timeout{0};

@@ -55,4 +55,20 @@ std::optional<Network> parse_network(std::string_view text) {
   return masked(*address, static_cast<uint8_t>(*bits + (is_four ? kMappedBits : 0)));
 }
 
+Result<std::vector<std::string>> parse_networks(std::string_view text, const std::string& file, size_t most) {
+  std::vector<std::string> out;
+  size_t number = 0;
+  for (const auto line : split(text, '\n')) {
+    number++;
+    const auto entry = trim(line.substr(0, std::min(line.find('#'), line.find('\r'))));
+    if (entry.empty()) continue;
+    const auto word = entry.substr(0, entry.find_first_of(" \t"));
+    const std::string at = file + ":" + std::to_string(number) + ": ";
+    if (!parse_network(word)) return Error(at + "found '" + printable(word, 60) + "', expected an address or a network");
+    if (out.size() == most) return Error(at + "found one more, expected at most " + std::to_string(most) + " addresses and networks");
+    out.emplace_back(word);
+  }
+  return out;
+}
+
 }  // namespace mailkeep::conf

@@ -5,7 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
 
 namespace mailkeep::conf {
 
@@ -23,6 +27,8 @@ Network masked(const Network& network, uint8_t prefix);
 
 // "address" or "address/bits"; nothing else. Bits of the host that are set ("10.0.0.1/8") are cleared.
 std::optional<Network> parse_network(std::string_view text);
+// A file of them: one a line, what follows it is nothing to us, '#' starts a comment. An Error names file:line.
+Result<std::vector<std::string>> parse_networks(std::string_view text, const std::string& file, size_t most);
 // One address alone, without a prefix.
 std::optional<Network> parse_address(std::string_view text);
 

@@ -61,9 +61,23 @@ constexpr Option kOptions[] = {
     {"message-size", T::size, &O::message_size, 64 * kK, 2 * kG - 1, "50M", "", "The largest message that is taken (RFC 1870)."},
     {"max-recipients", T::count, &O::max_recipients, 100, kMaxRecipients, "1000", "",
      "Recipients of one transaction; RFC 5321 asks for at least 100."},
-    {"max-sessions", T::count, &O::max_sessions, 1, 100'000, "1000", "", "Sessions at once of each protocol process."},
+    {"max-sessions", T::count, &O::max_sessions, 1, 100'000, "4000", "",
+     "Sessions at once of each protocol process. As an SMTP process fills up, the share of each network shrinks to as many as are "
+     "still free; when it is full, the idlest session of the network that has most gives way to one that has less."},
     {"max-sessions-per-source", T::count, &O::max_sessions_per_source, 1, 100'000, "100", "",
-     "Sessions at once from one address; loopback is not counted."},
+     "Sessions at once from one address. This limit and those below are counted by each process: with several smtpd-workers a "
+     "source may have as many times as much."},
+    {"max-sessions-per-network", T::count, &O::max_sessions_per_network, 1, 100'000, "400", "",
+     "SMTP sessions at once from one network, an IPv4 /24 or an IPv6 /64."},
+    {"max-messages-per-hour", T::count, &O::max_messages_per_hour, 0, 100'000'000, "10000", "",
+     "Messages that one address may send by SMTP in an hour, loopback and trusted sources apart; 0 for as many as it likes."},
+    {"max-recipients-per-hour", T::count, &O::max_recipients_per_hour, 0, 100'000'000, "50000", "",
+     "Recipients that one address may name by SMTP in an hour, those that are refused too, loopback and trusted sources apart; 0 for "
+     "as many as it likes."},
+    {"max-recipients-per-session", T::count, &O::max_recipients_per_session, 0, 100'000'000, "10000", "",
+     "Recipients of all messages of one SMTP session; those beyond get 452. 0 for as many as they like."},
+    {"max-errors", T::count, &O::max_errors, 1, 10'000, "20", "",
+     "Commands of an SMTP session that may be refused for good (5xx) before it ends with 421."},
     {"max-messages-per-session", T::count, &O::max_messages_per_session, 0, 1'000'000, "1000", "",
      "Messages of one SMTP session, told to clients as MAILMAX (RFC 9422); the next one gets 421. 0 for as many as they like."},
     {"dsn", T::choice, &O::dsn, 0, 0, "all", "all trusted",
@@ -83,6 +97,14 @@ constexpr Option kOptions[] = {
 
     {"smtp-idle-timeout", T::duration, &O::smtp_idle_timeout, 5, kHour, "5m", "",
      "SMTP and LMTP sessions end after this time without a command (RFC 5321 4.5.3.2.7)."},
+    {"smtp-busy-timeout", T::duration, &O::smtp_busy_timeout, 1, kHour, "10s", "",
+     "The same while more than four fifths of max-sessions are in use."},
+    {"error-delay", T::duration, &O::error_delay, 0, 30, "1s", "",
+     "From the fifth refused command of an SMTP session on, each answer waits by this time longer than the one before, 30 seconds at "
+     "most; loopback, trusted sources and who has logged in apart. 0s: no answer waits."},
+    {"greet-pause", T::duration, &O::greet_pause, 0, 30, "1s", "",
+     "How long an smtp listener is silent before its greeting. Who speaks meanwhile, as no mail server does, gets 554 and is cut off; "
+     "loopback and trusted sources are greeted at once. 0s: everybody is."},
     {"max-hold", T::duration, &O::max_hold, 0, 365 * kDay, "30d", "",
      "The longest time that a client of a submission or lmtp listener may ask to hold a message back (FUTURERELEASE, RFC 4865); "
      "0s: it is not offered."},

@@ -90,6 +90,7 @@ class Parser {
   bool parse_pki();
   bool parse_table();
   bool parse_listen();
+  bool parse_sources(Sources& out);
   bool parse_listen_where(Listener& out);
   bool parse_listen_pki(Listener& out);
   bool parse_auth(const Token& keyword);

@@ -37,6 +37,10 @@ const std::string kAddress = "an address, or @ and a domain name";
 
 // --- listen ----------------------------------------------------------------------------------------
 
+static Sources* listener_sources(Listener& l, const Token& word) {
+  return word.is("trust") ? &l.trust : word.is("proxy") ? &l.proxy : word.is("xclient") ? &l.xclient : nullptr;
+}
+
 bool Parser::parse_listen() {
   Listener out;
   bool has_protocol = false;
@@ -59,17 +63,27 @@ bool Parser::parse_listen() {
     } else if (word.is("tag") && out.tag.empty()) {
       take();
       if (!expect_name(out.tag, "the tag")) return false;
+    } else if (Sources* const sources = listener_sources(out, word); sources != nullptr && !sources->any()) {
+      take();
+      if (!parse_sources(*sources)) return false;
     } else if (word.is("plaintext-ok") && !out.plaintext_ok) {
       take();
       out.plaintext_ok = true;
     } else {
-      return fail_here(has_protocol ? "port, pki, tag, plaintext-ok (each once) or end of line"
+      return fail_here(has_protocol ? "port, pki, tag, trust, proxy, xclient, plaintext-ok (each once) or end of line"
                                     : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp");
     }
   }
   if (!has_protocol) return fail_here("smtp, submission, submissions, imap, imaps, sieve or lmtp");
   if (out.on != ListenOn::socket) out.port = port != 0 ? port : default_port(out.protocol);
   draft_.config.listeners.push_back(std::move(out));
+  return true;
+}
+
+bool Parser::parse_sources(Sources& out) {
+  if (peek().kind == TokenKind::table) return expect_table(out.table, RefKind::network_table);
+  if (!peek().is_value() || !parse_network(peek().text)) return fail_here("a table, as <name>, an address or a network");
+  out.networks.push_back(take().text);
   return true;
 }
 

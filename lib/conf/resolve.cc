@@ -82,6 +82,9 @@ std::string expected_of(const Listener& l, const Config& config) {
   const bool submits = l.protocol == Protocol::submission || l.protocol == Protocol::submissions;
   const bool may_be_plain = l.protocol == Protocol::imap || l.protocol == Protocol::sieve;
   if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp) return "lmtp, the one protocol of a socket";
+  if (l.on == ListenOn::socket && (l.proxy.any() || l.xclient.any())) return "no proxy or xclient on a socket, which has no addresses";
+  if (l.trust.any() && l.protocol == Protocol::lmtp) return "no trust: all sources of lmtp are trusted";
+  if (reads_mail && (l.trust.any() || l.proxy.any() || l.xclient.any())) return "smtp, submission, submissions or lmtp with trust, proxy or xclient";
   if (l.protocol == Protocol::lmtp && !l.pki.empty()) return "no pki: LMTP has no TLS";
   if (l.plaintext_ok && !may_be_plain) return "imap or sieve with plaintext-ok";
   if ((reads_mail || submits) && l.pki.empty() && !l.plaintext_ok) {

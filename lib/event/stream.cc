@@ -8,6 +8,15 @@
 
 namespace mailkeep::event {
 
+namespace {
+constexpr size_t kKept = 8 * 1024;  // of an empty buffer: what waits for its peer must not hold what it once needed
+
+void empty(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKept) std::string().swap(buffer);
+}
+}  // namespace
+
 Stream::Stream(Loop& loop, Fd fd, size_t max_input, Callbacks callbacks)
     : loop_(loop),
       fd_(std::move(fd)),
@@ -56,7 +65,7 @@ void Stream::read_some() {
 void Stream::consume(size_t n) {
   in_at_ += n;
   if (in_at_ == in_.size()) {
-    in_.clear();
+    empty(in_);
     in_at_ = 0;
   } else if (in_at_ > 64 * 1024) {
     in_.erase(0, in_at_);
@@ -97,7 +106,7 @@ bool Stream::flush() {
   }
   was_congested_ = unsent() > 0;
   if (unsent() == 0) {
-    out_.clear();
+    empty(out_);
     out_at_ = 0;
   } else if (out_at_ > 64 * 1024) {
     out_.erase(0, out_at_);

@@ -6,6 +6,7 @@
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
 #include "lib/receive/session.h"
+#include "lib/receive/xclient.h"
 #include "lib/smtp/reply.h"
 
 namespace mailkeep::receive {
@@ -27,7 +28,7 @@ lookup::SessionFacts Session::facts() const {
 
 Terms Session::terms() const {
   return {.config = server_.config(), .is_lmtp = is_lmtp(), .is_submission = is_submission(), .has_tls = tls_.has_value(),
-          .offers_tls = offers_tls(), .logged_in = login_.has_value(), .now = now_unix()};
+          .offers_tls = offers_tls(), .logged_in = login_.has_value(), .offers_xclient = peer_.may_xclient, .now = now_unix()};
 }
 
 void Session::run(const smtp::Command& c) {
@@ -48,8 +49,8 @@ void Session::run(const smtp::Command& c) {
     case Verb::auth: return cmd_auth(c);
     case Verb::bdat: return cmd_bdat(c);
     case Verb::expn:
-    case Verb::etrn:
-    case Verb::xclient: return bad(502, "5.5.1", "Command not offered here");
+    case Verb::xclient: return cmd_xclient(c);
+    case Verb::etrn: return bad(502, "5.5.1", "Command not offered here");
     case Verb::unknown: return bad(500, "5.5.1", "Command not recognized: " + printable(c.name, 40));
   }
 }
@@ -89,7 +90,7 @@ void Session::cmd_ehlo(const smtp::Command& c) {
   extended_ = true;
   std::vector<std::string> lines = ehlo_lines(terms());
   lines.insert(lines.begin(), server_.config().hostname);
-  stream_->write(smtp::format_multiline_reply(250, lines));
+  send(smtp::format_multiline_reply(250, lines));
 }
 
 void Session::cmd_mail(const smtp::Command& c) {
@@ -101,6 +102,9 @@ void Session::cmd_mail(const smtp::Command& c) {
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
   if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO");
   if (const auto no = refuse_mail(terms(), *args)) return bad(no->code, no->enhanced, no->text);
+  if (is_limited() && !server_.admission().take_message(peer_.address, now_monotonic())) {
+    return reply(450, "4.7.1", "Too many messages from your address, try again in an hour");
+  }
   if (!args->path.is_null && args->path.mailbox.domain.empty()) return bad(501, "5.1.7", "Sender address needs a domain");
   transaction_ = std::make_unique<Transaction>();
   transaction_->message = server_.new_message_id();
@@ -122,6 +126,12 @@ void Session::cmd_rcpt(const smtp::Command& c) {
   if (transaction_->recipients.size() + verdicts_.size() >= server_.config().max_recipients) {
     return reply_in_order(452, "4.5.3", "Too many recipients; send the rest in another transaction");
   }
+  const uint32_t most = server_.config().max_recipients_per_session;
+  if (most > 0 && recipients_ >= most) return reply_in_order(452, "4.5.3", "Too many recipients for one session; connect again");
+  if (is_limited() && !server_.admission().take_recipient(peer_.address, now_monotonic())) {
+    return reply_in_order(450, "4.7.1", "Too many recipients from your address, try again in an hour");
+  }
+  recipients_++;
   PendingRcpt pending;
   pending.query = next_query_++;
   pending.recipient.address = args->path.mailbox.text();
@@ -156,8 +166,29 @@ void Session::cmd_vrfy(const smtp::Command& c) {
 }
 
 void Session::cmd_help(const smtp::Command&) {
-  stream_->write(smtp::format_multiline_reply(
+  send(smtp::format_multiline_reply(
       214, {"2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "2.0.0 RFC 5321 says the rest"}));
+}
+
+// Postfix's XCLIENT_README: the session starts anew for the client that is named. Whether the front end may go on to speak for
+// others stays as its connection's address says.
+void Session::cmd_xclient(const smtp::Command& c) {
+  if (!peer_.may_xclient) return bad(550, "5.7.0", "XCLIENT is not for your address");
+  if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
+  if (login_) return bad(503, "5.5.1", "You are logged in already");
+  const auto args = parse_xclient(c.arguments);
+  if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200));
+  if (args->names_login) return bad(550, "5.7.1", "LOGIN is not taken: who has logged in is found out here");
+  log::info("xclient").kv("session", hex64(id_)).kv("via", peer_.address).kv("src", args->address.value_or(peer_.address));
+  if (args->address) {
+    const bool may_go_on = peer_.may_xclient;
+    const auto verdict = server_.change_source(*this, *args->address, peer_);
+    peer_.may_xclient = may_go_on;
+    if (verdict != Admission::Verdict::kWelcome) return refuse("4.7.0", server_.config().hostname + " Too many sessions from that address");
+  }
+  helo_.clear();
+  extended_ = false;
+  greet();
 }
 
 // RFC 3207.

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "lib/base/text.h"
+#include "lib/receive/xclient.h"
 #include "lib/sasl/exchange.h"
 
 namespace mailkeep::receive {
@@ -40,6 +41,7 @@ constexpr Extension kExtensions[] = {
     {"FUTURERELEASE", holding,                                                                                  // RFC 4865 4
      [](const Terms& t) { return std::to_string(t.config.max_hold) + " " + smtp::format_rfc3339(t.now + t.config.max_hold); }},
     {"MT-PRIORITY", to_trusted, nullptr},                                                                       // RFC 6710
+    {"XCLIENT", [](const Terms& t) { return t.offers_xclient; }, [](const Terms&) { return std::string(kXclientAttributes); }},
     {"LIMITS", always,                                                                                          // RFC 9422
      [](const Terms& t) {
        const std::string mails = t.config.max_messages_per_session == 0 ? "" : "MAILMAX=" + std::to_string(t.config.max_messages_per_session) + " ";

@@ -12,8 +12,10 @@
 #include <cstring>
 
 #include "lib/base/text.h"
+#include "lib/conf/network.h"
 #include "lib/log/log.h"
 #include "lib/os/descriptors.h"
+#include "lib/receive/proxy_header.h"
 
 namespace mailkeep::receive {
 
@@ -26,28 +28,57 @@ constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the pa
 // How many sessions this process has descriptors for: each may need a second one, for a spool file.
 uint64_t sessions_by_descriptors() { return std::max<uint64_t>((os::descriptor_limit() - os::spare_descriptors()) / 2, 1); }
 
-Session::Peer peer_of(const struct sockaddr_storage& from) {
+constexpr Seconds kIntroductionPatience(10);  // for a PROXY header
+constexpr size_t kMaxIntroductions = 1000;
+
+std::string address_of(const struct sockaddr_storage& from) {
   char text[INET6_ADDRSTRLEN] = "";
   if (from.ss_family == AF_INET) {
     struct sockaddr_in sin {};
     std::memcpy(&sin, &from, sizeof sin);
     inet_ntop(AF_INET, &sin.sin_addr, text, sizeof text);
-    return {text, std::string("[") + text + "]"};
+    return text;
   }
   if (from.ss_family == AF_INET6) {
     struct sockaddr_in6 sin6 {};
     std::memcpy(&sin6, &from, sizeof sin6);
     inet_ntop(AF_INET6, &sin6.sin6_addr, text, sizeof text);
-    return {text, std::string("[IPv6:") + text + "]"};
+    return text;
   }
-  return {"local", "local"};
+  return "local";
+}
+
+std::vector<conf::Network> networks(const std::vector<std::string>& texts) {
+  std::vector<conf::Network> out;
+  for (const auto& text : texts) {
+    if (const auto network = conf::parse_network(text)) out.push_back(*network);
+  }
+  return out;
+}
+
+bool is_among(const std::vector<conf::Network>& all, const std::optional<conf::Network>& address) {
+  return address && std::any_of(all.begin(), all.end(), [&](const conf::Network& n) { return n.contains(*address); });
 }
 }  // namespace
 
 struct Server::Listening {
   smtpd::Listener listener;
   std::unique_ptr<event::Watch> watch;
+  std::vector<conf::Network> trusted, proxies, xclients;
 };
+
+Session::Peer Server::peer_at(const Listening& listening, const std::string& address) const {
+  static const auto kLoopback4 = *conf::parse_network("127.0.0.0/8");
+  static const auto kLoopback6 = *conf::parse_network("::1");
+  const auto parsed = conf::parse_address(address);
+  Session::Peer out;
+  out.address = address;
+  out.literal = !parsed ? address : (address.find(':') == std::string::npos ? "[" : "[IPv6:") + address + "]";
+  out.is_ours = !parsed || kLoopback4.contains(*parsed) || kLoopback6.contains(*parsed);
+  out.is_trusted = is_among(listening.trusted, parsed);
+  out.may_xclient = is_among(listening.xclients, parsed);
+  return out;
+}
 
 imsg::Routes<Server> Server::routes() {
   imsg::Routes<Server> r;
@@ -68,6 +99,7 @@ Server::Server(event::Loop& loop, std::vector<smtpd::Protocol> speaks)
       speaks_(std::move(speaks)),
       peers_(loop, *this, routes()),
       sweep_(loop, [this] { sweep(); }),
+      alarm_(loop, [this] { ring(); }),
       accept_again_(loop, [this] {
         for (auto& [id, l] : listening_) l->watch->want(event::Watch::kRead);
       }),
@@ -125,11 +157,17 @@ void Server::on_commit(uint32_t generation) {
     log::warn("descriptors").kv("max_sessions", config_.max_sessions).kv("room", room).kv("text", "too few descriptors: fewer sessions at once");
     config_.max_sessions = static_cast<uint32_t>(room);
   }
+  admission_.set_limits({.sessions = config_.max_sessions, .per_source = config_.max_sessions_per_source,
+                         .per_network = config_.max_sessions_per_network, .messages_per_hour = config_.max_messages_per_hour,
+                         .recipients_per_hour = config_.max_recipients_per_hour});
   std::map<uint32_t, std::unique_ptr<Listening>> fresh;
   for (auto& l : next_listeners_) {
     auto listening = std::make_unique<Listening>();
     Listening& ref = *listening;
     ref.listener = std::move(l);
+    ref.trusted = networks(ref.listener.trusted);
+    ref.proxies = networks(ref.listener.proxies);
+    ref.xclients = networks(ref.listener.xclients);
     ref.watch = std::make_unique<event::Watch>(loop_, ref.listener.socket.get(), [this, &ref](unsigned) { accept_some(ref); });
     ref.watch->want(event::Watch::kRead);
     fresh[ref.listener.id] = std::move(listening);
@@ -147,7 +185,13 @@ void Server::accept_some(Listening& listening) {
     socklen_t length = sizeof from;
     Fd fd(::accept4(listening.listener.socket.get(), reinterpret_cast<struct sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
-      admit(listening, std::move(fd), peer_of(from));
+      const auto peer = peer_at(listening, address_of(from));
+      const bool is_proxy = is_among(listening.proxies, conf::parse_address(peer.address));
+      if (is_proxy) {
+        introduce(listening, std::move(fd), peer);
+      } else {
+        admit(listening, std::move(fd), peer);
+      }
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -166,21 +210,115 @@ void Server::pause_accepting() {
 }
 
 void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
+  using Verdict = Admission::Verdict;
   connections_++;
   uint64_t id = 0;
   do {
     arc4random_buf(&id, sizeof id);
   } while (id == 0 || sessions_.count(id) != 0);
-  const bool full = sessions_.size() >= config_.max_sessions;
-  uint32_t& of_source = by_source_[peer.address];
-  const bool limited = peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
-  const bool crowded = limited && of_source >= config_.max_sessions_per_source;
-  of_source++;
+  const bool is_limited = !peer.is_trusted && peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
+  const Verdict verdict = admission_.enter(peer.address, is_limited, is_limited && !peer.is_ours);
+  const bool is_full = verdict == Verdict::kFull && !make_room(peer.address);
   auto& session = sessions_[id];
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
-  if (full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
-  if (crowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
+  if (is_full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
+  if (verdict == Verdict::kSourceCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
+  if (verdict == Verdict::kNetworkCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network");
   session->start();
+}
+
+// Ends the idlest session of the network that has most, if `address` will still have less; else one that has been idle for long.
+bool Server::make_room(const std::string& address) {
+  const std::string most = admission_.most_present(admission_.of_network(address) + 1);
+  const Micros now = now_monotonic();
+  Session* idlest = nullptr;
+  for (auto& [id, session] : sessions_) {
+    if (!session->is_idle()) continue;
+    const bool is_of_most = !most.empty() && network_of(session->source()) == most;
+    const bool is_long_idle = now - session->last_progress() >= Micros(Seconds(config_.busy_timeout));
+    if (most.empty() ? !is_long_idle : !is_of_most) continue;
+    if (idlest == nullptr || session->last_progress() < idlest->last_progress()) idlest = session.get();
+  }
+  if (idlest == nullptr) return false;
+  log::info("session-gives-way").kv("session", hex64(idlest->id())).kv("src", idlest->source()).kv("to", address);
+  idlest->refuse("4.3.2", config_.hostname + " Too many sessions, and this one is idle: try again later");
+  return true;
+}
+
+Admission::Verdict Server::change_source(const Session& session, const std::string& address, Session::Peer& peer) {
+  admission_.leave(session.source());
+  for (const auto& [id, listening] : listening_) {
+    if (id == session.listener()) peer = peer_at(*listening, address);
+  }
+  if (peer.address != address) {  // the listener is gone: nothing is known of whom it trusts
+    peer = {};
+    peer.address = address;
+    peer.literal = "[" + std::string(address.find(':') == std::string::npos ? "" : "IPv6:") + address + "]";
+  }
+  return admission_.enter(address, !peer.is_trusted, !peer.is_trusted && !peer.is_ours);
+}
+
+void Server::wake(uint64_t session, Micros after) {
+  alarms_.emplace(now_monotonic() + after, session);
+  alarm_.set(std::max(alarms_.begin()->first - now_monotonic(), Micros(0)));
+}
+
+void Server::ring() {
+  const Micros now = now_monotonic();
+  while (!alarms_.empty() && alarms_.begin()->first <= now) {
+    const uint64_t id = alarms_.begin()->second;
+    alarms_.erase(alarms_.begin());
+    if (Session* s = find(id)) s->on_alarm();
+  }
+  if (!alarms_.empty()) alarm_.set(std::max(alarms_.begin()->first - now_monotonic(), Micros(0)));
+}
+
+// A proxy that we know must say first for whom it connects. Only its own bytes are read: what follows may be a TLS handshake.
+void Server::introduce(Listening& listening, Fd connection, const Session::Peer& proxy) {
+  if (introductions_.size() >= kMaxIntroductions) {
+    log::warn("proxy-refused").kv("src", proxy.address).kv("text", "too many at once");
+    return;
+  }
+  const uint64_t id = next_introduction_++;
+  Introduction& it = introductions_[id];
+  it.listener = listening.listener.id;
+  it.proxy = proxy.address;
+  it.fd = std::move(connection);
+  it.since = now_monotonic();
+  it.watch = std::make_unique<event::Watch>(loop_, it.fd.get(), [this, id](unsigned) { read_introduction(id); });
+  it.watch->want(event::Watch::kRead);
+}
+
+void Server::read_introduction(uint64_t id) {
+  const auto at = introductions_.find(id);
+  if (at == introductions_.end()) return;
+  Introduction& it = at->second;
+  for (;;) {
+    const auto header = parse_proxy_header(it.header);
+    if (!header) {
+      log::warn("proxy-refused").kv("src", it.proxy).kv("text", header.error().text);
+      introductions_.erase(at);
+      return;
+    }
+    if (header->wanted == 0) {
+      Introduction done = std::move(it);
+      introductions_.erase(at);
+      done.watch.reset();
+      const auto listening = listening_.find(done.listener);
+      if (listening == listening_.end()) return;
+      if (!header->is_local) log::info("proxied").kv("via", done.proxy).kv("src", header->source).kv("port", header->source_port);
+      return admit(*listening->second, std::move(done.fd), peer_at(*listening->second, header->is_local ? done.proxy : header->source));
+    }
+    char chunk[kMaxProxyV2];
+    const ssize_t n = ::recv(it.fd.get(), chunk, std::min(header->wanted, sizeof chunk), MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) {
+      introductions_.erase(at);
+      return;
+    }
+    it.header.append(chunk, static_cast<size_t>(n));
+  }
 }
 
 void Server::ended(uint64_t session) { ended_.push_back(session); }
@@ -189,8 +327,7 @@ void Server::bury() {
   for (const uint64_t id : ended_) {
     const auto it = sessions_.find(id);
     if (it == sessions_.end()) continue;
-    const auto source = by_source_.find(it->second->source());
-    if (source != by_source_.end() && --source->second == 0) by_source_.erase(source);
+    admission_.leave(it->second->source());
     sessions_.erase(it);
   }
   ended_.clear();
@@ -199,7 +336,10 @@ void Server::bury() {
 
 void Server::sweep() {
   const Micros now = now_monotonic();
-  for (auto& [id, session] : sessions_) session->tick(now);
+  const Micros limit = Seconds(admission_.is_crowded() ? config_.busy_timeout : config_.idle_timeout);
+  for (auto& [id, session] : sessions_) session->tick(now, limit);
+  admission_.sweep(now);
+  std::erase_if(introductions_, [&](const auto& one) { return now - one.second.since >= Micros(kIntroductionPatience); });
   sweep_.set(kSweepEvery);
 }
 
@@ -262,6 +402,7 @@ void Server::on_peer_down(imsg::PeerId peer) {
 
 void Server::on_quit() {
   listening_.clear();
+  introductions_.clear();
   quitting_ = true;
   for (auto& [id, session] : sessions_) session->shut_down();
   quit_limit_.set(kQuitPatience);
@@ -277,7 +418,7 @@ void Server::quit_if_idle() {
 }
 
 std::vector<worker::Stat> Server::stats() {
-  return {{"sessions", sessions_.size()}, {"connections", connections_}, {"messages", messages_}};
+  return {{"sessions", sessions_.size()}, {"connections", connections_}, {"messages", messages_}, {"early_talkers", early_talkers_}};
 }
 
 }  // namespace mailkeep::receive

@@ -7,8 +7,10 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "lib/receive/admission.h"
 #include "lib/receive/session.h"
 #include "lib/worker/worker.h"
 
@@ -35,12 +37,26 @@ class Server : public worker::Hooks {
   void drop_spool_file(uint64_t message);
   void ended(uint64_t session);
   void count_message() { messages_++; }
+  void count_early_talker() { early_talkers_++; }
+  Admission& admission() { return admission_; }
+  // Session::on_alarm, later.
+  void wake(uint64_t session, Micros after);
+  // The session speaks for another client from now on: `peer`, its own, becomes that one.
+  Admission::Verdict change_source(const Session& session, const std::string& address, Session::Peer& peer);
   uint64_t new_message_id() const;
   const smtpd::Config& config() const { return config_; }
   event::Loop& loop() { return loop_; }
 
  private:
   struct Listening;
+  struct Introduction {
+    uint32_t listener = 0;
+    std::string proxy;  // its address
+    Fd fd;
+    std::unique_ptr<event::Watch> watch;
+    std::string header;
+    Micros since{0};
+  };
   void on_config(imsg::PeerId from, smtpd::Config&& m);
   void on_listener(imsg::PeerId from, smtpd::Listener&& m);
   void on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m);
@@ -60,6 +76,11 @@ class Server : public worker::Hooks {
 
   void accept_some(Listening& listening);
   void admit(Listening& listening, Fd connection, Session::Peer peer);
+  Session::Peer peer_at(const Listening& listening, const std::string& address) const;
+  void introduce(Listening& listening, Fd connection, const Session::Peer& proxy);
+  void read_introduction(uint64_t id);
+  bool make_room(const std::string& address);
+  void ring();
   void pause_accepting();
   void sweep();
   void bury();
@@ -73,16 +94,21 @@ class Server : public worker::Hooks {
   std::vector<smtpd::Listener> next_listeners_;
   std::map<uint32_t, std::unique_ptr<Listening>> listening_;
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
-  std::unordered_map<std::string, uint32_t> by_source_;
+  Admission admission_;
+  std::map<uint64_t, Introduction> introductions_;  // connections of proxies that have not yet said for whom they are
+  uint64_t next_introduction_ = 1;
+  std::multimap<Micros, uint64_t> alarms_;
   std::vector<uint64_t> ended_;
   worker::Worker<Server> peers_;
   event::Timer sweep_;
+  event::Timer alarm_;
   event::Timer accept_again_;
   event::Timer quit_limit_;
   bool quitting_ = false;
   bool told_pause_ = false;
   uint64_t messages_ = 0;
   uint64_t connections_ = 0;
+  uint64_t early_talkers_ = 0;
 };
 
 }  // namespace mailkeep::receive

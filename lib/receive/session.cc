@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
@@ -14,13 +16,16 @@ namespace mailkeep::receive {
 
 namespace {
 constexpr size_t kMaxInput = 128 * 1024;
-constexpr unsigned kMaxErrors = 20;
+constexpr unsigned kFreeErrors = 4;  // before answers wait
+constexpr Seconds kMaxErrorDelay(30);
+constexpr size_t kProgress = 1024;  // bytes of content that count as a command would; a trickle does not
 constexpr size_t kMaxPendingRcpts = 100;
 }  // namespace
 
 Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection)
     : server_(server),
       id_(id),
+      listener_(listener.id),
       protocol_(listener.protocol),
       pki_(listener.pki),
       tag_(listener.tag),
@@ -39,7 +44,7 @@ Session::~Session() {
 void Session::attach(Fd connection) {
   stream_ = std::make_unique<event::Stream>(
       server_.loop(), std::move(connection), kMaxInput,
-      event::Stream::Callbacks{.readable = [this] { work(); },
+      event::Stream::Callbacks{.readable = [this] { work(false); },
                                .drained = [this] { work(); },
                                .closed = [this](int) { end(); }});
 }
@@ -48,13 +53,45 @@ void Session::greet() {
   reply(220, "", server_.config().hostname + (is_lmtp() ? " LMTP Mailkeep" : " ESMTP Mailkeep"));
 }
 
+// Mail servers wait for the greeting; what only wants to get rid of its mail often does not.
+bool Session::pauses_greeting() const {
+  return protocol_ == smtpd::Protocol::kSmtp && is_limited() && server_.config().greet_pause > 0;
+}
+
 void Session::start() {
-  if (!is_implicit_tls()) return greet();
-  if (!hand_to_tls()) end();
+  if (is_implicit_tls()) {
+    if (!hand_to_tls()) end();
+  } else if (pauses_greeting()) {
+    waiting_ = Waiting::kGreeting;
+    server_.wake(id_, Seconds(server_.config().greet_pause));
+  } else {
+    greet();
+  }
+}
+
+void Session::greet_too_late() {
+  log::info("early-talker").kv("session", hex64(id_)).kv("src", peer_.address);
+  server_.count_early_talker();
+  reply(554, "5.5.1", server_.config().hostname + " You spoke before the greeting: wait for it, then connect again");
+  end();
+}
+
+void Session::on_alarm() {
+  if (over_) return;
+  if (waiting_ == Waiting::kGreeting) {
+    waiting_ = Waiting::kNothing;
+    greet();
+  } else if (waiting_ == Waiting::kTarpit) {
+    waiting_ = Waiting::kNothing;
+    send(std::exchange(held_, {}));
+  }
+  work();
 }
 
 // Before the handshake of an implicit TLS there is no way to say why.
 void Session::refuse(std::string_view enhanced, std::string_view text) {
+  waiting_ = Waiting::kNothing;
+  send(std::exchange(held_, {}));
   if (!is_implicit_tls() || tls_) reply(421, enhanced, text);
   end();
 }
@@ -68,13 +105,29 @@ void Session::end() {
   server_.ended(id_);
 }
 
-void Session::reply(int code, std::string_view enhanced, std::string_view text) {
-  stream_->write(smtp::format_reply(code, enhanced, text));
+void Session::reply(int code, std::string_view enhanced, std::string_view text) { send(smtp::format_reply(code, enhanced, text)); }
+
+void Session::send(std::string_view text) {
+  if (waiting_ == Waiting::kTarpit) {
+    held_ += text;
+  } else {
+    stream_->write(text);
+  }
 }
 
 void Session::bad(int code, std::string_view enhanced, std::string_view text) {
+  count_error();
   reply(code, enhanced, text);
-  if (++errors_ >= kMaxErrors) too_many_errors();
+  if (errors_ >= server_.config().max_errors) too_many_errors();
+}
+
+// Before the reply, which then waits with all that follows it. Others are not held up: this session alone sleeps.
+void Session::count_error() {
+  errors_++;
+  const auto delay = Seconds(server_.config().error_delay);
+  if (errors_ <= kFreeErrors || delay.count() == 0 || !is_limited() || login_ || waiting_ != Waiting::kNothing) return;
+  waiting_ = Waiting::kTarpit;
+  server_.wake(id_, std::min(kMaxErrorDelay, delay * (errors_ - kFreeErrors)));
 }
 
 void Session::too_many_errors() {
@@ -97,20 +150,24 @@ void Session::shut_down() {
   if (waiting_ != Waiting::kQueue) refuse("4.3.2", server_.config().hostname + " Server is shutting down");
 }
 
-void Session::tick(Micros now) {
-  if (over_ || waiting_ == Waiting::kQueue) return;
-  if (now - last_ < Micros(Seconds(server_.config().idle_timeout))) return;
+void Session::tick(Micros now, Micros idle_limit) {
+  if (over_ || waiting_ == Waiting::kQueue || waiting_ == Waiting::kTarpit) return;
+  const Micros usual = Seconds(server_.config().idle_timeout);
+  if (now - last_ < (login_ || peer_.is_trusted ? usual : std::min(usual, idle_limit))) return;
   log::info("timeout").kv("session", hex64(id_));
   refuse("4.4.2", server_.config().hostname + " Nothing heard for too long, closing the connection");
 }
 
 // Does all that the input allows now. Callable again from what it causes: the outer call goes on.
-void Session::work() {
+void Session::work(bool answered) {
+  if (answered) note_progress();
   if (working_) return;
   working_ = true;
-  last_ = now_monotonic();
+  if (waiting_ == Waiting::kGreeting && !over_ && !stream_->input().empty()) greet_too_late();
   while (!over_ && waiting_ == Waiting::kNothing && !stream_->congested()) {
     if (chunk_ || (transaction_ && transaction_->reader)) {
+      heard_ += std::min(stream_->input().size(), kProgress);
+      if (heard_ >= kProgress) note_progress();
       if (!take_content()) break;
       continue;
     }
@@ -124,10 +181,16 @@ void Session::work() {
     }
     std::string copy(line);
     stream_->consume(taken);
+    note_progress();
     on_line(copy);
     if (is_submission()) sasl::wipe(copy);  // it may hold a password
   }
   working_ = false;
+}
+
+void Session::note_progress() {
+  heard_ = 0;
+  last_ = now_monotonic();
 }
 
 // RFC 4954 4: lines of an authentication may be longer than others.
@@ -195,10 +258,10 @@ void Session::flush_verdicts() {
     PendingRcpt p = std::move(verdicts_.front());
     verdicts_.pop_front();
     if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.recipient));
-    if (p.is_error) errors_++;
-    stream_->write(p.reply);
+    if (p.is_error) count_error();
+    send(p.reply);
   }
-  if (errors_ >= kMaxErrors) too_many_errors();
+  if (errors_ >= server_.config().max_errors) too_many_errors();
 }
 
 void Session::on_lookup_down() {

@@ -67,6 +67,9 @@ class Session {
   struct Peer {
     std::string address;  // "192.0.2.1", "2001:db8::1" or "local"
     std::string literal;  // "[192.0.2.1]", "[IPv6:2001:db8::1]" or "local"
+    bool is_ours = false;      // local, or loopback
+    bool is_trusted = false;   // named so, by the listener
+    bool may_xclient = false;  // of the connection itself, whoever it speaks for
   };
 
   Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection);
@@ -87,15 +90,20 @@ class Session {
   void on_queue_down();
   // The process ends: 421 now, or after the queue's answer if a message is with it.
   void shut_down();
-  void tick(Micros now);
+  void on_alarm();
+  void tick(Micros now, Micros idle_limit);
 
   bool is_over() const { return over_; }
   bool waits_for_queue() const { return !over_ && waiting_ == Waiting::kQueue; }
   uint64_t id() const { return id_; }
+  uint32_t listener() const { return listener_; }
   const std::string& source() const { return peer_.address; }
+  // Whether it may have to go when others find no room, and since when it has done nothing.
+  bool is_idle() const { return !over_ && waiting_ != Waiting::kQueue && !login_ && !peer_.is_trusted; }
+  Micros last_progress() const { return last_; }
 
  private:
-  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender };
+  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit };
   struct PendingRcpt {
     uint32_t query = 0;
     queue::Recipient recipient;
@@ -114,9 +122,16 @@ class Session {
 
   void attach(Fd connection);
   void greet();
+  void greet_too_late();
+  bool pauses_greeting() const;
+  bool is_limited() const { return !peer_.is_ours && !peer_.is_trusted && !is_lmtp(); }
+  void send(std::string_view text);
+  void count_error();
   bool hand_to_tls();
   size_t max_line(std::string_view in) const;
-  void work();
+  // `answered`: not because the client has sent something, which alone is no progress.
+  void work(bool answered = true);
+  void note_progress();
   bool next_line(std::string_view& line, size_t& taken);
   void on_line(std::string_view line);
   void run(const smtp::Command& command);
@@ -145,6 +160,7 @@ class Session {
   void cmd_vrfy(const smtp::Command& c);
   void cmd_help(const smtp::Command& c);
   void cmd_starttls(const smtp::Command& c);
+  void cmd_xclient(const smtp::Command& c);
   Terms terms() const;
   lookup::SessionFacts facts() const;
 
@@ -182,6 +198,7 @@ class Session {
 
   Server& server_;
   uint64_t id_;
+  uint32_t listener_;
   smtpd::Protocol protocol_;
   std::vector<std::string> pki_;
   std::string tag_;
@@ -201,6 +218,9 @@ class Session {
   Waiting waiting_ = Waiting::kNothing;
   unsigned errors_ = 0;
   unsigned messages_ = 0;
+  uint64_t recipients_ = 0;
+  uint64_t heard_ = 0;     // bytes since the last progress
+  std::string held_;       // replies that wait for the end of kTarpit
   bool skipping_line_ = false;
   bool over_ = false;
   bool working_ = false;

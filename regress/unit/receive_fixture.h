@@ -73,7 +73,9 @@ struct House {
     config.max_sessions = 10;
     config.max_sessions_per_source = 4;
     config.max_received = 3;
+    config.max_sessions_per_network = 1000;
     config.idle_timeout = 300;
+    config.busy_timeout = 100;
     listener_pki = std::move(pki);
     assert_text(configure(), "");
     wire(imsg::Role::kLookup, lookup);
@@ -105,6 +107,9 @@ struct House {
     l.protocol = as;
     l.name = "test";
     l.pki = listener_pki;
+    l.trusted = trusted;
+    l.proxies = proxies;
+    l.xclients = xclients;
     l.socket.reset(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int on = 1;  // as the parent does: a second small reply must not wait for the client's acknowledgement
     assert_int_equal(setsockopt(l.socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
@@ -220,6 +225,7 @@ struct House {
 
   smtpd::Protocol protocol;
   std::vector<std::string> listener_pki;
+  std::vector<std::string> trusted, proxies, xclients;
   smtpd::Config config;
   Descriptor3 descriptor3;  // before the loop
   event::Loop loop;

@@ -9,6 +9,8 @@
 
 namespace mailkeep::smtpd {
 
+constexpr size_t kMaxSources = 1000;  // addresses and networks that a listener names for one purpose
+
 enum class Protocol : uint8_t { kSmtp, kSubmission, kSubmissions, kLmtp };
 
 struct Config {
@@ -20,8 +22,16 @@ struct Config {
   uint32_t max_sessions = 0;
   uint32_t max_sessions_per_source = 0;
   uint32_t max_received = 0;
-  uint32_t max_messages_per_session = 0;  // 0: as many as they like
-  uint32_t idle_timeout = 0;  // seconds
+  uint32_t max_sessions_per_network = 0;
+  uint32_t max_messages_per_session = 0;  // 0: as many as they like, here and in the next ones
+  uint32_t max_recipients_per_session = 0;
+  uint32_t max_messages_per_hour = 0;    // of one source
+  uint32_t max_recipients_per_hour = 0;
+  uint32_t max_errors = 20;    // of a session
+  uint32_t error_delay = 0;    // seconds; 0: no answer is delayed
+  uint32_t greet_pause = 0;    // seconds; 0: everybody is greeted at once
+  uint32_t idle_timeout = 0;   // seconds
+  uint32_t busy_timeout = 0;   // seconds: instead of the above when the sessions are nearly all in use
   uint32_t min_deliver_by = 0;  // seconds (RFC 2852)
   uint32_t max_hold = 0;        // seconds (RFC 4865); 0: FUTURERELEASE is not offered
   bool offer_dsn = true;        // to strangers too
@@ -34,8 +44,16 @@ struct Config {
     c.num(m.max_sessions);
     c.num(m.max_sessions_per_source);
     c.num(m.max_received);
+    c.num(m.max_sessions_per_network);
     c.num(m.max_messages_per_session);
+    c.num(m.max_recipients_per_session);
+    c.num(m.max_messages_per_hour);
+    c.num(m.max_recipients_per_hour);
+    c.num(m.max_errors);
+    c.num(m.error_delay);
+    c.num(m.greet_pause);
     c.num(m.idle_timeout);
+    c.num(m.busy_timeout);
     c.num(m.min_deliver_by);
     c.num(m.max_hold);
     c.flag(m.offer_dsn);
@@ -51,6 +69,9 @@ struct Listener {
   std::string tag;
   std::string name;  // address and port, or path, for the log
   std::vector<std::string> pki;
+  std::vector<std::string> trusted;   // addresses and networks: no limit but that of all sessions together, no pause
+  std::vector<std::string> proxies;   // who must speak the PROXY protocol first
+  std::vector<std::string> xclients;  // who may say XCLIENT
   Fd socket;  // listening, non-blocking
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -60,6 +81,9 @@ struct Listener {
     c.text(m.tag, kMaxTag);
     c.text(m.name, 300);
     c.texts(m.pki, 16, kMaxTag);
+    c.texts(m.trusted, kMaxSources, 64);
+    c.texts(m.proxies, kMaxSources, 64);
+    c.texts(m.xclients, kMaxSources, 64);
     c.fd(m.socket);
   }
 };

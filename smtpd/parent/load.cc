@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include "lib/conf/credentials.h"
+#include "lib/conf/network.h"
 #include "lib/conf/parse.h"
 #include "lib/conf/tls_policy.h"
+#include "smtpd/listen/messages.h"
 #include "smtpd/parent/files.h"
 #include "smtpd/parent/parent.h"
 
@@ -19,6 +21,25 @@ Result<std::map<std::string, conf::Credential>> credentials_of(const conf::Confi
   const auto text = read_file(table->path, conf::kMaxCredentialsFile);
   if (!text) return Error(conf::to_string(table->position) + ": " + text.error().text);
   return conf::parse_credentials(*text, table->path);
+}
+
+constexpr size_t kMaxSourcesFile = 1024 * 1024;
+
+// The addresses that a listener names by a table.
+Status read_sources(const conf::Config& config, conf::Sources& sources) {
+  const conf::Table* table = config.table(sources.table);
+  if (table == nullptr) return {};
+  if (table->kind == conf::TableKind::inline_entries) {
+    for (const auto& entry : table->entries) sources.networks.push_back(entry.key);
+    if (sources.networks.size() <= smtpd::kMaxSources) return {};
+    return Error(conf::to_string(table->position) + ": found more, expected at most " + std::to_string(smtpd::kMaxSources) + " addresses and networks");
+  }
+  const auto text = read_file(table->path, kMaxSourcesFile);
+  if (!text) return Error(conf::to_string(table->position) + ": " + text.error().text);
+  auto networks = conf::parse_networks(*text, table->path, smtpd::kMaxSources);
+  if (!networks) return networks.error();
+  sources.networks = std::move(*networks);
+  return {};
 }
 
 Result<relay::Action> relay_action(const conf::Config& config, const conf::Action& action) {
@@ -105,6 +126,11 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
     char name[256] = "";
     if (gethostname(name, sizeof name - 1) != 0) return errno_error("gethostname");
     out->hostname = name;
+  }
+  for (auto& l : out->config.listeners) {
+    for (conf::Sources* sources : {&l.trust, &l.proxy, &l.xclient}) {
+      if (auto read = read_sources(out->config, *sources); !read) return read.error();
+    }
   }
   auto accounts = Accounts::load(out->config, out->config.options.state + "/uids");
   if (!accounts) return accounts.error();

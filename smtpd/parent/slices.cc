@@ -93,6 +93,14 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
   m.max_sessions = count(o.max_sessions);
   m.max_sessions_per_source = count(o.max_sessions_per_source);
   m.max_received = count(o.max_received);
+  m.max_sessions_per_network = count(o.max_sessions_per_network);
+  m.max_recipients_per_session = count(o.max_recipients_per_session);
+  m.max_messages_per_hour = count(o.max_messages_per_hour);
+  m.max_recipients_per_hour = count(o.max_recipients_per_hour);
+  m.max_errors = count(o.max_errors);
+  m.error_delay = seconds(o.error_delay);
+  m.greet_pause = seconds(o.greet_pause);
+  m.busy_timeout = seconds(o.smtp_busy_timeout);
   m.max_messages_per_session = count(o.max_messages_per_session);
   m.idle_timeout = seconds(o.smtp_idle_timeout);
   m.min_deliver_by = seconds(o.min_deliver_by);
@@ -108,6 +116,9 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
     out.tag = l.config.tag;
     out.name = l.name;
     out.pki = l.config.pki;
+    out.trusted = l.config.trust.networks;
+    out.proxies = l.config.proxy.networks;
+    out.xclients = l.config.xclient.networks;
     auto fd = sockets.socket_of(l);
     if (!fd) return fd.error();
     out.socket = std::move(*fd);
