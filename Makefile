@@ -54,6 +54,7 @@ EXT_idn2     = -lidn2
 EXT_pam      = -lpam
 EXT_db       = -ldb-5.3
 EXT_unbound  = $(call PC,libunbound)
+EXT_pcre2    = $(call PC,libpcre2-8)
 
 # --- modules ---------------------------------------------------------------------------------------
 # A library folder sets, in its module.mk:  libs += X, X_SRC (files of lib/X), X_DEP (other libs of ours),

@@ -12,7 +12,7 @@ namespace {
 
 // Kind in the upper half, version in the lower.
 constexpr uint8_t kMessageKind = 0x14;
-constexpr uint8_t kEnvelopeKind = 0x25;
+constexpr uint8_t kEnvelopeKind = 0x26;
 constexpr uint8_t kBodyKind = 0x33;
 constexpr size_t kHead = 8;
 constexpr size_t kMostPayload = kSmallMessage + 16;  // a body's; other records are smaller
@@ -90,6 +90,16 @@ std::string destination(const Envelope& envelope) {
   if (envelope.kind == Kind::kLocal) return lower(envelope.account);
   const size_t at = envelope.recipient.rfind('@');
   return at == std::string::npos ? std::string() : lower(std::string_view(envelope.recipient).substr(at + 1));
+}
+
+void direct(Envelope& envelope, const Delivery& delivery) {
+  envelope.kind = delivery.relay ? Kind::kRelay : Kind::kLocal;
+  envelope.account = delivery.relay ? std::string() : delivery.account;
+  envelope.action = delivery.relay ? delivery.action : std::string();
+  envelope.detail = delivery.detail;
+  envelope.sender = delivery.sender;
+  envelope.reports_to_sender = delivery.reports_to_sender && !delivery.sender.empty();
+  if (!delivery.address.empty()) envelope.recipient = delivery.address;
 }
 
 std::string encode(const Message& message) { return encode_fields(kMessageKind, message); }

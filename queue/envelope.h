@@ -87,6 +87,8 @@ struct Envelope {
   std::string account;    // whose mailbox, for kLocal
   std::string detail;     // subaddress
   std::string action;     // for kRelay: the configuration's action, which says by which way
+  std::string sender;     // of this copy; empty: the message's
+  bool reports_to_sender = false;  // reports about it go to `sender`, not to the message's
   RcptOptions options;
   uint32_t attempts = 0;
   int64_t next_try = 0;  // seconds since 1970
@@ -106,6 +108,8 @@ struct Envelope {
     c.text(m.account, kMaxAccount);
     c.text(m.detail, kMaxLocalPart);
     c.text(m.action, kMaxTag);
+    c.text(m.sender, kMaxAddress);
+    c.flag(m.reports_to_sender);
     c.part(m.options);
     c.num(m.attempts);
     c.i64(m.next_try);
@@ -119,6 +123,9 @@ struct Envelope {
 
 // Where it goes: the account for local delivery, the recipient's domain for relaying; in lower case.
 std::string destination(const Envelope& envelope);
+
+// Puts what lookup said of its way into an envelope that is to be queued.
+void direct(Envelope& envelope, const Delivery& delivery);
 
 std::string encode(const Message& message);
 std::string encode(const Envelope& envelope);

@@ -50,7 +50,11 @@ std::string_view lie_in(const Routed& routed, size_t asked) {
     if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action)) {
       return "a delivery with bytes that no address has";
     }
+    if (!d.sender.empty() && !is_address(d.sender)) return "a delivery from no address";
     if (d.relay ? d.address.empty() : d.account.empty()) return "a delivery to nobody";
+  }
+  for (const Discarded& d : routed.discarded) {
+    if (d.recipient >= asked) return "a recipient discarded that was not asked about";
   }
   for (const RouteFailure& f : routed.failures) {
     if (f.recipient >= asked) return "a failure of a recipient that was not asked about";

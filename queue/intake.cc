@@ -153,11 +153,8 @@ std::vector<Envelope> Queue::envelopes_of(const Incoming& in, const Routed& rout
   };
   for (const Delivery& d : routed.deliveries) {
     Envelope& e = add(d.recipient);
-    e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
-    if (!d.relay) e.account = d.account;
-    if (d.relay) e.action = d.action;
-    e.detail = d.detail;
-    if (!d.address.empty()) e.recipient = d.address;
+    direct(e, d);
+    e.expiry = static_cast<int64_t>(d.ttl);  // set_times() makes a time of it
   }
   refusal = nullptr;
   for (const RouteFailure& f : routed.failures) {
@@ -174,7 +171,7 @@ void Queue::set_times(Envelope& e, const Message& m) const {
   constexpr int64_t kLongestHold = 366LL * 86400;
   const MailOptions& o = m.options;
   e.next_try = std::clamp(o.hold_until, m.received, m.received + kLongestHold);
-  e.expiry = e.next_try + lifetime();
+  e.expiry = e.next_try + (e.expiry != 0 ? e.expiry : lifetime());
   e.priority = std::clamp<int64_t>(o.priority, -9, 9);
   if (config_.warn_after != 0) e.warn_at = e.next_try + static_cast<int64_t>(config_.warn_after);
   if (o.by_mode != DeliverBy::kUnset && o.deliver_by > 0) {
@@ -202,9 +199,23 @@ std::vector<Notice> Queue::expansions(std::vector<Envelope>& envelopes) const {
   return out;
 }
 
+// No recipient is left for whom a rule does not say so.
+void Queue::discard(const Incoming& in) {
+  log::info("discarded").kv("session", hex64(in.enqueue.session)).kv("msg", hex64(in.enqueue.message)).kv("from", in.enqueue.facts.sender);
+  if (in.owns_file) spool_->drop_file(in.enqueue.message);
+  Enqueued out;
+  out.session = in.enqueue.session;
+  out.message = in.enqueue.message;
+  out.code = 250;
+  out.enhanced = "2.0.0";
+  out.text = "Ok";
+  peers_->send(in.peer, out);
+}
+
 void Queue::take_in(Incoming in, const Routed& routed) {
   const RouteFailure* refusal = nullptr;
   std::vector<Envelope> envelopes = envelopes_of(in, routed, refusal);
+  if (envelopes.empty() && refusal == nullptr && !routed.discarded.empty()) return discard(in);
   if (envelopes.empty()) {
     if (refusal == nullptr) return refuse(in, 451, "4.3.0", "No route");
     return refuse(in, refusal->temporary ? 451 : 550, refusal->enhanced, refusal->text);

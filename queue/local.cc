@@ -148,7 +148,7 @@ bool Local::hand_over(Account& account, Item& item) {
   const HeldMessages::Held* held = *found;
   user::Deliver deliver;
   deliver.envelope = item.envelope.id;
-  deliver.sender = held->message.sender;
+  deliver.sender = item.envelope.sender.empty() ? held->message.sender : item.envelope.sender;
   deliver.recipient = item.envelope.recipient;
   deliver.detail = item.envelope.detail;
   deliver.size = held->message.size;

@@ -248,6 +248,9 @@ struct Delivery {
   std::string detail;  // subaddress; may be empty
   std::string address;  // Delivered-To, or the relay's target
   std::string action;   // relay: the action of the rule, which says by which way
+  std::string sender;   // of this copy, instead of the message's; empty: the message's
+  bool reports_to_sender = false;  // `sender` also gets the reports; else they go to the message's
+  uint32_t ttl = 0;     // seconds that it is tried; 0: the configuration's lifetime
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.recipient);
@@ -256,6 +259,9 @@ struct Delivery {
     c.text(m.detail, kMaxLocalPart);
     c.text(m.address, kMaxAddress);
     c.text(m.action, kMaxTag);
+    c.text(m.sender, kMaxAddress);
+    c.flag(m.reports_to_sender);
+    c.num(m.ttl);
   }
 };
 
@@ -274,17 +280,28 @@ struct RouteFailure {
   }
 };
 
+// A recipient whose mail is accepted and thrown away.
+struct Discarded {
+  uint32_t recipient = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.recipient);
+  }
+};
+
 // From lookup.
 struct Routed {
   static constexpr uint16_t kType = 430;
   uint64_t query = 0;
   std::vector<Delivery> deliveries;
   std::vector<RouteFailure> failures;
+  std::vector<Discarded> discarded;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
     c.list(m.deliveries, 10000);
     c.list(m.failures, kMaxRecipients);
+    c.list(m.discarded, kMaxRecipients);
   }
 };
 

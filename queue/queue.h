@@ -87,6 +87,7 @@ class Queue final : public worker::Hooks {
   void on_enqueue(imsg::PeerId peer, Enqueue&& enqueue);
   void on_routed(imsg::PeerId peer, Routed&& routed);
   void take_in(Incoming incoming, const Routed& routed);
+  void discard(const Incoming& incoming);
   void answer(const Accepted& accepted, const Status& status);
   void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
@@ -106,7 +107,8 @@ class Queue final : public worker::Hooks {
   void on_reroute(const Envelope& envelope);
   void take_reroute(const Envelope& envelope, const Routed& routed);
   void send_reports();
-  void send_report(const Report& report, const Message& about);
+  void send_report(const Report& report, const Message& about, const std::string& owner);
+  Report& report_about(const Envelope& envelope);
   void drop_report(const Report& report, uint64_t message, std::string_view why);
   std::string reader_of(const Report& report, const Message& message) const;
   // queue.cc
@@ -153,7 +155,7 @@ class Queue final : public worker::Hooks {
   std::unordered_map<uint64_t, Incoming> incoming_;   // by query
   std::map<imsg::PeerId, uint64_t> incoming_weight_;  // bytes of them, by who sent them
   std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
-  std::unordered_map<uint64_t, Report> reports_;      // by message, of this turn
+  std::map<std::pair<uint64_t, std::string>, Report> reports_;  // of this turn, by message and who is told instead of its sender
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;
   std::string notes_seen_;     // how far the sweep for old notes has come

@@ -222,9 +222,19 @@ void Remote::put_back(Destination& d, const std::vector<EnvelopeId>& ids) {
   d.count += ids.size();
 }
 
+// Those of `ids` that have another sender than the first wait for a transaction of their own.
+void Remote::split_by_sender(Destination& d, std::vector<EnvelopeId>& ids) {
+  const auto sender_of = [this](const EnvelopeId& id) -> const std::string& { return items_.find(id)->second.envelope.sender; };
+  const std::string& sender = sender_of(ids.front());
+  const auto others = std::stable_partition(ids.begin(), ids.end(), [&](const EnvelopeId& id) { return sender_of(id) == sender; });
+  put_back(d, {others, ids.end()});
+  ids.erase(others, ids.end());
+}
+
 // The oldest message of the destination. False: not now.
 bool Remote::send_first(const Way& way, Destination& d) {
-  const std::vector<EnvelopeId> ids = take_first(d);
+  std::vector<EnvelopeId> ids = take_first(d);
+  split_by_sender(d, ids);
   const std::string domain = way.domain.empty() ? destination(items_.find(ids.front())->second.envelope) : way.domain;
   if (domain.size() > kMaxDomain) {
     for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.1.2", "no domain can be so long", ""});
@@ -249,7 +259,7 @@ bool Remote::send_first(const Way& way, Destination& d) {
   t.message = held.message.id;
   t.action = way.action;
   t.domain = domain;
-  t.sender = held.message.sender;
+  t.sender = first.envelope.sender.empty() ? held.message.sender : first.envelope.sender;
   t.options = held.message.options;
   t.size = held.message.size;
   t.content.reset(::fcntl(held.content.get(), F_DUPFD_CLOEXEC, 3));

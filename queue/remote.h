@@ -152,6 +152,7 @@ class Remote {
   void pump_one(const Way& way, Destination& d, int64_t now);
   bool send_first(const Way& way, Destination& d);
   std::vector<EnvelopeId> take_first(Destination& d);
+  void split_by_sender(Destination& d, std::vector<EnvelopeId>& ids);
   void put_back(Destination& d, const std::vector<EnvelopeId>& ids);
   void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   // remote_results.cc

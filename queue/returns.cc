@@ -39,10 +39,13 @@ Notice notice_of(const Envelope& e, Action action, const Cause& cause) {
 
 }  // namespace
 
+// Of a list's copies its owner is told, by a report of their own.
+Queue::Report& Queue::report_about(const Envelope& e) { return reports_[{e.id.message, e.reports_to_sender ? e.sender : std::string()}]; }
+
 void Queue::on_failed(const Envelope& envelope, const Cause& cause) {
   log::info("failed").kv("msg", hex64(envelope.id.message)).kv("envelope", envelope.id.number).kv("account", envelope.account)
       .kv("to", envelope.recipient).kv("host", cause.remote).kv("status", cause.status).kv("text", cause.text);
-  Report& report = reports_[envelope.id.message];
+  Report& report = report_about(envelope);
   report.ids.push_back(envelope.id);
   if (wants(envelope.options, Action::kFailed)) report.notices.push_back(notice_of(envelope, Action::kFailed, cause));
 }
@@ -51,13 +54,13 @@ void Queue::on_delayed(const Envelope& envelope) {
   if (!wants(envelope.options, Action::kDelayed)) return;
   Notice n = notice_of(envelope, Action::kDelayed, {status_in(envelope.last_error, '4', "4.4.7"), envelope.last_error, ""});
   n.retry_until = envelope.expiry;
-  reports_[envelope.id.message].notices.push_back(std::move(n));
+  report_about(envelope).notices.push_back(std::move(n));
 }
 
 // Delivered here, or given to a host that will not tell the sender itself.
 void Queue::on_delivered(const Envelope& envelope, Action action, const Cause& answer) {
   if (!wants(envelope.options, action)) return;
-  reports_[envelope.id.message].notices.push_back(notice_of(envelope, action, answer));
+  report_about(envelope).notices.push_back(notice_of(envelope, action, answer));
 }
 
 void Queue::forget(const EnvelopeId& id) {
@@ -92,6 +95,12 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   const auto message = spool_->message(envelope.id.message);
   if (!message || !message->has_value()) return local_.try_again(envelope.id, "could not be read now", now_unix());
   std::vector<Delivery> deliveries = routed.deliveries;
+  if (deliveries.empty() && !routed.discarded.empty()) {
+    Change change;
+    change.removed.push_back(envelope.id);
+    replaced_.push_back({spool_->stage(std::move(change)), {envelope.id}, {}, {}});
+    return;
+  }
   if (deliveries.empty()) {
     const RouteFailure* failure = routed.failures.empty() ? nullptr : &routed.failures[0];
     if (failure == nullptr || failure->temporary) return local_.try_again(envelope.id, failure == nullptr ? "no route now" : failure->text, now_unix());
@@ -108,11 +117,7 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   for (const Delivery& d : deliveries) {
     Envelope& e = change.put.emplace_back(envelope);
     e.id.number = ++number;
-    e.kind = d.relay ? Kind::kRelay : Kind::kLocal;
-    e.account = d.relay ? std::string() : d.account;
-    e.action = d.relay ? d.action : std::string();
-    e.detail = d.detail;
-    if (!d.address.empty()) e.recipient = d.address;
+    direct(e, d);
   }
   change.removed.push_back(envelope.id);
   std::vector<Envelope> envelopes = change.put;
@@ -121,7 +126,8 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
 
 // The notices of this turn, one report a message.
 void Queue::send_reports() {
-  for (auto& [id, report] : std::exchange(reports_, {})) {
+  for (auto& [key, report] : std::exchange(reports_, {})) {
+    const auto& [id, owner] = key;
     spool_->take_in_hand(id);
     const auto message = spool_->message(id);
     if (!message) {
@@ -133,7 +139,7 @@ void Queue::send_reports() {
     } else if (report.notices.empty()) {
       drop_report(report, id, "not wanted");
     } else {
-      send_report(report, **message);
+      send_report(report, **message, owner);
     }
   }
 }
@@ -153,8 +159,8 @@ std::string Queue::reader_of(const Report& report, const Message& message) const
   return failed && config_.strangers == Strangers::kPostmaster ? config_.postmaster : std::string();
 }
 
-void Queue::send_report(const Report& report, const Message& about) {
-  const std::string reader = reader_of(report, about);
+void Queue::send_report(const Report& report, const Message& about, const std::string& owner) {
+  const std::string reader = owner.empty() ? reader_of(report, about) : owner;
   if (reader.empty()) return drop_report(report, about.id, "its sender is a stranger's word");
   const Result<uint64_t> id = spool_->new_id();
   if (!id) {

@@ -21,6 +21,7 @@ class AliasParser {
 
   void parse_file(Aliases& out);
   bool parse_members(std::vector<AliasMember>& out, bool lines);
+  void needs_no_colon() { needs_colon_ = false; }
 
  private:
   char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
@@ -50,6 +51,7 @@ class AliasParser {
   const ReadFile& read_;
   std::vector<std::string>& errors_;
   int depth_;
+  bool needs_colon_ = true;
   size_t at_ = 0;
 };
 
@@ -132,8 +134,11 @@ bool AliasParser::parse_entry(Aliases& out) {
   std::string key;
   if (!parse_key(key)) return false;
   skip_blank(false);
-  if (peek() != ':') return fail(found_here(), "':' after the name");
-  advance();
+  if (peek() == ':') {
+    advance();
+  } else if (needs_colon_) {
+    return fail(found_here(), "':' after the name");
+  }
   std::vector<AliasMember> members;
   if (!parse_members(members, false)) return false;
   if (out.size() >= kMaxAliases) return fail(start, "one alias more", "at most " + std::to_string(kMaxAliases));
@@ -272,10 +277,12 @@ Result<Aliases> finish(Aliases out, const std::vector<std::string>& errors) {
 
 }  // namespace
 
-Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read) {
+Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read, AliasForm form) {
   Aliases out;
   std::vector<std::string> errors;
-  AliasParser(text, {file, 1, 1}, read, errors, 0).parse_file(out);
+  AliasParser parser(text, {file, 1, 1}, read, errors, 0);
+  if (form == AliasForm::virtual_users) parser.needs_no_colon();
+  parser.parse_file(out);
   return finish(std::move(out), errors);
 }
 

@@ -38,7 +38,9 @@ struct AliasMember {
 };
 using Aliases = std::unordered_map<std::string, std::vector<AliasMember>>;
 
-Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read);
+// In virtual_users the ':' behind a key may be left out, as OpenSMTPD's table(5) has it.
+enum class AliasForm : uint8_t { aliases, virtual_users };
+Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read, AliasForm form = AliasForm::aliases);
 // The entries of an inline table; `table` gives the position.
 Result<Aliases> parse_aliases(const Table& table, const ReadFile& read);
 

@@ -47,6 +47,13 @@ struct Table {
   Position position;
 };
 
+// All of one domain's addresses mean the same names at another.
+struct DomainAlias {
+  std::string name;  // lower case; one of Config::domains
+  std::string of;    // lower case
+  Position position;
+};
+
 enum class Protocol : uint8_t { smtp, submission, submissions, imap, imaps, sieve, lmtp };
 constexpr int kProtocols = 7;
 std::string_view protocol_name(Protocol protocol);
@@ -99,7 +106,13 @@ struct UidRange {
   uint32_t last = 0;  // inclusive
 };
 
-enum class ActionKind : uint8_t { deliver, relay };
+enum class ActionKind : uint8_t { deliver, relay, discard };
+// Which recipients an action that delivers takes.
+enum class Only : uint8_t {
+  all,
+  expanded,   // expand-only: those that an alias or virtual entry names
+  forwarded,  // forward-only: those whose aliases lead to other hosts, and nowhere else
+};
 // How much TLS a relay action asks for at least.
 enum class RelayTls : uint8_t {
   none,     // plaintext, even where TLS is offered
@@ -134,7 +147,13 @@ struct RelayHost {
 struct Action {
   std::string name;
   ActionKind kind = ActionKind::deliver;
-  std::string alias_table;  // empty: none. deliver only
+  // deliver only; tables: empty for none
+  Only only = Only::all;
+  std::string alias_table;
+  std::string virtual_table;  // addresses that exist, and whom they mean
+  std::string userbase;       // accounts that this action may deliver to
+  std::string user;           // the account that gets all of its mail
+  Seconds ttl{0};             // how long its mail is tried; 0: queue-lifetime
   Position position;
   // relay only
   std::vector<RelayHost> hosts;  // in the order to try; empty: by MX
@@ -143,53 +162,43 @@ struct Action {
   std::string helo;                  // empty: the hostname
   std::vector<std::string> sources;  // numeric addresses
   uint32_t warm_up = 0;              // recipients of one provider on the first day; 0: no such limit
+  bool backup = false;               // we are an MX of less preference: only to better ones
+  std::string backup_name;           // as which host; empty: the hostname
 };
 
-// One test of a rule: a literal value or a table's name, never both; neither where the kind says all.
-enum class SourceKind : uint8_t {
-  any,        // from any
+// What a condition of a rule is about.
+enum class Subject : uint8_t {
+  any,        // from any, for any
   local,      // from local: a Unix socket or a loopback address
-  auth,       // from auth [<accounts> | name]: the session has logged in [as one of these]
   socket,     // from socket: a Unix socket
-  src,        // from src <table> | address | address/prefix
-  mail_from,  // from mail-from <table> | address | @domain
+  src,        // src <table> | address | address/prefix
+  rdns,       // rdns [<table> | name]: the client's name, by its address and back
+  auth,       // auth [<accounts> | name]: the session has logged in [as one of these]
+  mail_from,  // mail-from <table> | address | @domain | "<>"
+  helo,       // helo <table> | name
+  tag,        // tag name: the listener's
+  tls,        // tls: the session is encrypted
+  ours,       // for local: every `domain` of this file, hostname and localhost
+  domain,     // for domain <table> | name ; "*.name" and ".name" take subdomains
+  rcpt_to,    // rcpt-to <table> | address | @domain
 };
-enum class TargetKind : uint8_t {
-  any,      // for any
-  local,    // for local: every `domain` of this file, hostname and localhost
-  domain,   // for domain <table> | name ; "*.name" takes subdomains
-  rcpt_to,  // for rcpt-to <table> | address | @domain
-};
-enum class TestKind : uint8_t {
-  tag,   // tag name: the listener's
-  tls,   // tls: the session is encrypted
-  helo,  // helo <table> | name
-};
-struct Source {
-  SourceKind kind = SourceKind::any;
+// A literal value or a table's name, never both; neither where the subject alone says all.
+struct Condition {
+  Subject subject = Subject::any;
   bool negated = false;
-  std::string value;
-  std::string table;
-};
-struct Target {
-  TargetKind kind = TargetKind::any;
-  bool negated = false;
-  std::string value;
-  std::string table;
-};
-struct Test {
-  TestKind kind = TestKind::tag;
-  bool negated = false;
+  bool regex = false;  // the table's keys are patterns (lib/pattern)
   std::string value;
   std::string table;
 };
 struct Match {
-  Source from;
-  Target target;
-  std::vector<Test> tests;
+  Condition from;
+  Condition target;
+  std::vector<Condition> tests;
   bool reject = false;
-  std::string action;       // a name, when not reject
-  std::string reject_text;  // may be empty
+  std::string action;  // a name, when not reject
+  uint16_t reject_code = 550;
+  std::string reject_status = "5.7.1";  // RFC 3463
+  std::string reject_text;              // may be empty
   Position position;
 };
 
@@ -254,6 +263,7 @@ struct Options {
 struct Config {
   Options options;
   std::vector<std::string> domains;  // lower case, in the file's order; the first qualifies bare names
+  std::vector<DomainAlias> domain_aliases;
   std::vector<Pki> pki;
   std::vector<Table> tables;
   std::vector<Listener> listeners;

@@ -43,8 +43,8 @@ constexpr Option kOptions[] = {
     {"tls-learn", T::choice, &O::tls_learn, 0, 0, "suggest", "off suggest enforce",
      "What becomes of a domain all of whose sessions in two weeks, 20 or more, were verified by an authority: suggest has mailkeepctl "
      "tls policy say so, enforce sends to it only with a certificate that holds."},
-    {"subaddress-separator", T::text, &O::subaddress_separator, 0, 1, "+", "",
-     "What parts an account's name from a detail in user+detail@domain; \"\" for none."},
+    {"subaddress-separator", T::text, &O::subaddress_separator, 0, 8, "+", "",
+     "What parts an account's name from a detail in user+detail@domain: any of these characters; \"\" for none."},
 
     {"address-family", T::choice, &O::address_family, 0, 0, "alternate", "alternate ipv6-first ipv4-first ipv6 ipv4",
      "Which addresses of other hosts are tried, and in which order; alternate takes IPv6 and IPv4 in turn."},
@@ -158,22 +158,6 @@ std::optional<uint64_t> parse_size(std::string_view text, uint64_t min) {
   return parse_u64(text);
 }
 
-// 1*( 1*DIGIT unit ), the units from long to short: 1d12h.
-std::optional<uint64_t> parse_duration(std::string_view text) {
-  uint64_t total = 0;
-  bool any = false;
-  for (const Unit& unit : kTimeUnits) {
-    const size_t end = text.find_first_not_of("0123456789");
-    if (end == text.npos || text[end] != unit.letter) continue;
-    const auto part = multiply(text.substr(0, end), unit.factor);
-    if (!part || *part > UINT32_MAX) return {};
-    total += *part;
-    any = true;
-    text.remove_prefix(end + 1);
-  }
-  return any && text.empty() ? std::optional(total) : std::nullopt;
-}
-
 std::string write_unit(uint64_t n, std::span<const Unit> units) {
   for (const Unit& unit : units) {
     if (n >= unit.factor && n % unit.factor == 0) return std::to_string(n / unit.factor) + std::string(1, unit.letter);
@@ -225,6 +209,21 @@ std::string mdoc_argument(const Option& o) {
 }
 
 }  // namespace
+
+std::optional<uint64_t> parse_duration(std::string_view text) {
+  uint64_t total = 0;
+  bool any = false;
+  for (const Unit& unit : kTimeUnits) {
+    const size_t end = text.find_first_not_of("0123456789");
+    if (end == text.npos || text[end] != unit.letter) continue;
+    const auto part = multiply(text.substr(0, end), unit.factor);
+    if (!part || *part > UINT32_MAX) return {};
+    total += *part;
+    any = true;
+    text.remove_prefix(end + 1);
+  }
+  return any && text.empty() ? std::optional(total) : std::nullopt;
+}
 
 std::span<const Option> all_options() { return kOptions; }
 

@@ -170,8 +170,10 @@ bool Parser::parse_domain() {
       const Token at = peek();
       if (!at.is_value() || !is_domain(at.text)) return fail_here(expected);
       list.push_back({take().text, ""});
-    } while (!peek().ends_statement());
+    } while (!peek().ends_statement() && !peek().is("alias-of"));
   }
+  std::string of;
+  if (peek().is("alias-of") && (take(), !expect_host(of))) return false;
   auto& domains = draft_.config.domains;
   for (const auto& entry : list) {
     const std::string name = lower(entry.key);
@@ -181,6 +183,7 @@ bool Parser::parse_domain() {
       return fail(start, "at most " + std::to_string(kMaxDomains) + " domains of " + std::to_string(kMaxDomainBytes) + " bytes in all");
     }
     domains.push_back(name);
+    if (!of.empty()) draft_.config.domain_aliases.push_back({name, lower(of), position(start)});
   }
   return true;
 }
@@ -275,25 +278,6 @@ bool Parser::parse_uid_range(const Token& keyword) {
   return true;
 }
 
-bool Parser::parse_action() {
-  Action action;
-  const Token at = peek();
-  action.position = position(at);
-  if (!expect_name(action.name, "the action's name")) return false;
-  if (draft_.config.action(action.name) != nullptr) return fail(at, "a name that no other action has");
-  const Token kind = peek();
-  if (!kind.is("deliver") && !kind.is("relay")) return fail_here("deliver or relay");
-  take();
-  action.kind = kind.is("deliver") ? ActionKind::deliver : ActionKind::relay;
-  if (kind.is("deliver") && peek().is("alias")) {
-    take();
-    if (!expect_table(action.alias_table, RefKind::alias_table)) return false;
-  }
-  if (kind.is("relay") && !parse_relay(action)) return false;
-  draft_.config.actions.push_back(std::move(action));
-  return true;
-}
-
 // --- parts of statements ---------------------------------------------------------------------------
 
 bool Parser::expect_word(std::string_view word) {
@@ -336,14 +320,20 @@ bool Parser::expect_port(uint16_t& out) {
   return true;
 }
 
+// No file can write its name.
+Table Parser::anonymous_table(const Token& at) const {
+  Table out;
+  out.name = "#" + std::to_string(draft_.config.tables.size() + 1);
+  out.position = position(at);
+  return out;
+}
+
 bool Parser::expect_operand(std::string& value, std::string& table, RefKind kind, Operand is_valid,
                             const std::string& expected) {
   const Token at = peek();
   if (at.kind == TokenKind::table) return expect_table(table, kind);
   if (at.is('{')) {
-    Table list;
-    list.name = "#" + std::to_string(draft_.config.tables.size() + 1);  // no name a file can write
-    list.position = position(at);
+    Table list = anonymous_table(at);
     if (!parse_entries(list.entries, is_valid, expected)) return false;
     table = list.name;
     draft_.config.tables.push_back(std::move(list));

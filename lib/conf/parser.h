@@ -5,7 +5,7 @@
 //               provider / option
 //   macro     = name "=" 1*value                      ; "$name" later stands for its words
 //   include   = "include" value                       ; a relative path starts at this file's directory
-//   domain    = "domain" ( 1*value / list )
+//   domain    = "domain" ( 1*value / list ) [ "alias-of" name ]
 //   pki       = "pki" name 1*( ( "cert" / "key" ) value )
 //   table     = "table" name ( "file:" path / entries )
 //   entries   = "{" [ entry *( "," entry ) ] "}"      ; newlines count for nothing inside
@@ -16,17 +16,20 @@
 //   auth      = "auth" ( "system" / "table" tableref )
 //   resolver  = "resolver" address [ "port" number ]
 //   uid-range = "uid-range" number "-" number
-//   action    = "action" name ( "deliver" [ "alias" tableref ] / "relay" *relay-part )
+//   action    = "action" name ( ( "deliver" / "expand-only" / "forward-only" ) *deliver-part / "relay" *relay-part / "discard" )
+//   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time     ; each once
 //   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
-//               "helo" name / "source" ( address / list ) / "warm-up" number      ; each once
+//               "helo" name / ( "source" / "src" ) ( address / list ) / "backup" [ "mx" name ] / "warm-up" number / "ttl" time   ; each once
 //   relay-url = ( "smtp://" / "smtp+tls://" / "smtps://" ) [ label "@" ] ( name / address / "[" address "]" ) [ ":" port ]
 //   match     = "match" *test ( "action" name / "reject" [ string ] )     ; from and for once each
-//   test      = [ "!" ] ( "from" source / "for" target / "tag" name / "tls" / "helo" operand )
+//   test      = [ "!" ] ( "from" source / "for" target / test-of )
 //   tls-policy = "tls-policy" ( tableref / entries )       ; values: tls_policy.h
 //   provider  = "provider" name *( "mx" ( suffix / list ) / "connections" number / "rate" number )   ; each once
-//   source    = "any" / "local" / "socket" / "auth" [ tableref / string / list ] / "src" operand / "mail-from" operand
+//   source    = "any" / "local" / "socket" / test-of
 //   target    = "any" / "local" / "domain" operand / "rcpt-to" operand
-//   operand   = value / tableref / list
+//   test-of   = "tls" / "tag" operand / "rdns" [ operand ] / "auth" [ operand ] /
+//               ( "src" / "mail-from" / "helo" / "rcpt-to" ) operand      ; after from, neither tls nor rcpt-to
+//   operand   = [ "regex" ] ( value / tableref / list )   ; where it may be missing, a value is a string
 //   option    = option-name value
 //
 // SPDX-License-Identifier: ISC
@@ -45,7 +48,7 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, alias_table, credential_table, tls_policy_table, pki, action };
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, pki, action };
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -61,6 +64,20 @@ struct Draft {
 
 // Looks every name up and checks what needs the whole file; appends to draft.errors.
 void resolve(Draft& draft);
+
+// "name", or "*.name" or ".name" for what is below it.
+bool is_domain_pattern(std::string_view text);
+// "local@" or "@", and a domain pattern; or "<>".
+bool is_address_pattern(std::string_view text);
+
+// What a reject says: [ code [ status ] ] text.
+struct Refusal {
+  uint16_t code = 550;
+  std::string status = "5.7.1";
+  std::string text;
+};
+// The Error's text is what was expected.
+Result<Refusal> parse_refusal(std::string_view text);
 
 std::string complaint(const Position& at, const std::string& found, const std::string& expected);
 
@@ -97,6 +114,7 @@ class Parser {
   bool parse_resolver();
   bool parse_uid_range(const Token& keyword);
   bool parse_action();
+  bool parse_deliver(Action& out);
   bool parse_relay(Action& out);
   bool parse_relay_hosts(Action& out);
   bool parse_relay_sources(Action& out);
@@ -104,9 +122,12 @@ class Parser {
   bool parse_number(uint32_t& out, uint32_t least, uint32_t most, const std::string& what);
   bool parse_tls_policy(const Token& keyword);
   bool parse_match(const Token& keyword);
-  bool parse_test(Match& match);
-  bool parse_source(Source& out);
-  bool parse_target(Target& out);
+  bool parse_reject(Match& match);
+  bool parse_source(Condition& out);
+  bool parse_target(Condition& out);
+  bool parse_condition(Condition& out, std::string_view expected);
+  bool parse_operand(Condition& out, RefKind kind, Operand is_valid, const std::string& expected);
+  Table anonymous_table(const Token& at) const;
   bool parse_option(const Token& name, const Option& option);
 
   bool expect_word(std::string_view word);
@@ -115,6 +136,8 @@ class Parser {
   bool expect_path(std::string& out);
   bool expect_table(std::string& out, RefKind kind);
   bool expect_port(uint16_t& out);
+  bool expect_ttl(Seconds& out);
+  bool expect_host(std::string& out);
   bool expect_operand(std::string& value, std::string& table, RefKind kind, Operand is_valid, const std::string& expected);
   // The entries of "{ … }"; with `is_valid`, a list of such values only.
   bool parse_entries(std::vector<TableEntry>& out, Operand is_valid, const std::string& expected);

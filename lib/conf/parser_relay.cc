@@ -70,7 +70,7 @@ std::optional<RelayHost> parse_relay_url(std::string_view text) {
 }
 
 bool is_relay_url(std::string_view text) { return parse_relay_url(text).has_value(); }
-bool is_source(std::string_view text) { return parse_address(text).has_value(); }
+bool is_source_address(std::string_view text) { return parse_address(text).has_value(); }
 
 std::optional<RelayTls> find_tls(const Token& token) {
   constexpr std::array<std::string_view, 4> kWords = {"none", "may", "encrypt", "verify"};
@@ -86,12 +86,20 @@ bool Parser::parse_relay(Action& out) {
   std::set<std::string> had;
   while (!peek().ends_statement()) {
     const Token word = peek();
-    const bool known = word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("source") || word.is("warm-up");
-    if (!known || !had.insert(word.text).second) return fail_here("host, auth, tls, helo, source, warm-up (each once) or end of line");
+    const bool is_source = word.is("source") || word.is("src");
+    const bool known = is_source || word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("backup") || word.is("warm-up") || word.is("ttl");
+    if (!known || !had.insert(is_source ? "source" : word.text).second) {
+      return fail_here("host, auth, tls, helo, source, warm-up, backup, ttl (each once) or end of line");
+    }
     take();
+    if (word.is("ttl") && !expect_ttl(out.ttl)) return false;
+    if (word.is("backup")) {
+      out.backup = true;
+      if (peek().is("mx") && (take(), !expect_host(out.backup_name))) return false;
+    }
     if (word.is("host") && !parse_relay_hosts(out)) return false;
     if (word.is("auth") && !expect_table(out.credentials, RefKind::credential_table)) return false;
-    if (word.is("source") && !parse_relay_sources(out)) return false;
+    if (is_source && !parse_relay_sources(out)) return false;
     if (word.is("warm-up") && !parse_number(out.warm_up, 10, 100'000, "recipients on the first day")) return false;
     if (word.is("tls")) {
       const auto tls = find_tls(peek());
@@ -99,11 +107,15 @@ bool Parser::parse_relay(Action& out) {
       take();
       out.tls = *tls;
     }
-    if (word.is("helo")) {
-      if (!peek().is_value() || !is_domain(peek().text)) return fail_here("a domain name");
-      out.helo = take().text;
-    }
+    if (word.is("helo") && !expect_host(out.helo)) return false;
   }
+  if (out.backup && !out.hosts.empty()) return fail_here("no host with backup, which goes by MX");
+  return true;
+}
+
+bool Parser::expect_host(std::string& out) {
+  if (!peek().is_value() || !is_domain(peek().text)) return fail_here("a domain name");
+  out = take().text;
   return true;
 }
 
@@ -128,9 +140,9 @@ bool Parser::parse_relay_sources(Action& out) {
   const Token at = peek();
   std::vector<TableEntry> list;
   if (at.is('{')) {
-    if (!parse_entries(list, is_source, "an address")) return false;
+    if (!parse_entries(list, is_source_address, "an address")) return false;
   } else {
-    if (!at.is_value() || !is_source(at.text)) return fail_here("an address of this machine");
+    if (!at.is_value() || !is_source_address(at.text)) return fail_here("an address of this machine");
     list.push_back({take().text, ""});
   }
   if (list.size() > kMaxSources) return fail(at, "at most " + std::to_string(kMaxSources) + " addresses");

@@ -10,6 +10,7 @@
 #include "lib/conf/network.h"
 #include "lib/conf/parser.h"
 #include "lib/conf/tls_policy.h"
+#include "lib/pattern/pattern.h"
 
 namespace mailkeep::conf {
 namespace {
@@ -17,9 +18,12 @@ namespace {
 // What a key in an inline table must be for its use; "" when it is fine.
 std::string expected_key(RefKind kind, const std::string& key) {
   if (kind == RefKind::network_table && !parse_network(key)) return "an address or a network";
-  const std::string domain = key.rfind("*.", 0) == 0 ? key.substr(2) : key;
-  if (kind == RefKind::domain_table && !is_domain(domain)) return "a domain name, or *. and one";
-  if (kind == RefKind::address_table && key.find('@') == key.npos) return "an address, or @ and a domain name";
+  if (kind == RefKind::domain_table && !is_domain_pattern(key)) return "a domain name, or *. and one";
+  if (kind == RefKind::address_table && key != "<>" && key.find('@') == key.npos) return "an address, or @ and a domain name";
+  if (kind == RefKind::pattern_table) {
+    const auto compiled = pattern::Pattern::compile(key);
+    if (!compiled) return "a regular expression (" + compiled.error().text + ")";
+  }
   return "";
 }
 
@@ -131,6 +135,18 @@ void check_credentials(Draft& draft, const Action& action) {
   }
 }
 
+void check_domain_aliases(Draft& draft) {
+  const auto& all = draft.config.domain_aliases;
+  for (const DomainAlias& alias : all) {
+    const auto& domains = draft.config.domains;
+    const bool is_ours = std::find(domains.begin(), domains.end(), alias.of) != domains.end();
+    const bool is_alias = std::any_of(all.begin(), all.end(), [&](const DomainAlias& a) { return a.name == alias.of; });
+    if (is_ours && !is_alias) continue;
+    draft.errors.push_back(complaint(alias.position, "'" + alias.name + "' as an alias of '" + alias.of + "'",
+                                     "a domain of this file that is no alias itself"));
+  }
+}
+
 void check_actions(Draft& draft) {
   for (const Action& action : draft.config.actions) {
     if (action.kind == ActionKind::deliver && draft.config.auth.kind == AuthKind::none) {
@@ -153,6 +169,7 @@ void resolve(Draft& draft) {
   }
   check_pki(draft);
   check_listeners(draft);
+  check_domain_aliases(draft);
   check_actions(draft);
 }
 

@@ -16,7 +16,7 @@
 
 namespace mailkeep::dns {
 
-enum class Type : uint16_t { kA = 1, kCname = 5, kSoa = 6, kMx = 15, kTxt = 16, kAaaa = 28, kTlsa = 52 };
+enum class Type : uint16_t { kA = 1, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16, kAaaa = 28, kTlsa = 52 };
 
 struct Mx {
   uint16_t preference = 0;
@@ -46,6 +46,7 @@ struct Answer {
   std::vector<std::string> addresses;  // A and AAAA, numeric
   std::vector<Mx> mx;
   std::vector<Tlsa> tlsa;
+  std::vector<std::string> names;  // PTR
   std::vector<std::string> texts;  // TXT, the strings of each joined
   std::string why;                 // kFailed: for people
 };

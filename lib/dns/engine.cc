@@ -30,8 +30,16 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
     {"val-bogus-ttl:", "30"},
 };
 
-// The servers decide what is in these; libunbound would deny it by itself.
-constexpr const char* kNotDenied[] = {"test.", "home.arpa."};
+// The servers decide what is in these; libunbound would deny it by itself. Of reverse zones:
+// the names of private and of loopback addresses (RFC 6303) are those of the local network.
+constexpr const char* kNotDenied[] = {"test.", "home.arpa.", "127.in-addr.arpa.", "10.in-addr.arpa.", "168.192.in-addr.arpa.", "254.169.in-addr.arpa.",
+                                      "2.0.192.in-addr.arpa.", "100.51.198.in-addr.arpa.", "113.0.203.in-addr.arpa.",
+                                      "16.172.in-addr.arpa.", "17.172.in-addr.arpa.", "18.172.in-addr.arpa.", "19.172.in-addr.arpa.",
+                                      "20.172.in-addr.arpa.", "21.172.in-addr.arpa.", "22.172.in-addr.arpa.", "23.172.in-addr.arpa.",
+                                      "24.172.in-addr.arpa.", "25.172.in-addr.arpa.", "26.172.in-addr.arpa.", "27.172.in-addr.arpa.",
+                                      "28.172.in-addr.arpa.", "29.172.in-addr.arpa.", "30.172.in-addr.arpa.", "31.172.in-addr.arpa.",
+                                      "d.f.ip6.arpa.", "8.e.f.ip6.arpa.", "9.e.f.ip6.arpa.", "a.e.f.ip6.arpa.", "b.e.f.ip6.arpa.",
+                                      "8.b.d.0.1.0.0.2.ip6.arpa."};
 
 constexpr int kInternet = 1;
 constexpr int kServFail = 2, kNxDomain = 3;

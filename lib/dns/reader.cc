@@ -124,6 +124,11 @@ void read_record(Reader& r, Type type, uint16_t rdlength, Answer& out, size_t& t
       if (r.good()) out.mx.push_back(std::move(mx));
       return;
     }
+    case Type::kPtr: {
+      std::string name = r.name();
+      if (r.good()) out.names.push_back(std::move(name));
+      return;
+    }
     case Type::kTlsa: {
       const auto rdata = r.bytes(rdlength);
       if (rdata.size() <= 3 || rdata.size() > 3 + kMaxTlsaData) return;

@@ -18,6 +18,8 @@ bool Session::offers_tls() const { return !pki_.empty() && !tls_ && !is_lmtp(); 
 lookup::SessionFacts Session::facts() const {
   lookup::SessionFacts f;
   f.source = peer_.address;
+  f.name_state = name_state_;
+  f.name = client_name_;
   f.helo = helo_;
   f.tag = tag_;
   f.tls = tls_.has_value();

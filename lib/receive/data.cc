@@ -36,7 +36,9 @@ std::string Session::with_protocol() const {
 
 // Of a submission it does not say where the client is and what it calls itself: that is its user's own business.
 std::string Session::received_field() const {
-  const std::string from = login_ ? "[authenticated]" : helo_ + " (" + peer_.literal + ")";
+  const bool is_named = name_state_ != lookup::NameState::kUnasked;
+  const std::string name = !is_named ? "" : client_name_.empty() ? "unknown " : client_name_ + " ";
+  const std::string from = login_ ? "[authenticated]" : helo_ + " (" + name + peer_.literal + ")";
   std::string out = "Received: from " + from + "\r\n\tby " + server_.config().hostname + " with " + with_protocol();
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
   out += "\r\n\tid " + hex64(transaction_->message);

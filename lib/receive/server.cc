@@ -16,6 +16,7 @@
 #include "lib/log/log.h"
 #include "lib/os/descriptors.h"
 #include "lib/receive/proxy_header.h"
+#include "lib/smtp/address.h"
 
 namespace mailkeep::receive {
 
@@ -86,6 +87,7 @@ imsg::Routes<Server> Server::routes() {
   r.add(imsg::Role::kParent, &Server::on_listener);
   r.add(imsg::Role::kLookup, &Server::on_verdict);
   r.add(imsg::Role::kLookup, &Server::on_sender_verdict);
+  r.add(imsg::Role::kLookup, &Server::on_client_name);
   r.add(imsg::Role::kAuth, &Server::on_checked);
   r.add(imsg::Role::kQueue, &Server::on_enqueued);
   r.add(imsg::Role::kQueue, &Server::on_spool_file);
@@ -364,6 +366,13 @@ void Server::on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m) {
 void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {
   if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
   if (Session* s = find(m.session)) s->on_sender_verdict(std::move(m));
+}
+
+void Server::on_client_name(imsg::PeerId from, lookup::ClientName&& m) {
+  // It becomes part of a Received field.
+  const bool is_name = m.name.empty() ? m.state != lookup::NameState::kConfirmed : smtp::is_domain(m.name);
+  if (!is_name) return peers_.condemn(from, "a client's name that is none");
+  if (Session* s = find(m.session)) s->on_client_name(std::move(m));
 }
 
 void Server::on_checked(imsg::PeerId, auth::Checked&& m) {

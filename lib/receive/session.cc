@@ -20,6 +20,9 @@ constexpr unsigned kFreeErrors = 4;  // before answers wait
 constexpr Seconds kMaxErrorDelay(30);
 constexpr size_t kProgress = 1024;  // bytes of content that count as a command would; a trickle does not
 constexpr size_t kMaxPendingRcpts = 100;
+constexpr Seconds kNameWait = lookup::kNamePatience + Seconds(2);  // lookup answers before that
+
+bool is_localhost(std::string_view address) { return address == "127.0.0.1" || address == "::1"; }
 }  // namespace
 
 Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection)
@@ -53,12 +56,40 @@ void Session::greet() {
   reply(220, "", server_.config().hostname + (is_lmtp() ? " LMTP Mailkeep" : " ESMTP Mailkeep"));
 }
 
+// While it is looked for the client may greet and start TLS; MAIL waits for it. Other MTAs on trusted sockets are who they are.
+void Session::ask_client_name() {
+  if (is_lmtp() || peer_.address == "local") return;
+  if (is_localhost(peer_.address)) {
+    name_state_ = lookup::NameState::kConfirmed;
+    client_name_ = "localhost";
+    return;
+  }
+  lookup::FindName m;
+  m.session = id_;
+  m.address = peer_.address;
+  name_asked_ = server_.ask_lookup(m);
+  if (!name_asked_) name_state_ = lookup::NameState::kFailed;
+}
+
+void Session::on_client_name(lookup::ClientName&& m) {
+  if (!name_asked_) return;
+  name_asked_ = false;
+  name_state_ = m.state;
+  client_name_ = m.state == lookup::NameState::kConfirmed ? std::move(m.name) : std::string();
+  if (waiting_ != Waiting::kName) return;
+  waiting_ = Waiting::kNothing;
+  work();
+}
+
+bool Session::needs_client_name(std::string_view line) const { return name_asked_ && starts_with_nocase(line, "MAIL"); }
+
 // Mail servers wait for the greeting; what only wants to get rid of its mail often does not.
 bool Session::pauses_greeting() const {
   return protocol_ == smtpd::Protocol::kSmtp && is_limited() && server_.config().greet_pause > 0;
 }
 
 void Session::start() {
+  ask_client_name();
   if (is_implicit_tls()) {
     if (!hand_to_tls()) end();
   } else if (pauses_greeting()) {
@@ -152,6 +183,7 @@ void Session::shut_down() {
 
 void Session::tick(Micros now, Micros idle_limit) {
   if (over_ || waiting_ == Waiting::kQueue || waiting_ == Waiting::kTarpit) return;
+  if (waiting_ == Waiting::kName && now - last_ >= kNameWait) return on_client_name({});
   const Micros usual = Seconds(server_.config().idle_timeout);
   if (now - last_ < (login_ || peer_.is_trusted ? usual : std::min(usual, idle_limit))) return;
   log::info("timeout").kv("session", hex64(id_));
@@ -178,6 +210,10 @@ void Session::work(bool answered) {
     if (!verdicts_.empty()) {
       const auto command = smtp::parse_command(line);
       if (!command || command->verb != smtp::Verb::rcpt || verdicts_.size() >= kMaxPendingRcpts) break;
+    }
+    if (needs_client_name(line)) {
+      waiting_ = Waiting::kName;
+      break;
     }
     std::string copy(line);
     stream_->consume(taken);
@@ -265,6 +301,7 @@ void Session::flush_verdicts() {
 }
 
 void Session::on_lookup_down() {
+  if (name_asked_) on_client_name({});
   if (waiting_ == Waiting::kSender) {
     lookup::SenderVerdict m;
     m.query = next_query_ - 1;

@@ -80,6 +80,7 @@ class Session {
   // Answers from other processes.
   void on_verdict(lookup::RcptVerdict&& m);
   void on_sender_verdict(lookup::SenderVerdict&& m);
+  void on_client_name(lookup::ClientName&& m);
   void on_checked(auth::Checked&& m);
   void on_auth_down();
   void on_enqueued(queue::Enqueued&& m);
@@ -103,7 +104,7 @@ class Session {
   Micros last_progress() const { return last_; }
 
  private:
-  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit };
+  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit, kName };
   struct PendingRcpt {
     uint32_t query = 0;
     queue::Recipient recipient;
@@ -127,6 +128,8 @@ class Session {
   bool is_limited() const { return !peer_.is_ours && !peer_.is_trusted && !is_lmtp(); }
   void send(std::string_view text);
   void count_error();
+  void ask_client_name();
+  bool needs_client_name(std::string_view line) const;
   bool hand_to_tls();
   size_t max_line(std::string_view in) const;
   // `answered`: not because the client has sent something, which alone is no progress.
@@ -203,6 +206,9 @@ class Session {
   std::vector<std::string> pki_;
   std::string tag_;
   Peer peer_;
+  lookup::NameState name_state_ = lookup::NameState::kUnasked;
+  bool name_asked_ = false;  // and not answered
+  std::string client_name_;  // lower case, when kConfirmed
   std::unique_ptr<event::Stream> stream_;
   std::string helo_;
   bool extended_ = false;  // EHLO or LHLO

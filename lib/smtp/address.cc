@@ -229,8 +229,8 @@ bool is_address_literal(std::string_view text) {
   return inet_pton(is_v6 ? AF_INET6 : AF_INET, std::string(text).c_str(), address.data()) == 1;
 }
 
-Subaddress split_subaddress(std::string_view local, char separator) {
-  const size_t at = separator == '\0' ? std::string_view::npos : local.find(separator);
+Subaddress split_subaddress(std::string_view local, std::string_view separators) {
+  const size_t at = local.find_first_of(separators);
   if (at == std::string_view::npos || at == 0) return {local, {}, false};
   return {local.substr(0, at), local.substr(at + 1), true};
 }

@@ -51,13 +51,13 @@ bool is_domain(std::string_view text);
 // address-literal = "[" ( IPv4 / "IPv6:" IPv6 ) "]"; general literals are refused.
 bool is_address_literal(std::string_view text);
 
-// local "user+detail" in its parts; no detail and no separator: {local, ""}. A separator at the very start
-// or `separator` 0 splits nothing.
+// local "user+detail" in its parts, at the first of `separators`; without one: {local, ""}. A separator at the very
+// start splits nothing.
 struct Subaddress {
   std::string_view user;
   std::string_view detail;
   bool has_detail = false;
 };
-Subaddress split_subaddress(std::string_view local, char separator = '+');
+Subaddress split_subaddress(std::string_view local, std::string_view separators = "+");
 
 }  // namespace mailkeep::smtp

@@ -24,6 +24,7 @@ using AllMessages = std::tuple<
     tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
     lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
+    lookup::FindName, lookup::ClientName,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
     queue::ShowMessage, queue::MessageShown,

@@ -100,9 +100,9 @@ static void contract(void**) {
   assert_text(c->action("in")->alias_table, "aliases");
   assert_true(c->action("out")->kind == ActionKind::relay);
   assert_int_equal(c->matches.size(), 2);
-  assert_true(c->matches[0].target.kind == TargetKind::domain);
+  assert_true(c->matches[0].target.subject == Subject::domain);
   assert_text(c->matches[0].target.value, "mk.test");
-  assert_true(c->matches[1].from.kind == SourceKind::auth);
+  assert_true(c->matches[1].from.subject == Subject::auth);
 }
 
 static void design(void**) {
@@ -161,6 +161,53 @@ static void rules(void**) {
   assert_text(d->matches[2].from.value, "joe");
 }
 
+static void conditions(void**) {
+  const auto c = parse(kBase +
+                       "match from rdns for any rdns regex \"^dsl-\" auth mail-from \"<>\" !rcpt-to regex <r> tag { a, b } src 10.0.0.0/8 "
+                       "reject \"451 4.7.0 later\"\n"
+                       "table r { \"^x@\", \"y$\" }\nmatch from auth regex \"^a\" for domain regex { \"\\.test$\" } reject \"554 no\"\n"
+                       "match from rdns { .b.test, \"*.c.test\" } for any reject \"5 things are wrong\"\n"
+                       "match from any for any auth \"ann\" rdns \"mx.a.test\" !tls action in\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  const Match& m = c->matches[0];
+  assert_true(m.from.subject == Subject::rdns && m.from.value.empty() && m.from.table.empty());
+  assert_int_equal(m.tests.size(), 6);
+  assert_true(m.tests[0].subject == Subject::rdns && m.tests[0].regex);
+  assert_text(c->table(m.tests[0].table)->entries.at(0).key, "^dsl-");
+  assert_true(m.tests[1].subject == Subject::auth && m.tests[1].table.empty());
+  assert_text(m.tests[2].value, "<>");
+  assert_true(m.tests[3].negated && m.tests[3].regex);
+  assert_text(m.tests[3].table, "r");
+  assert_int_equal(c->table(m.tests[4].table)->entries.size(), 2);
+  assert_int_equal(m.reject_code, 451);
+  assert_text(m.reject_status + " " + m.reject_text, "4.7.0 later");
+  assert_true(c->matches[1].from.regex && c->matches[1].target.regex);
+  assert_int_equal(c->matches[1].reject_code, 554);
+  assert_text(c->matches[1].reject_status + " " + c->matches[1].reject_text, "5.7.1 no");
+  assert_int_equal(c->matches[2].reject_code, 550);
+  assert_text(c->matches[2].reject_text, "5 things are wrong");
+  assert_int_equal(c->matches[3].tests.size(), 3);
+}
+
+static void actions(void**) {
+  const auto c = parse(
+      "auth table <p>\ntable p file:/p\ntable v { \"a@b.test\" = ann, \"@b.test\" = ben }\ntable a { root = ann }\n"
+      "domain b.test c.test\ndomain d.test alias-of b.test\nsubaddress-separator \"+-\"\n"
+      "action v deliver virtual <v> userbase <p> ttl 1d\naction u deliver alias <a> user ann\naction e expand-only alias <a>\n"
+      "action f forward-only alias <a>\naction drop discard\naction b relay backup mx mx2.b.test src 192.0.2.1 ttl 2h\naction c relay backup\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  assert_text(c->action("v")->virtual_table + c->action("v")->userbase, "vp");
+  assert_true(c->action("v")->ttl == Seconds(86400));
+  assert_text(c->action("u")->user, "ann");
+  assert_true(c->action("e")->only == Only::expanded && c->action("f")->only == Only::forwarded);
+  assert_true(c->action("drop")->kind == ActionKind::discard);
+  assert_text(c->action("b")->backup_name, "mx2.b.test");
+  assert_true(c->action("b")->ttl == Seconds(7200) && c->action("c")->backup);
+  assert_text(c->action("b")->sources.at(0), "192.0.2.1");
+  assert_text(c->domain_aliases.at(0).name + " " + c->domain_aliases.at(0).of, "d.test b.test");
+  assert_int_equal(c->domains.size(), 3);
+}
+
 static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
@@ -190,11 +237,25 @@ static void errors_to_the_letter(void**) {
       {"uid-range 5-9", "/etc/c:1:11: found '5-9', expected two uids, such as 200000-299999, from 1000 on"},
       {"pki a cert /c", "/etc/c:1:5: found pki 'a' without key, expected cert and key for it"},
       {"action a deliver", "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file"},
-      {kBase + "match for any action in", "/etc/c:3:15: found 'action', expected from any, local, auth, socket, src or mail-from: no rule means it by itself"},
+      {kBase + "match for any action in", "/etc/c:3:15: found 'action', expected from any, local, auth, socket, src, rdns or mail-from: no rule means it by itself"},
       {kBase + "match from any action in", "/etc/c:3:16: found 'action', expected for any, local, domain or rcpt-to: no rule means it by itself"},
       {kBase + "match from any for any action out", "/etc/c:3:31: found 'out', expected an action that the file declares"},
       {kBase + "match from src 10.0.0.0/33 for any action in", "/etc/c:3:16: found '10.0.0.0/33', expected an address or a network, a table or a list"},
       {kBase + "table n { x }\nmatch from src <n> for any action in", "/etc/c:3:7: found 'x' in <n>, expected an address or a network"},
+      {kBase + "match from tls for any action in", "/etc/c:3:12: found 'tls', expected any, local, auth, socket, src, rdns or mail-from"},
+      {kBase + "match from any for any helo", "/etc/c:3:28: found end of file, expected a name, a table or a list"},
+      {kBase + "match from any for any rdns regex \"a(\" action in", "/etc/c:3:35: found \"a(\", expected a regular expression (missing closing parenthesis at byte 3)"},
+      {kBase + "table r { \"[b\" }\nmatch from src regex <r> for any action in",
+       "/etc/c:3:7: found '[b' in <r>, expected a regular expression (missing terminating ] for character class at byte 3)"},
+      {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
+      {kBase + "match from any for any reject \"299 x\"", "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
+      {kBase + "match from any for any reject \"550 4.1.1 x\"", "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
+      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, relay, discard, expand-only or forward-only"},
+      {kBase + "action b deliver virtual", "/etc/c:3:25: found end of file, expected a table, as <name>"},
+      {kBase + "action b deliver ttl 5", "/etc/c:3:22: found '5', expected a time from 1s to 30d, such as 4d"},
+      {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected alias, virtual, userbase, user, ttl (each once) or end of line"},
+      {"action b relay backup host smtp://x.test", "/etc/c:1:41: found end of file, expected no host with backup, which goes by MX"},
+      {"domain a.test alias-of b.test", "/etc/c:1:8: found 'a.test' as an alias of 'b.test', expected a domain of this file that is no alias itself"},
       {"include nowhere", "/etc/c:1:9: found 'nowhere', expected a file that can be read (no such file)"},
       {"include more", "/etc/more:2:11: found 'nowhere/', expected all, socket, an address or an interface"},
       {"state /x y", "/etc/c:1:10: found 'y', expected end of line"},
@@ -302,7 +363,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(actions),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

@@ -45,7 +45,7 @@ void configure(hostile::Peerage& house) {
   house.tell_parent(in);
   lookup::Match m;
   m.generation = 1;
-  m.target.kind = 2;  // for domain
+  m.target.subject = static_cast<uint16_t>(conf::Subject::domain);
   m.target.value = "mk.test";
   m.action = "in";
   house.tell_parent(m);

@@ -25,8 +25,15 @@ inline Ruleset make_rules(const std::string& text, const std::string& aliases, c
   out.postmaster = config->options.postmaster;
   for (const auto& action : config->actions) out.actions.emplace(action.name, action);
   out.matches = config->matches;
-  for (const auto& table : config->tables) out.tables.emplace(table.name, TableIndex(table.entries));
-  out.aliases.emplace("aliases", *parsed);
+  for (const auto& alias : config->domain_aliases) out.domain_aliases.emplace(alias.name, alias.of);
+  out.subaddress_separators = config->options.subaddress_separator;
+  for (const auto& table : config->tables) {
+    out.tables.emplace(table.name, TableIndex(table.entries));
+    if (auto patterns = PatternList::make(table.entries, table.name)) out.patterns.emplace(table.name, std::move(*patterns));
+    const auto members = conf::parse_aliases(table, no_file);
+    if (table.kind == conf::TableKind::inline_entries && members) out.aliases.emplace(table.name, *members);
+  }
+  out.aliases.insert_or_assign("aliases", *parsed);
   out.accounts = AccountSet(accounts);
   return out;
 }

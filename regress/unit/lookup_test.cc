@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "regress/unit/lookup_fixture.h"
+#include "smtpd/lookup/lookup.h"
 
 namespace {
 
@@ -233,12 +234,12 @@ static Draft make_draft(const std::string& aliases) {
   d.actions[1].name = "out";
   d.actions[1].kind = static_cast<uint16_t>(conf::ActionKind::relay);
   d.matches.resize(2);
-  d.matches[0].from.kind = static_cast<uint16_t>(conf::SourceKind::auth);
+  d.matches[0].from.subject = static_cast<uint16_t>(conf::Subject::auth);
   d.matches[0].from.table = "accounts";  // never sent: its hashes are auth's
   d.matches[0].action = "out";
-  d.matches[1].from.kind = static_cast<uint16_t>(conf::SourceKind::src);
+  d.matches[1].from.subject = static_cast<uint16_t>(conf::Subject::src);
   d.matches[1].from.table = "nets";
-  d.matches[1].target.kind = static_cast<uint16_t>(conf::TargetKind::domain);
+  d.matches[1].target.subject = static_cast<uint16_t>(conf::Subject::domain);
   d.matches[1].target.value = "mk.test";
   d.matches[1].action = "in";
   return d;
@@ -273,21 +274,164 @@ static void bad_messages(void**) {
   d.matches[1].action = "other";
   assert_false(build_rules(d, none).has_value());
   d.matches[1].action = "in";
-  d.matches[1].from.kind = 99;
+  d.matches[1].from.subject = 99;
   assert_false(build_rules(d, none).has_value());
-  d.matches[1].from.kind = 0;
+  d.matches[1].from.subject = 0;
   d.matches[1].target.table = "unsent";
   assert_false(build_rules(d, none).has_value());
   d.matches[1].target.table = "";
-  d.actions[1].kind = 2;
+  d.actions[1].kind = 3;
   assert_false(build_rules(d, none).has_value());
   d.actions[1].kind = 1;
   assert_true(build_rules(d, none).has_value());
 }
 
+// Conditions beyond from and for, negated and as regular expressions, in tables and alone.
+static void conditions(void**) {
+  const auto rules = make_rules(
+      "domain mk.test\naction in deliver\naction out relay\ntable relays { .trusted.test, mx.one.test }\n"
+      "table dsl { \"^dsl-\", \"[0-9]+-[0-9]+\\.\" }\n"
+      "match from any for any mail-from \"<>\" rcpt-to \"nobounce@mk.test\" reject \"554 5.7.0 no reports\"\n"
+      "match from any for any mail-from regex \"^bulk[0-9]*@\" reject \"451 4.7.0 later\"\n"
+      "match from any for any helo regex \"^(a|a?)+$\" reject\n"
+      "match from rdns <relays> for any action out\n"
+      "match from rdns regex <dsl> for any reject \"550 no dial-up\"\n"
+      "match from any for any !rdns auth { ann, ben } tag lan action out\n"
+      "match from any for rcpt-to regex \"^list-.*@mk\\.test$\" action in\n"
+      "match from any for domain regex \"^mk\\.\" action in\n",
+      "", {"ann", "list-a", "nobounce"});
+  Facts f = from_world();
+  f.helo = "mx.far.test";
+  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
+  assert_text(route(rules, "list-a@mk.test", f), "250 list-a<list-a@mk.test>");
+  assert_text(route(rules, "ann@far.test", f), "550 5.7.1");
+  f.name = "mx.trusted.test";
+  assert_text(route(rules, "x@far.test", f), "250 >x@far.test");
+  f.name = "trusted.test";
+  assert_text(route(rules, "x@far.test", f), "550 5.7.1");
+  f.name = "mx.one.test";
+  assert_text(route(rules, "x@far.test", f), "250 >x@far.test");
+  f.name = "dsl-1.isp.test";
+  assert_text(route(rules, "ann@mk.test", f), "550 5.7.1");
+  f.name = "h1-2.isp.test";
+  assert_text(decide(rules, f, mailbox("ann@mk.test")).text, "no dial-up");
+  f.name = "";
+  f.account = "ben";
+  f.tag = "LAN";
+  assert_text(route(rules, "x@far.test", f), "250 >x@far.test");
+  f.name = "any.test";
+  assert_text(route(rules, "x@far.test", f), "550 5.7.1");
+  f.sender = smtp::Mailbox{"Bulk7", "far.test"};
+  assert_text(route(rules, "ann@mk.test", f), "451 4.7.0");
+  f.sender.reset();
+  assert_text(route(rules, "nobounce@mk.test", f), "554 5.7.0");
+  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
+  // A pattern that would cost too much decides nothing, neither way.
+  f.helo = std::string(200, 'a') + "!";
+  assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");
+}
+
+static void virtual_users(void**) {
+  const auto rules = make_rules(
+      "domain v.test\ndomain w.test alias-of v.test\ndomain mk.test\nsubaddress-separator \"+-\"\n"
+      "table users { \"info@v.test\" = \"ann, ben@far.test\", \"@v.test\" = carl, boss = ann, \"loop@v.test\" = \"loop@v.test\" }\n"
+      "table few { \"ann@v.test\" = ann }\naction v deliver virtual <users>\naction in deliver alias <aliases>\n"
+      "match from any for domain v.test action v\nmatch from any for domain mk.test action in\n",
+      "ann: dora\n", {"ann", "ben", "carl", "dora"});
+  const struct {
+    const char *to, *expected;
+  } cases[] = {
+      {"info@v.test", "250 ann<ann@v.test> >ben@far.test"},
+      {"INFO+x@w.test", "250 ann+x<ann@v.test> >ben@far.test"},
+      {"info-x+y@v.test", "250 ann+x+y<ann@v.test> >ben@far.test"},
+      {"ben@v.test", "250 carl<carl@v.test>"},  // an account, but nobody there
+      {"boss@v.test", "250 ann<ann@v.test>"},
+      {"ann@mk.test", "250 dora<dora@mk.test>"},
+      {"loop@v.test", "250 carl<carl@v.test>"},  // leads to itself: what others get
+  };
+  const auto with_postmaster = make_rules(
+      "domain v.test\npostmaster zoe\ntable users { \"info@v.test\" = ben }\naction v deliver virtual <users>\n"
+      "match from any for domain v.test action v\n", "", {"ann", "ben", "zoe"});
+  for (const auto& c : cases) assert_text(route(rules, c.to), c.expected);
+  assert_text(route(with_postmaster, "abuse@v.test"), "250 zoe<zoe@v.test>");
+  assert_text(route(with_postmaster, "ann@v.test"), "550 5.1.1");
+}
+
+static void other_actions(void**) {
+  const auto rules = make_rules(
+      "domain mk.test\ntable some { ann }\naction base deliver userbase <some> ttl 2h\naction one deliver alias <aliases> user ben\n"
+      "action e expand-only alias <aliases>\naction f forward-only alias <aliases>\naction drop discard\n"
+      "match from any for domain base.test action base\nmatch from any for domain one.test action one\n"
+      "match from any for domain e.test action e\nmatch from any for domain f.test action f\nmatch from any for domain d.test action drop\n",
+      "list: ann, x@far.test\nfar: x@far.test\n", {"ann", "ben"});
+  assert_text(route(rules, "ann@base.test"), "250 ann<ann@base.test>");
+  assert_int_equal(decide(rules, from_world(), mailbox("ann@base.test")).ttl, 7200);
+  assert_text(route(rules, "ben@base.test"), "550 5.1.1");
+  assert_text(route(rules, "anybody@one.test"), "250 ben<anybody@one.test>");
+  assert_text(route(rules, "far@one.test"), "250 >x@far.test");
+  assert_text(route(rules, "ann@e.test"), "550 5.1.1");
+  assert_text(route(rules, "list@e.test"), "250 ann<ann@e.test> >x@far.test");
+  assert_text(route(rules, "list@f.test"), "550 5.1.1");
+  assert_text(route(rules, "far@f.test"), "250 >x@far.test");
+  const Verdict dropped = decide(rules, from_world(), mailbox("who@d.test"));
+  assert_true(dropped.accepted() && dropped.is_discarded && dropped.destinations.empty());
+  Route question;
+  question.facts.source = "192.0.2.1";
+  question.recipients = {"who@d.test", "ann@base.test"};
+  const auto routed = answer_route(&rules, question);
+  assert_int_equal(routed.discarded.size(), 1);
+  assert_int_equal(routed.deliveries.size(), 1);
+  assert_int_equal(routed.deliveries[0].ttl, 7200);
+}
+
+static void duties(void**) {
+  const auto rules = make_rules(kRules, "postmaster: ben\n", {"ann", "ben", "zoe"});
+  assert_text(route(rules, "abuse@other.test"), "250 ben<ben@other.test>");
+  assert_text(route(make_rules(kRules, "abuse: zoe\n", {"ann", "zoe"}), "abuse@mk.test"), "250 zoe<zoe@mk.test>");
+  assert_text(route(make_rules(kRules, "", {"ann", "abuse"}), "abuse@mk.test"), "250 abuse<abuse@mk.test>");
+  assert_text(route(make_rules("postmaster zoe\n" + kRules, "", {"ann", "zoe"}), "abuse@mk.test"), "250 zoe<zoe@mk.test>");
+  assert_text(route(make_rules(kRules, "", {"ann"}), "ABUSE@mk.test"), "250 ann<postmaster@mk.test>");
+  assert_text(route(make_rules(kRules, "", {}), "abuse@mk.test"), "451 4.3.5");
+}
+
+// What a list sends comes from its owner, mail from nobody does not.
+static void list_owners(void**) {
+  const auto rules = make_rules(kRules,
+                                "list: ann, x@far.test, inner\nowner-list: ben\ninner: y@far.test\nowner-inner: carl\n"
+                                "plain: ann\nother@mk.test: z@far.test\nowner-other@mk.test: ben\n",
+                                {"ann", "ben", "carl"});
+  Route question;
+  question.facts.source = "192.0.2.1";
+  question.facts.sender = "joe@far.test";
+  const auto senders = [&](const std::string& to) {
+    question.recipients = {to};
+    std::string out;
+    for (const auto& d : answer_route(&rules, question).deliveries) out += d.address + "<" + d.sender + (d.reports_to_sender ? "> " : ">. ");
+    return out;
+  };
+  assert_text(senders("list@mk.test"), "ann@mk.test<owner-list@mk.test> x@far.test<owner-list@mk.test> y@far.test<owner-inner@mk.test> ");
+  assert_text(senders("plain@mk.test"), "ann@mk.test<>. ");
+  assert_text(senders("other@mk.test"), "z@far.test<owner-other@mk.test> ");
+  assert_text(senders("owner-list@mk.test"), "ben@mk.test<>. ");
+  question.facts.sender = "";
+  assert_text(senders("other@mk.test"), "z@far.test<>. ");
+}
+
+static void pattern_files(void**) {
+  const auto list = PatternList::parse("# dial-up\n ^dsl- \n\n[0-9]{3} x\n", "/p");
+  assert_int_equal(list->size(), 2);
+  assert_int_equal(list->match("dsl-1"), pattern::Outcome::kYes);
+  assert_int_equal(list->match("123 X"), pattern::Outcome::kYes);
+  assert_int_equal(list->match("123"), pattern::Outcome::kNo);
+  assert_text(PatternList::parse("ok\n  a(\n", "/p").error().text,
+              "/p:2:3: found 'a(', expected a regular expression (missing closing parenthesis at byte 3)");
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
-                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages)};
+                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages),
+                              unit_test(conditions), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
+                              unit_test(list_owners), unit_test(pattern_files)};
   return run_unit_tests(tests);
 }

@@ -78,8 +78,10 @@ static void subaddresses(void**) {
   assert_false(split_subaddress("user").has_detail);
   assert_false(split_subaddress("+user").has_detail);
   assert_true(split_subaddress("user+").has_detail);
-  assert_text(split_subaddress("a-b", '-').user, "a");
-  assert_false(split_subaddress("a+b", '\0').has_detail);
+  assert_text(split_subaddress("a-b", "-").user, "a");
+  assert_false(split_subaddress("a+b", "").has_detail);
+  assert_text(split_subaddress("a-b+c", "+-").user, "a");
+  assert_text(split_subaddress("a+b-c", "+-").detail, "b-c");
 }
 
 // Whatever one byte is changed to: refused, or it comes back from its own text.

@@ -31,58 +31,60 @@ bool set_kind(Kind& out, uint16_t kind, Kind last) {
   return kind <= static_cast<uint16_t>(last);
 }
 
-template <class To>
-To criterion(const Criterion& c) {
-  To out;
+bool to_condition(const Criterion& c, conf::Condition& out) {
   out.negated = c.negated;
+  out.regex = c.regex;
   out.value = c.value;
   out.table = c.table;
-  return out;
+  return set_kind(out.subject, c.subject, conf::Subject::rcpt_to);
 }
 
 Result<conf::Match> to_match(const Match& m, const Ruleset& rules) {
   conf::Match out;
-  out.from = criterion<conf::Source>(m.from);
-  out.target = criterion<conf::Target>(m.target);
-  bool good = set_kind(out.from.kind, m.from.kind, conf::SourceKind::mail_from) &&
-              set_kind(out.target.kind, m.target.kind, conf::TargetKind::rcpt_to);
-  for (const Criterion& test : m.tests) {
-    out.tests.push_back(criterion<conf::Test>(test));
-    good = good && set_kind(out.tests.back().kind, test.kind, conf::TestKind::helo);
-  }
+  bool good = to_condition(m.from, out.from) && to_condition(m.target, out.target);
+  for (const Criterion& test : m.tests) good = to_condition(test, out.tests.emplace_back()) && good;
   out.reject = m.reject;
   out.action = m.action;
+  out.reject_code = m.reject_code;
+  out.reject_status = m.reject_status;
   out.reject_text = m.reject_text;
   if (!good) return Error("a rule of an unknown kind");
+  if (out.reject && (out.reject_code < 400 || out.reject_code > 599)) return Error("a rule with a code that refuses nothing");
   if (!out.reject && rules.actions.count(out.action) == 0) return Error("a rule of an unknown action: " + out.action);
   return out;
 }
 
 // The names of tables that rules ask for what they hold, and those that actions take aliases from.
 struct Uses {
-  std::set<std::string> lists, aliases, accounts;
+  std::set<std::string> lists, patterns, aliases, virtuals, accounts;
+  void add(const Criterion& c) {
+    if (c.table.empty()) return;
+    const bool is_auth = c.subject == static_cast<uint16_t>(conf::Subject::auth);
+    (c.regex ? patterns : is_auth ? accounts : lists).insert(c.table);
+  }
 };
 
 Uses uses_of(const Draft& draft) {
   Uses out;
   for (const Action& action : draft.actions) {
     if (!action.alias_table.empty()) out.aliases.insert(action.alias_table);
+    if (!action.virtual_table.empty()) out.virtuals.insert(action.virtual_table);
+    if (!action.userbase.empty()) out.accounts.insert(action.userbase);
   }
   for (const Match& match : draft.matches) {
-    const bool is_auth = match.from.kind == static_cast<uint16_t>(conf::SourceKind::auth);
-    if (!match.from.table.empty()) (is_auth ? out.accounts : out.lists).insert(match.from.table);
-    if (!match.target.table.empty()) out.lists.insert(match.target.table);
-    for (const Criterion& test : match.tests) {
-      if (!test.table.empty()) out.lists.insert(test.table);
-    }
+    out.add(match.from);
+    out.add(match.target);
+    for (const Criterion& test : match.tests) out.add(test);
   }
   out.lists.insert(out.accounts.begin(), out.accounts.end());
+  out.aliases.insert(out.virtuals.begin(), out.virtuals.end());
   return out;
 }
 
 Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
   const bool is_list = uses.lists.count(table.name) != 0, is_aliases = uses.aliases.count(table.name) != 0;
-  if (!is_list && !is_aliases) return {};
+  const bool is_patterns = uses.patterns.count(table.name) != 0;
+  if (!is_list && !is_aliases && !is_patterns) return {};
   const auto text = read_content(table.content, table.name, kMaxTableFile);
   if (!text) return text.error();
   conf::Table entries;
@@ -94,9 +96,15 @@ Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
     entries.entries = std::move(*list);
   }
   if (is_list) out.tables.emplace(table.name, TableIndex(entries.entries));
+  if (is_patterns) {
+    auto patterns = table.inline_entries ? PatternList::make(entries.entries, table.name) : PatternList::parse(*text, table.path);
+    if (!patterns) return patterns.error();
+    out.patterns.emplace(table.name, std::move(*patterns));
+  }
   if (is_aliases) {
     const conf::ReadFile read = [](const std::string& path) { return conf::read_file(path, conf::kMaxAliasesFile); };
-    auto aliases = table.inline_entries ? conf::parse_aliases(entries, read) : conf::parse_aliases(*text, table.path, read);
+    const auto form = uses.virtuals.contains(table.name) ? conf::AliasForm::virtual_users : conf::AliasForm::aliases;
+    auto aliases = table.inline_entries ? conf::parse_aliases(entries, read) : conf::parse_aliases(*text, table.path, read, form);
     if (!aliases) return aliases.error();
     out.aliases.emplace(table.name, std::move(*aliases));
   }
@@ -117,14 +125,50 @@ Result<std::vector<std::string>> parse_names(const Accounts& accounts) {
   return out;
 }
 
+// The accounts table itself never comes here; a rule or an action that asks it means the accounts.
+void add_accounts(Ruleset& out, const Uses& uses, const std::vector<std::string>& names) {
+  for (const auto& name : uses.accounts) {
+    if (out.tables.count(name) != 0) continue;
+    std::vector<conf::TableEntry> entries;
+    for (const auto& account : names) entries.push_back({account, ""});
+    out.tables.emplace(name, TableIndex(entries));
+  }
+}
+
+template <class Map>
+Status all_there(const std::set<std::string>& names, const Map& tables, const std::string& use) {
+  for (const auto& name : names) {
+    if (tables.count(name) == 0) return Error("table <" + name + "> cannot be used " + use);
+  }
+  return {};
+}
+
+Result<conf::Action> to_action(const Action& action) {
+  conf::Action out;
+  out.name = action.name;
+  out.alias_table = action.alias_table;
+  out.virtual_table = action.virtual_table;
+  out.userbase = action.userbase;
+  out.user = lower(action.user);
+  out.ttl = Seconds(action.ttl);
+  if (!set_kind(out.kind, action.kind, conf::ActionKind::discard)) return Error("an action of an unknown kind");
+  if (!set_kind(out.only, action.only, conf::Only::forwarded)) return Error("an action of an unknown kind");
+  return out;
+}
+
+void set_names(Ruleset& out, const Config& config) {
+  out.hostname = lower(config.hostname);
+  for (const auto& domain : config.domains) out.domains.push_back(lower(domain));
+  for (const auto& alias : config.domain_aliases) out.domain_aliases.emplace(lower(alias.name), lower(alias.of));
+  out.postmaster = config.postmaster;
+  out.subaddress_separators = config.subaddress_separator;
+}
+
 }  // namespace
 
 Result<Ruleset> build_rules(const Draft& draft, const AccountSet::Find& system_account) {
   Ruleset out;
-  out.hostname = lower(draft.config.hostname);
-  for (const auto& domain : draft.config.domains) out.domains.push_back(lower(domain));
-  out.postmaster = draft.config.postmaster;
-  out.subaddress_separator = draft.config.subaddress_separator.empty() ? '\0' : draft.config.subaddress_separator[0];
+  set_names(out, draft.config);
   const Uses uses = uses_of(draft);
   for (const Table& table : draft.tables) {
     if (auto status = add_table(out, table, uses); !status) return status.error();
@@ -138,25 +182,14 @@ Result<Ruleset> build_rules(const Draft& draft, const AccountSet::Find& system_a
     names = std::move(*parsed);
     out.accounts = AccountSet(names);
   }
-  // The accounts table itself never comes here; a rule that asks it who has logged in means the accounts.
-  for (const auto& name : uses.accounts) {
-    if (out.tables.count(name) != 0) continue;
-    std::vector<conf::TableEntry> entries;
-    for (const auto& account : names) entries.push_back({account, ""});
-    out.tables.emplace(name, TableIndex(entries));
-  }
-  for (const auto& name : uses.lists) {
-    if (out.tables.count(name) == 0) return Error("table <" + name + "> cannot be used here");
-  }
-  for (const auto& name : uses.aliases) {
-    if (out.aliases.count(name) == 0) return Error("table <" + name + "> cannot be used as aliases");
-  }
+  add_accounts(out, uses, names);
+  if (auto there = all_there(uses.lists, out.tables, "here"); !there) return there.error();
+  if (auto there = all_there(uses.patterns, out.patterns, "as regular expressions"); !there) return there.error();
+  if (auto there = all_there(uses.aliases, out.aliases, "as aliases"); !there) return there.error();
   for (const Action& action : draft.actions) {
-    conf::Action a;
-    a.name = action.name;
-    a.alias_table = action.alias_table;
-    if (!set_kind(a.kind, action.kind, conf::ActionKind::relay)) return Error("an action of an unknown kind");
-    out.actions.emplace(a.name, a);
+    auto made = to_action(action);
+    if (!made) return made.error();
+    out.actions.emplace(made->name, std::move(*made));
   }
   for (const Match& m : draft.matches) {
     auto match = to_match(m, out);
@@ -172,6 +205,8 @@ Facts to_facts(const SessionFacts& facts) {
     const auto address = conf::parse_address(facts.source.substr(0, facts.source.find('%')));
     out.source = address.value_or(conf::Network{});
   }
+  if (out.source) out.source_text = facts.source;
+  if (facts.name_state == NameState::kConfirmed) out.name = lower(facts.name);
   out.helo = facts.helo;
   out.tag = facts.tag;
   out.tls = facts.tls;

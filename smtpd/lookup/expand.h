@@ -1,14 +1,18 @@
-// From an accepted recipient to accounts and relay targets: aliases, subaddresses, catch-all, postmaster.
+// From an accepted recipient to accounts and relay targets: aliases, virtual users, subaddresses, catch-all, postmaster.
 //
-// An address local@domain is looked for in this order; D is the detail in local = user+D:
+// An address local@domain is looked for in this order; D is the detail in local = user+D, an alias domain has been
+// replaced by the one it stands for:
 //   alias local@domain · alias local · alias user@domain · alias user      (each once on a way: see below)
 //   account local@domain · account local · account user@domain · account user
-//   postmaster (RFC 5321 4.5.1): the option's account or address · what root leads to, be it a
-//     catch-all · the first account
+//   postmaster and abuse (RFC 5321 4.5.1, RFC 2142): the option's account or address · what root leads to
 //   alias @domain · alias @
+//   postmaster and abuse: the first account
+// Where the action names a table `virtual`, that takes the place of the aliases, and an address that is not in it does not
+// exist, whatever accounts there are. Its members without a domain are accounts, behind the action's aliases if it has any.
 // A member of an alias without a domain is looked for in the same domain; with one, it stays here if a rule delivers
 // such a recipient, else it is a target of the relay. An alias that leads back to a name on the way to it means the
 // account of that name ("root: root, admin"). The detail goes along to accounts, not to other hosts.
+// Where a list has an alias owner-LIST, that becomes the sender of what the list sends (as in sendmail and Postfix).
 //
 // Pure. Process: lookup.
 // SPDX-License-Identifier: ISC
@@ -31,6 +35,7 @@ struct Destination {
   std::string detail;
   std::string address;  // Delivered-To, or the relay's target
   std::string action = {};  // relay: by which way
+  std::string owner = {};   // the address that gets the reports, instead of the sender; empty: the sender
   bool is_relay() const { return account.empty(); }
   bool operator==(const Destination&) const = default;
 };
@@ -41,13 +46,17 @@ struct Verdict {
   std::string enhanced;
   std::string text;
   std::vector<Destination> destinations;
+  bool is_discarded = false;  // 250, and it goes nowhere
+  uint32_t ttl = 0;           // seconds that it is tried; 0: the queue's own
   bool accepted() const { return code == 250; }
 };
 
+Verdict verdict(unsigned code, std::string enhanced, std::string text);
+
 Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
 
-// Where mail for an address with a domain goes by that alias table, whatever the rules say; as much as the budget allows.
-std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const std::string& alias_table);
+// Where mail for an address with a domain goes by that action, whatever the rules say; as much as the budget allows.
+std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const conf::Action& action);
 // The account that the address names, aliases aside; "" for none.
 std::string account_named(const Ruleset& rules, const smtp::Mailbox& mailbox);
 

@@ -122,7 +122,7 @@ void Finder::on_mx(Find& find, size_t, const Answer& answer) {
     case State::kNoDomain: return end(find, HopsState::kNoDomain, "the domain " + quoted(domain) + " does not exist");
     case State::kNoData:
       find.hops.implicit_mx = true;
-      if (equals_nocase(domain, config_.hostname)) return end_loop(find);
+      if (equals_nocase(domain, own_name(find))) return end_loop(find);
       add_host(find, domain, 0);
       break;
     case State::kData:
@@ -141,7 +141,7 @@ bool Finder::take_mx(Find& find, std::vector<dns::Mx> records) {
   std::shuffle(records.begin(), records.end(), random_);
   std::stable_sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.preference < b.preference; });
   // RFC 5321 5.1: where we are an MX ourselves, only better ones are of use.
-  const auto ours = std::find_if(records.begin(), records.end(), [&](const auto& mx) { return equals_nocase(mx.host, config_.hostname); });
+  const auto ours = std::find_if(records.begin(), records.end(), [&](const auto& mx) { return equals_nocase(mx.host, own_name(find)) || equals_nocase(mx.host, config_.hostname); });
   if (ours != records.end()) {
     const uint16_t limit = ours->preference;
     std::erase_if(records, [limit](const auto& mx) { return mx.preference >= limit; });

@@ -90,6 +90,7 @@ class Finder {
   void on_alias(Find& find, size_t host, const dns::Answer& answer);
   void ask_tlsa(Find& find, size_t host);
   void on_tlsa(Find& find, size_t host, const dns::Answer& answer);
+  const std::string& own_name(const Find& find) const { return find.question.own_name.empty() ? config_.hostname : find.question.own_name; }
   bool is_own(const Hop& hop, uint16_t port) const;
   bool drop_ourselves(Find& find);
   void end(Find& find, HopsState state, std::string text);

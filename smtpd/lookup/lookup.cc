@@ -39,7 +39,25 @@ std::string directory_of(const std::string& path) {
 
 size_t weight(const std::vector<queue::Delivery>& deliveries) {
   size_t out = 0;
-  for (const auto& d : deliveries) out += 20 + d.account.size() + d.detail.size() + d.address.size();
+  for (const auto& d : deliveries) out += 40 + d.account.size() + d.detail.size() + d.address.size() + d.sender.size();
+  return out;
+}
+
+// Mail from nobody stays so: a report about it must not be answered with another.
+std::vector<queue::Delivery> deliveries_of(const Verdict& verdict, uint32_t recipient, bool is_from_nobody) {
+  std::vector<queue::Delivery> out;
+  for (const auto& d : verdict.destinations) {
+    queue::Delivery& delivery = out.emplace_back();
+    delivery.recipient = recipient;
+    delivery.relay = d.is_relay();
+    delivery.account = d.account;
+    delivery.detail = d.detail;
+    delivery.address = d.address;
+    delivery.action = d.action;
+    delivery.ttl = verdict.ttl;
+    if (!is_from_nobody) delivery.sender = d.owner;
+    delivery.reports_to_sender = !delivery.sender.empty();
+  }
   return out;
 }
 
@@ -84,6 +102,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<CheckRcpt>(Role::kLmtpd, &Lookup::on_check_rcpt);
   r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
   r.add<Route>(Role::kQueue, &Lookup::on_route);
+  r.add<FindName>(Role::kSmtpd, &Lookup::on_find_name);
   r.add<Dns>(Role::kParent, &Lookup::on_dns);
   for (const Role role : {Role::kRelay, Role::kControl}) r.add<FindHops>(role, &Lookup::on_find_hops);
   r.add<FindTexts>(Role::kRelay, &Lookup::on_find_texts);
@@ -95,6 +114,7 @@ Lookup::Lookup(event::Loop& loop, Confine confine)
       loop_(loop),
       retire_(loop, [this] { retired_.clear(); }),
       finder_(loop, [this](PeerId to, const Hops& hops) { worker_.send(to, hops); }, uint64_t{arc4random()} << 32 | arc4random()),
+      names_(loop, [this](PeerId to, const ClientName& name) { worker_.send(to, name); }),
       worker_(loop, *this, routes()) {}
 
 // --- configuration ---------------------------------------------------------------------------------
@@ -144,7 +164,10 @@ void Lookup::on_abort(uint32_t) {
   next_resolver_.reset();
 }
 
-void Lookup::on_peer_down(PeerId peer) { finder_.forget(peer); }
+void Lookup::on_peer_down(PeerId peer) {
+  finder_.forget(peer);
+  names_.forget(peer);
+}
 
 // A resolver whose settings have not changed goes on, with what it remembers.
 Status Lookup::prepare_resolver(const dns::Settings& settings) {
@@ -168,15 +191,16 @@ void Lookup::commit_resolver() {
   }
   resolver_ = std::move(next_resolver_);
   finder_.set_source(resolver_.get());
+  names_.set_source(resolver_.get());
 }
 
 // --- questions -------------------------------------------------------------------------------------
 
 static Verdict ask(const Ruleset* rules, const Facts& facts, const std::string& recipient) {
-  if (!rules) return {451, "4.3.0", "starting up, try again", {}};
+  if (!rules) return verdict(451, "4.3.0", "starting up, try again");
   if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster")) return decide(*rules, facts, {recipient, ""});
   const auto mailbox = smtp::parse_mailbox(recipient);
-  if (!mailbox) return {553, "5.1.3", "not a mailbox", {}};
+  if (!mailbox) return verdict(553, "5.1.3", "not a mailbox");
   return decide(*rules, facts, *mailbox);
 }
 
@@ -194,40 +218,41 @@ void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
 }
 
 void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
-  Verdict verdict = {250, "2.1.0", "sender ok", {}};
-  if (!rules_) verdict = {451, "4.3.0", "starting up, try again", {}};
+  Verdict result = verdict(250, "2.1.0", "sender ok");
+  if (!rules_) result = verdict(451, "4.3.0", "starting up, try again");
   for (const auto& address : m.addresses) {
-    if (verdict.accepted()) verdict = check_sender(*rules_, m.account, address);
+    if (result.accepted()) result = check_sender(*rules_, m.account, address);
   }
   SenderVerdict answer;
   answer.session = m.session;
   answer.query = m.query;
-  answer.code = static_cast<uint16_t>(verdict.code);
-  answer.enhanced = verdict.enhanced;
-  answer.text = verdict.text;
+  answer.code = static_cast<uint16_t>(result.code);
+  answer.enhanced = result.enhanced;
+  answer.text = result.text;
   worker_.send(from, answer);
 }
 
 queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   const Facts facts = to_facts(m.facts);
-  Verdict sender = {250, "", "", {}};
+  Verdict sender = verdict(250, "", "");
   if (rules != nullptr && m.check_sender) sender = check_sender(*rules, m.facts.account, m.facts.sender);
   queue::Routed answer;
   answer.query = m.query;
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
-    Verdict verdict = sender.accepted() ? ask(rules, facts, m.recipients[i]) : sender;
-    std::vector<queue::Delivery> deliveries;
-    for (auto& d : verdict.destinations) deliveries.push_back({i, d.is_relay(), d.account, d.detail, d.address, d.action});
+    Verdict result = sender.accepted() ? ask(rules, facts, m.recipients[i]) : sender;
+    std::vector<queue::Delivery> deliveries = deliveries_of(result, i, m.facts.sender.empty());
     bytes += weight(deliveries);
-    if (verdict.accepted() && (answer.deliveries.size() + deliveries.size() > kMaxRouted || bytes > kMaxRoutedBytes)) {
+    if (result.accepted() && (answer.deliveries.size() + deliveries.size() > kMaxRouted || bytes > kMaxRoutedBytes)) {
       bytes -= weight(deliveries);
-      verdict = {451, "4.5.3", "the recipients of this message expand to too many", {}};
+      result = verdict(451, "4.5.3", "the recipients of this message expand to too many");
     }
-    if (verdict.accepted()) {
-      answer.deliveries.insert(answer.deliveries.end(), deliveries.begin(), deliveries.end());
+    if (!result.accepted()) {
+      answer.failures.push_back({i, result.code < 500, result.enhanced, result.text});
+    } else if (result.is_discarded) {
+      answer.discarded.push_back({i});
     } else {
-      answer.failures.push_back({i, verdict.code < 500, verdict.enhanced, verdict.text});
+      answer.deliveries.insert(answer.deliveries.end(), deliveries.begin(), deliveries.end());
     }
   }
   return answer;
@@ -237,6 +262,11 @@ void Lookup::on_route(PeerId from, Route&& m) {
   const queue::Routed answer = answer_route(rules_ ? &*rules_ : nullptr, m);
   routed_ += answer.deliveries.size();
   worker_.send(from, answer);
+}
+
+void Lookup::on_find_name(PeerId from, FindName&& m) {
+  found_++;
+  names_.find(from, m);
 }
 
 void Lookup::on_find_hops(PeerId from, FindHops&& m) {

@@ -15,6 +15,7 @@
 #include "smtpd/lookup/dns.h"
 #include "smtpd/lookup/expand.h"
 #include "smtpd/lookup/hops.h"
+#include "smtpd/lookup/names.h"
 
 namespace mailkeep::lookup {
 
@@ -50,6 +51,7 @@ class Lookup : public worker::Hooks {
   void on_route(imsg::PeerId from, Route&& m);
   void on_find_hops(imsg::PeerId from, FindHops&& m);
   void on_find_texts(imsg::PeerId from, FindTexts&& m);
+  void on_find_name(imsg::PeerId from, FindName&& m);
 
   Status prepare_resolver(const dns::Settings& settings);
   void commit_resolver();
@@ -66,6 +68,7 @@ class Lookup : public worker::Hooks {
   std::vector<std::unique_ptr<dns::Resolver>> retired_;  // until what they were asked is answered
   event::Timer retire_;
   Finder finder_;
+  NameFinder names_;
   uint64_t found_ = 0;
   uint64_t checked_ = 0, refused_ = 0, routed_ = 0;
   worker::Worker<Lookup> worker_;

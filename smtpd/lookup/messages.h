@@ -2,10 +2,21 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/imsg/codec.h"
 
 namespace mailkeep::lookup {
+
+struct DomainAlias {
+  std::string name;
+  std::string of;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.name, kMaxDomain);
+    c.text(m.of, kMaxDomain);
+  }
+};
 
 // From the parent. Its parts follow as Table, Action, Match messages of the same generation, then Prepare.
 struct Config {
@@ -13,6 +24,7 @@ struct Config {
   uint32_t generation = 0;
   std::string hostname;
   std::vector<std::string> domains;
+  std::vector<DomainAlias> domain_aliases;
   std::string postmaster;
   std::string subaddress_separator;
   bool system_accounts = false;  // accounts are the system's users (getpwnam), not the parent's list
@@ -21,6 +33,7 @@ struct Config {
     c.num(m.generation);
     c.text(m.hostname, kMaxHostname);
     c.texts(m.domains, 10000, kMaxDomain);
+    c.list(m.domain_aliases, 10000);
     c.text(m.postmaster, kMaxAddress);
     c.text(m.subaddress_separator, 8);
     c.flag(m.system_accounts);
@@ -62,26 +75,38 @@ struct Action {
   uint32_t generation = 0;
   std::string name;
   uint16_t kind = 0;  // conf::ActionKind
+  uint16_t only = 0;  // conf::Only
   std::string alias_table;
+  std::string virtual_table;
+  std::string userbase;  // a table
+  std::string user;      // an account
+  uint32_t ttl = 0;      // seconds; 0: the queue's own
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
     c.text(m.name, kMaxTag);
     c.num(m.kind);
+    c.num(m.only);
     c.text(m.alias_table, kMaxTag);
+    c.text(m.virtual_table, kMaxTag);
+    c.text(m.userbase, kMaxTag);
+    c.text(m.user, kMaxAccount);
+    c.num(m.ttl);
   }
 };
 
 // One test of a rule.
 struct Criterion {
-  uint16_t kind = 0;  // conf::SourceKind, TargetKind or TestKind
+  uint16_t subject = 0;  // conf::Subject
   bool negated = false;
+  bool regex = false;
   std::string value;
   std::string table;
   template <class C, class M>
   static void fields(C& c, M& m) {
-    c.num(m.kind);
+    c.num(m.subject);
     c.flag(m.negated);
+    c.flag(m.regex);
     c.text(m.value, kMaxAddress);
     c.text(m.table, kMaxTag);
   }
@@ -96,6 +121,8 @@ struct Match {
   std::vector<Criterion> tests;
   bool reject = false;
   std::string action;
+  uint16_t reject_code = 0;
+  std::string reject_status;
   std::string reject_text;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -105,6 +132,8 @@ struct Match {
     c.list(m.tests, 32);
     c.flag(m.reject);
     c.text(m.action, kMaxTag);
+    c.num(m.reject_code);
+    c.text(m.reject_status, 16);
     c.text(m.reject_text, kMaxReplyText);
   }
 };
@@ -149,9 +178,14 @@ struct Dns {
   }
 };
 
+// What is known of a client's name: PTR records of its address, and whether such a name leads back to the address.
+enum class NameState : uint8_t { kUnasked, kFailed, kNone, kUnconfirmed, kConfirmed };
+
 // What the rules may ask of a session.
 struct SessionFacts {
   std::string source;  // the client's address in text, or "local" for a socket
+  NameState name_state = NameState::kUnasked;
+  std::string name;    // lower case, when kConfirmed; else empty
   std::string helo;
   std::string tag;  // the listener's
   bool tls = false;
@@ -160,6 +194,8 @@ struct SessionFacts {
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.text(m.source, 64);
+    c.choice(m.name_state, NameState::kConfirmed);
+    c.text(m.name, kMaxHostname);
     c.text(m.helo, kMaxHostname);
     c.text(m.tag, kMaxTag);
     c.flag(m.tls);
@@ -255,6 +291,36 @@ struct RcptVerdict {
   }
 };
 
+// --- who a client is --------------------------------------------------------------------------------
+
+constexpr Seconds kNamePatience{5};
+
+// From smtpd, at the start of a session: the name of the client at that address. Answered with ClientName, in kNamePatience
+// at the latest.
+struct FindName {
+  static constexpr uint16_t kType = 314;
+  uint64_t session = 0;
+  std::string address;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.text(m.address, 64);
+  }
+};
+
+struct ClientName {
+  static constexpr uint16_t kType = 324;
+  uint64_t session = 0;
+  NameState state = NameState::kFailed;
+  std::string name;  // lower case letters, digits, "-", "_" and "."; when kConfirmed
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.choice(m.state, NameState::kConfirmed);
+    c.text(m.name, kMaxHostname);
+  }
+};
+
 // --- where another host is (RFC 5321 5.1) -----------------------------------------------------------
 
 constexpr size_t kMaxHops = 32;       // MX hosts that are tried
@@ -268,12 +334,14 @@ struct FindHops {
   std::string name;      // a domain or host name in A-labels; never an address literal
   bool is_host = false;  // no MX lookup
   uint16_t port = 25;    // for TLSA
+  std::string own_name;  // what this server is called there as an MX; empty: its hostname
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
     c.text(m.name, kMaxDomain);
     c.flag(m.is_host);
     c.num(m.port);
+    c.text(m.own_name, kMaxDomain);
   }
 };
 

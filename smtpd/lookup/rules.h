@@ -43,20 +43,26 @@ struct Ruleset {
   std::string hostname;              // lower case
   std::vector<std::string> domains;  // lower case
   std::string postmaster;
-  char subaddress_separator = '+';  // 0: none
+  std::string subaddress_separators = "+";  // any of these; empty: none
+  std::unordered_map<std::string, std::string> domain_aliases;  // lower case, of Ruleset::domains
   std::map<std::string, conf::Action> actions;
   std::vector<conf::Match> matches;
   std::unordered_map<std::string, TableIndex> tables;           // those that rules ask
-  std::unordered_map<std::string, conf::Aliases> aliases;  // those that actions name
+  std::unordered_map<std::string, PatternList> patterns;   // those that conditions with `regex` ask
+  std::unordered_map<std::string, conf::Aliases> aliases;  // those that actions name, virtual ones too
   AccountSet accounts;
 
   // A `domain` of the configuration, the host's own name or localhost.
   bool is_local_domain(std::string_view domain) const;
+  // The domain that an alias domain stands for; another one itself. Of a canonical domain.
+  const std::string& real_domain(const std::string& domain) const;
 };
 
 // What a rule may ask of a session.
 struct Facts {
   std::optional<conf::Network> source;  // none: a Unix socket
+  std::string source_text;
+  std::string name;                     // the client's, by its address and back; empty: unknown
   std::string helo;
   std::string tag;
   bool tls = false;
@@ -67,8 +73,11 @@ struct Facts {
   bool is_local() const;
 };
 
-// Null: no rule fits.
-const conf::Match* first_match(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
+struct FirstMatch {
+  const conf::Match* match = nullptr;  // null: no rule fits
+  bool is_undecided = false;           // a regular expression of a rule costs too much for these facts: no verdict at all
+};
+FirstMatch first_match(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
 // The first rule for that recipient that delivers, whoever sends: whether an alias's member stays here.
 const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& recipient);
 

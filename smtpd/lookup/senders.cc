@@ -18,7 +18,7 @@ bool has_alias_of_its_own(const Ruleset& rules, const std::string& table, const 
   const auto aliases = rules.aliases.find(table);
   if (aliases == rules.aliases.end()) return false;
   const std::string domain = "@" + address.canonical_domain();
-  const auto user = smtp::split_subaddress(address.local, rules.subaddress_separator).user;
+  const auto user = smtp::split_subaddress(address.local, rules.subaddress_separators).user;
   return aliases->second.count(lower(address.local) + domain) != 0 || aliases->second.count(lower(user) + domain) != 0;
 }
 
@@ -26,22 +26,24 @@ bool has_alias_of_its_own(const Ruleset& rules, const std::string& table, const 
 
 bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailbox& address) {
   if (account.empty() || address.domain.empty()) return false;
-  const conf::Match* match = delivering_match(rules, address);
-  const std::string table = match == nullptr ? std::string() : rules.actions.at(match->action).alias_table;
-  if (match != nullptr && reaches(expand(rules, address, table), account)) return true;
-  const std::string domain = address.canonical_domain();
+  const std::string domain = rules.real_domain(address.canonical_domain());
+  const conf::Match* match = delivering_match(rules, {address.local, domain});
+  const conf::Action nothing;
+  const conf::Action& action = match == nullptr ? nothing : rules.actions.at(match->action);
+  if (match != nullptr && reaches(expand(rules, address, action), account)) return true;
   const bool is_ours = std::find(rules.domains.begin(), rules.domains.end(), domain) != rules.domains.end();
-  return is_ours && !has_alias_of_its_own(rules, table, address) && account_named(rules, address) == account;
+  if (!is_ours || !action.virtual_table.empty()) return false;
+  return !has_alias_of_its_own(rules, action.alias_table, {address.local, domain}) && account_named(rules, {address.local, domain}) == account;
 }
 
 Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address) {
-  const Verdict good = {250, "2.1.0", "sender ok", {}};
+  const Verdict good = verdict(250, "2.1.0", "sender ok");
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
   if (mailbox && belongs(rules, account, *mailbox)) return good;
   const std::string name = printable(address, 200);
-  if (!mailbox) return {550, "5.7.1", "<" + name + "> is not an address that can be sent from", {}};
-  return {550, "5.7.1", "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in", {}};
+  if (!mailbox) return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from");
+  return verdict(550, "5.7.1", "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in");
 }
 
 }  // namespace mailkeep::lookup

@@ -51,7 +51,8 @@ bool TableIndex::has_address(const conf::Network& address) const {
 bool TableIndex::has_domain(std::string_view domain) const {
   if (has(domain)) return true;
   for (size_t dot = domain.find('.'); dot != domain.npos; dot = domain.find('.', dot + 1)) {
-    if (has("*" + std::string(domain.substr(dot)))) return true;
+    const std::string parent(domain.substr(dot));
+    if (has("*" + parent) || has(parent)) return true;
   }
   return false;
 }
@@ -60,14 +61,16 @@ bool TableIndex::has_mailbox(std::string_view local, std::string_view domain) co
   const std::string at_domain = "@" + std::string(domain);
   if (has(std::string(local) + at_domain) || has(at_domain)) return true;
   for (size_t dot = domain.find('.'); dot != domain.npos; dot = domain.find('.', dot + 1)) {
-    if (has("@*" + std::string(domain.substr(dot)))) return true;
+    const std::string parent(domain.substr(dot));
+    if (has("@*" + parent) || has("@" + parent)) return true;
   }
   return false;
 }
 
 bool domain_matches(std::string_view pattern, std::string_view domain) {
-  if (pattern.rfind("*.", 0) != 0) return equals_nocase(pattern, domain);
-  const std::string_view tail = pattern.substr(1);
+  const bool is_parent = pattern.rfind("*.", 0) == 0 || pattern.rfind('.', 0) == 0;
+  if (!is_parent) return equals_nocase(pattern, domain);
+  const std::string_view tail = pattern.substr(pattern.find('.'));
   return domain.size() > tail.size() && equals_nocase(domain.substr(domain.size() - tail.size()), tail);
 }
 
@@ -75,6 +78,41 @@ bool mailbox_matches(std::string_view pattern, std::string_view local, std::stri
   const size_t at = pattern.rfind('@');
   if (at == pattern.npos) return false;
   return (at == 0 || equals_nocase(pattern.substr(0, at), local)) && domain_matches(pattern.substr(at + 1), domain);
+}
+
+Result<PatternList> PatternList::parse(std::string_view text, const std::string& file) {
+  PatternList out;
+  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
+    const std::string_view body = trim(line);
+    if (body.empty() || body[0] == '#') return {};
+    const auto column = static_cast<size_t>(body.data() - line.data()) + 1;
+    if (out.patterns_.size() >= kMaxPatterns) return bad_line(file, number, column, "found one pattern more, expected at most " + std::to_string(kMaxPatterns));
+    auto compiled = pattern::Pattern::compile(body);
+    if (!compiled) return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected a regular expression (" + compiled.error().text + ")");
+    out.patterns_.push_back(std::move(*compiled));
+    return {};
+  });
+  if (!status) return status.error();
+  return out;
+}
+
+Result<PatternList> PatternList::make(const std::vector<conf::TableEntry>& entries, const std::string& name) {
+  PatternList out;
+  if (entries.size() > kMaxPatterns) return Error("table <" + name + ">: more than " + std::to_string(kMaxPatterns) + " patterns");
+  for (const auto& entry : entries) {
+    auto compiled = pattern::Pattern::compile(entry.key);
+    if (!compiled) return Error("table <" + name + ">: '" + printable(entry.key, 60) + "': " + compiled.error().text);
+    out.patterns_.push_back(std::move(*compiled));
+  }
+  return out;
+}
+
+pattern::Outcome PatternList::match(std::string_view subject) const {
+  for (const auto& pattern : patterns_) {
+    const auto outcome = pattern.match(subject);
+    if (outcome != pattern::Outcome::kNo) return outcome;
+  }
+  return pattern::Outcome::kNo;
 }
 
 Result<std::vector<conf::TableEntry>> parse_list(std::string_view text, const std::string& file) {

@@ -17,6 +17,7 @@
 #include "lib/base/result.h"
 #include "lib/conf/config.h"
 #include "lib/conf/network.h"
+#include "lib/pattern/pattern.h"
 
 namespace mailkeep::lookup {
 
@@ -35,9 +36,9 @@ class TableIndex {
   const std::string* value(std::string_view key) const;
   // A network of the table holds `address`.
   bool has_address(const conf::Network& address) const;
-  // "name", or "*.parent" for a name below parent.
+  // "name", or "*.parent" or ".parent" for a name below parent.
   bool has_domain(std::string_view domain) const;
-  // "local@domain", "@domain" or "@*.parent".
+  // "local@domain", "@domain", "@*.parent" or "@.parent".
   bool has_mailbox(std::string_view local, std::string_view domain) const;
 
  private:
@@ -48,6 +49,22 @@ class TableIndex {
   };
   std::unordered_map<std::string, std::string> keys_;
   std::map<uint8_t, std::unordered_set<std::array<uint8_t, 16>, NetworkHash>> networks_;  // by prefix length
+};
+
+constexpr size_t kMaxPatterns = 1000;  // of one table
+
+// A table of regular expressions: each question tries one after the other, so it is for few.
+class PatternList {
+ public:
+  // A file: one pattern a line, '#' starts a comment line. Error: "file:line:column: found X, expected Y".
+  static Result<PatternList> parse(std::string_view text, const std::string& file);
+  static Result<PatternList> make(const std::vector<conf::TableEntry>& entries, const std::string& name);
+  size_t size() const { return patterns_.size(); }
+  // kTooMuch: one of them costs too much for that subject before any was found in it.
+  pattern::Outcome match(std::string_view subject) const;
+
+ private:
+  std::vector<pattern::Pattern> patterns_;
 };
 
 // One pattern of a rule against a name, as the table's questions above.

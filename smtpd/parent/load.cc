@@ -51,6 +51,7 @@ Result<relay::Action> relay_action(const conf::Config& config, const conf::Actio
   out.helo = action.helo;
   out.sources = action.sources;
   out.warm_up = action.warm_up;
+  out.own_name = action.backup_name;
   for (const conf::RelayHost& host : action.hosts) {
     relay::SmartHost& h = out.hosts.emplace_back();
     h.host = host.host;

@@ -155,11 +155,11 @@ Status send_imap(imsg::Channel& to, const Generation& g, const Listeners& socket
   return {};
 }
 
-template <class C>
-lookup::Criterion criterion(const C& c) {
+lookup::Criterion criterion(const conf::Condition& c) {
   lookup::Criterion out;
-  out.kind = static_cast<uint16_t>(c.kind);
+  out.subject = static_cast<uint16_t>(c.subject);
   out.negated = c.negated;
+  out.regex = c.regex;
   out.value = c.value;
   out.table = c.table;
   return out;
@@ -245,6 +245,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
   m.generation = g.number;
   m.hostname = g.hostname;
   m.domains = g.config.domains;
+  for (const auto& alias : g.config.domain_aliases) m.domain_aliases.push_back({alias.name, alias.of});
   m.postmaster = g.config.options.postmaster;
   m.subaddress_separator = g.config.options.subaddress_separator;
   m.system_accounts = g.accounts.is_system();
@@ -264,7 +265,12 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.generation = g.number;
     out.name = action.name;
     out.kind = static_cast<uint16_t>(action.kind);
+    out.only = static_cast<uint16_t>(action.only);
     out.alias_table = action.alias_table;
+    out.virtual_table = action.virtual_table;
+    out.userbase = action.userbase;
+    out.user = action.user;
+    out.ttl = seconds(action.ttl);
     to.send(out);
   }
   for (const auto& match : g.config.matches) {
@@ -275,6 +281,8 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     for (const auto& t : match.tests) out.tests.push_back(criterion(t));
     out.reject = match.reject;
     out.action = match.action;
+    out.reject_code = match.reject_code;
+    out.reject_status = match.reject_status;
     out.reject_text = match.reject_text;
     to.send(out);
   }

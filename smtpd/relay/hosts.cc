@@ -36,6 +36,7 @@ Status Relay::plan(Job& job, const Action& action) {
   job.smart = !action.hosts.empty();
   job.helo = action.helo.empty() ? active_.config.hostname : action.helo;
   job.sources = action.sources;
+  job.own_name = action.own_name;
   job.key = action.name + "\n" + (job.smart ? std::string() : t.domain) + "\n" + (requires_tls(t) ? "!" : "");
   for (const SmartHost& h : action.hosts) {
     Plan p;
@@ -101,6 +102,7 @@ void Relay::resolve(Job& job, const std::string& name, bool is_host, uint16_t po
   m.name = name;
   m.is_host = is_host;
   m.port = port;
+  m.own_name = job.own_name;
   queries_[m.query] = job.id;
   if (!is_host) recall_learned(name);
   if (!is_host && wants_sts(name)) sts_.ready(name, now_unix());  // beside the DNS

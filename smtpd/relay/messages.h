@@ -108,6 +108,7 @@ struct Action {
   std::string helo;              // empty: the hostname
   std::vector<std::string> sources;  // numeric addresses to send from, at most one a family is used; empty: the system's choice
   uint32_t warm_up = 0;              // recipients of one provider on the first day from these sources; 0: no such limit
+  std::string own_name;              // what we are called as an MX of the domain; empty: the hostname
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -117,6 +118,7 @@ struct Action {
     c.text(m.helo, kMaxHostname);
     c.texts(m.sources, 16, 64);
     c.num(m.warm_up);
+    c.text(m.own_name, kMaxDomain);
   }
 };
 

@@ -81,6 +81,7 @@ class Relay final : public worker::Hooks {
     std::string key;            // of its connections
     std::deque<Plan> plans;
     std::string helo;
+    std::string own_name;       // as an MX
     std::vector<std::string> sources;
     Survey survey;
     Tls action_tls = Tls::kMay;

@@ -1,0 +1,59 @@
+// The first pass: actions, and what one that delivers says; parser_relay.cc has the others.
+// SPDX-License-Identifier: ISC
+#include "lib/conf/accounts.h"
+#include "lib/conf/parser.h"
+
+namespace mailkeep::conf {
+namespace {
+
+constexpr uint64_t kMaxTtl = 30 * 86400;
+
+}  // namespace
+
+bool Parser::parse_action() {
+  Action action;
+  const Token at = peek();
+  action.position = position(at);
+  if (!expect_name(action.name, "the action's name")) return false;
+  if (draft_.config.action(action.name) != nullptr) return fail(at, "a name that no other action has");
+  const Token kind = peek();
+  const bool delivers = kind.is("deliver") || kind.is("expand-only") || kind.is("forward-only");
+  if (!delivers && !kind.is("relay") && !kind.is("discard")) return fail_here("deliver, relay, discard, expand-only or forward-only");
+  take();
+  action.kind = delivers ? ActionKind::deliver : kind.is("relay") ? ActionKind::relay : ActionKind::discard;
+  if (kind.is("expand-only")) action.only = Only::expanded;
+  if (kind.is("forward-only")) action.only = Only::forwarded;
+  if (delivers && !parse_deliver(action)) return false;
+  if (kind.is("relay") && !parse_relay(action)) return false;
+  draft_.config.actions.push_back(std::move(action));
+  return true;
+}
+
+bool Parser::parse_deliver(Action& out) {
+  std::set<std::string> had;
+  while (!peek().ends_statement()) {
+    const Token word = peek();
+    const bool known = word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
+    if (!known || !had.insert(word.text).second) return fail_here("alias, virtual, userbase, user, ttl (each once) or end of line");
+    take();
+    if (word.is("alias") && !expect_table(out.alias_table, RefKind::alias_table)) return false;
+    if (word.is("virtual") && !expect_table(out.virtual_table, RefKind::alias_table)) return false;
+    if (word.is("userbase") && !expect_table(out.userbase, RefKind::table)) return false;
+    if (word.is("ttl") && !expect_ttl(out.ttl)) return false;
+    if (word.is("user")) {
+      if (!peek().is_value() || !is_account_name(peek().text)) return fail_here("an account");
+      out.user = take().text;
+    }
+  }
+  return true;
+}
+
+bool Parser::expect_ttl(Seconds& out) {
+  const auto time = peek().is_value() ? parse_duration(peek().text) : std::nullopt;
+  if (!time || *time == 0 || *time > kMaxTtl) return fail_here("a time from 1s to 30d, such as 4d");
+  take();
+  out = Seconds(static_cast<int64_t>(*time));
+  return true;
+}
+
+}  // namespace mailkeep::conf
