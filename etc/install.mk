@@ -11,8 +11,10 @@ install: all man
 	  $(DEST)/share/doc/mailkeep $(DEST)/lib/systemd/system $(DEST)/lib/sysusers.d $(DEST)/lib/tmpfiles.d \
 	  $(DESTDIR)$(SYSCONFDIR)/mailkeep $(DESTDIR)$(SYSCONFDIR)/pam.d
 	$(foreach p,$(INSTALLED),install -m 755 $(B)/$($(p)_OUT)/$(p) $(DEST)/$($(p)_OUT)/$(p) &&) true
+	install -d $(DEST)/bin && ln -sf ../sbin/sendmail $(DEST)/bin/mailq && ln -sf ../sbin/sendmail $(DEST)/bin/newaliases
 	for f in $(notdir $(MAN5)); do install -m 644 $(B)/man/$$f $(DEST)/share/man/man5/ || exit 1; done
 	for f in $(notdir $(MAN8)); do install -m 644 $(B)/man/$$f $(DEST)/share/man/man8/ || exit 1; done
+	for n in mailq newaliases; do echo ".so man8/sendmail.8" > $(DEST)/share/man/man8/$$n.8 || exit 1; done
 	$(SUBST) etc/mailkeep.service > $(DEST)/lib/systemd/system/mailkeep.service
 	install -m 644 etc/mailkeep.sysusers $(DEST)/lib/sysusers.d/mailkeep.conf
 	install -m 644 etc/mailkeep.tmpfiles $(DEST)/lib/tmpfiles.d/mailkeep.conf

@@ -67,29 +67,35 @@ void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& e
 
 void Queue::on_vouch(PeerId, Vouch&& vouch) { tickets_.add(vouch, now_unix()); }
 
-// The account that submits, empty for mail from the world: what auth said of the ticket, nothing that the sender of the
-// Enqueue says. None: the ticket is no good.
-std::optional<std::string> Queue::submitter(const Incoming& in) const {
+// Who submits, nobody for mail from the world: what auth said of the ticket, nothing that the sender of the Enqueue says.
+// None: the ticket is no good.
+std::optional<Submitter> Queue::submitter(const Incoming& in) const {
   const Ticket ticket{in.enqueue.ticket_high, in.enqueue.ticket_low};
-  if (ticket.is_none()) return std::string();
-  std::string account;
-  if (in.peer.role == Role::kSmtpd) account = tickets_.account(in.peer.instance, ticket, now_unix());
-  return account.empty() ? std::nullopt : std::optional(std::move(account));
+  if (ticket.is_none()) return Submitter{};
+  const Submitter* who = in.peer.role == Role::kSmtpd ? tickets_.find(in.peer.instance, ticket, now_unix()) : nullptr;
+  return who == nullptr ? std::nullopt : std::optional(*who);
+}
+
+// smtpd's only sockets are those where auth says who is there: rules trust what comes from them.
+static bool claims_to_be_local(const PeerId& peer, const Enqueue& e) {
+  return peer.role == Role::kSmtpd && e.facts.source == "local" && e.ticket_high == 0 && e.ticket_low == 0;
 }
 
 void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   if (const std::string_view lie = lie_in(enqueue); !lie.empty()) return peers_->condemn(peer, lie);
+  if (claims_to_be_local(peer, enqueue)) return peers_->condemn(peer, "mail of a local socket from nobody");
   Incoming in{peer, std::move(enqueue), {}};
   const Enqueue& e = in.enqueue;
-  const auto account = submitter(in);
-  in.enqueue.facts.account = account.value_or("");
+  const auto who = submitter(in);
+  in.enqueue.facts.account = who ? who->account : "";
+  in.enqueue.facts.user = who ? who->user : "";
   if (!e.content) {  // from here on the file is this message's, and no other's
     const auto file = files_.find(e.message);
     in.owns_file = file != files_.end() && file->second == peer;
     if (!in.owns_file) return refuse(in, 451, "4.3.0", "Message could not be read");
     files_.erase(file);
   }
-  if (!account) return refuse(in, 451, "4.7.0", "Your login is not known here any more: connect and log in again");
+  if (!who) return refuse(in, 451, "4.7.0", "Your login is not known here any more: connect and log in again");
   if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message");
   if (config_.message_size != 0 && e.size > config_.message_size) return refuse(in, 552, "5.3.4", "Message too large");
   if (e.content) {
@@ -102,7 +108,7 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   lookup::Route route;
   route.query = ++last_query_;
   route.facts = e.facts;
-  route.check_sender = !e.facts.account.empty();
+  route.check_sender = (!e.facts.account.empty() || !e.facts.user.empty()) && !who->any_sender;
   for (const Recipient& r : e.recipients) route.recipients.push_back(r.address);
   if (!peers_->send_role(Role::kLookup, route)) return refuse(in, 451, "4.3.0", "Try again later");
   weight += in.weight();

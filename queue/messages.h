@@ -143,7 +143,9 @@ struct Vouch {
   static constexpr uint16_t kType = 480;
   uint64_t ticket_high = 0;
   uint64_t ticket_low = 0;
-  std::string account;
+  std::string account;      // empty: a local user without one
+  std::string user;         // the system user, of a local submission
+  bool any_sender = false;  // it may send as anybody
   uint32_t smtpd = 0;  // the instance that may present it
   int64_t until = 0;   // unix seconds
   template <class C, class M>
@@ -151,6 +153,8 @@ struct Vouch {
     c.num(m.ticket_high);
     c.num(m.ticket_low);
     c.text(m.account, kMaxAccount);
+    c.text(m.user, kMaxAccount);
+    c.flag(m.any_sender);
     c.num(m.smtpd);
     c.i64(m.until);
   }
@@ -161,7 +165,7 @@ struct Enqueue {
   static constexpr uint16_t kType = 410;
   uint64_t session = 0;
   uint64_t message = 0;  // the id that the sender chose and put in Received: seconds << 32 | random; refused if taken
-  lookup::SessionFacts facts;  // its account counts for nothing: the ticket says who submits
+  lookup::SessionFacts facts;  // its account and user count for nothing: the ticket says who submits
   uint64_t ticket_high = 0;    // of auth's Vouch; 0 and 0: mail from the world
   uint64_t ticket_low = 0;
   Protocol protocol = Protocol::kSmtp;

@@ -83,7 +83,7 @@ class Queue final : public worker::Hooks {
   void on_need_file(imsg::PeerId peer, NeedSpoolFile&& need);
   void on_drop_file(imsg::PeerId peer, DropSpoolFile&& drop);
   void on_vouch(imsg::PeerId peer, Vouch&& vouch);
-  std::optional<std::string> submitter(const Incoming& in) const;
+  std::optional<Submitter> submitter(const Incoming& in) const;
   void on_enqueue(imsg::PeerId peer, Enqueue&& enqueue);
   void on_routed(imsg::PeerId peer, Routed&& routed);
   void take_in(Incoming incoming, const Routed& routed);

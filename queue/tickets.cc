@@ -6,9 +6,9 @@ namespace mailkeep::queue {
 
 void Tickets::add(const Vouch& vouch, int64_t now) {
   const Ticket ticket{vouch.ticket_high, vouch.ticket_low};
-  if (ticket.is_none() || vouch.account.empty()) return;
+  if (ticket.is_none() || (vouch.account.empty() && vouch.user.empty())) return;
   Instance& instance = instances_[vouch.smtpd];
-  if (!instance.entries.emplace(ticket, Entry{vouch.account, vouch.until}).second) return;
+  if (!instance.entries.emplace(ticket, Entry{{vouch.account, vouch.user, vouch.any_sender}, vouch.until}).second) return;
   instance.order.push_back(ticket);
   shrink(instance, now);
 }
@@ -22,11 +22,16 @@ void Tickets::shrink(Instance& instance, int64_t now) const {
   }
 }
 
-std::string Tickets::account(uint32_t smtpd, const Ticket& ticket, int64_t now) const {
+const Submitter* Tickets::find(uint32_t smtpd, const Ticket& ticket, int64_t now) const {
   const auto instance = instances_.find(smtpd);
-  if (instance == instances_.end()) return {};
+  if (instance == instances_.end()) return nullptr;
   const auto it = instance->second.entries.find(ticket);
-  return it == instance->second.entries.end() || it->second.until <= now ? std::string() : it->second.account;
+  return it == instance->second.entries.end() || it->second.until <= now ? nullptr : &it->second.who;
+}
+
+std::string Tickets::account(uint32_t smtpd, const Ticket& ticket, int64_t now) const {
+  const Submitter* who = find(smtpd, ticket, now);
+  return who == nullptr ? std::string() : who->account;
 }
 
 size_t Tickets::size() const {

@@ -24,11 +24,20 @@ struct Ticket {
   bool operator==(const Ticket&) const = default;
 };
 
+// Of whom auth has spoken.
+struct Submitter {
+  std::string account;      // empty: a local user without one
+  std::string user;         // of a local submission
+  bool any_sender = false;
+};
+
 class Tickets {
  public:
   explicit Tickets(size_t max_each = kMaxTickets) : max_each_(max_each) {}
   void add(const Vouch& vouch, int64_t now);
-  // The account that this instance may submit as with that ticket; empty: none.
+  // Whom this instance may submit as with that ticket; null: nobody. Until the next add or drop.
+  const Submitter* find(uint32_t smtpd, const Ticket& ticket, int64_t now) const;
+  // The same, the account alone; empty: none.
   std::string account(uint32_t smtpd, const Ticket& ticket, int64_t now) const;
   // The instance is gone.
   void drop(uint32_t smtpd) { instances_.erase(smtpd); }
@@ -39,7 +48,7 @@ class Tickets {
     size_t operator()(const Ticket& t) const { return t.high ^ t.low; }  // random as they are
   };
   struct Entry {
-    std::string account;
+    Submitter who;
     int64_t until = 0;
   };
   struct Instance {

@@ -21,6 +21,7 @@ constexpr std::array<ProtocolRow, kProtocols> kProtocolRows = {{
     {"imaps", 993},
     {"sieve", 4190},
     {"lmtp", 24},
+    {"local", 0},
 }};
 
 template <class T>
@@ -49,6 +50,7 @@ bool Config::speaks(Protocol protocol) const {
 std::string Config::spool_path() const { return options.spool.empty() ? options.state + "/spool" : options.spool; }
 std::string Config::mail_path() const { return options.mail.empty() ? options.state + "/mail" : options.mail; }
 std::string Config::run_path() const { return options.run.empty() ? options.state + "/run" : options.run; }
+std::string Config::submit_path() const { return run_path() + "/submit.sock"; }
 std::string Config::control_path() const {
   return options.control.empty() ? run_path() + "/mailkeep.sock" : options.control;
 }

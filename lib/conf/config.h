@@ -54,10 +54,11 @@ struct DomainAlias {
   Position position;
 };
 
-enum class Protocol : uint8_t { smtp, submission, submissions, imap, imaps, sieve, lmtp };
-constexpr int kProtocols = 7;
+// local: what sendmail speaks, on a Unix socket; the kernel says who it is.
+enum class Protocol : uint8_t { smtp, submission, submissions, imap, imaps, sieve, lmtp, local };
+constexpr int kProtocols = 8;
 std::string_view protocol_name(Protocol protocol);
-uint16_t default_port(Protocol protocol);  // 25 587 465 143 993 4190 24
+uint16_t default_port(Protocol protocol);  // 25 587 465 143 993 4190 24; 0: none
 // TLS from the first byte.
 constexpr bool is_implicit_tls(Protocol p) { return p == Protocol::submissions || p == Protocol::imaps; }
 
@@ -222,6 +223,9 @@ struct Options {
   std::string dnssec_anchor;     // path of the trust anchors; "" = the system's of the root, or the built-in ones
   std::string dnssec_insecure;   // domains between spaces
   std::string dsn;               // all, trusted: to whom DSN is offered
+  std::string local_submission;  // on, off
+  std::string local_from;        // mark, refuse
+  std::string trusted_users;     // system users between spaces
 
   uint64_t message_size = 0;  // bytes
   uint64_t max_recipients = 0;
@@ -285,6 +289,7 @@ struct Config {
   std::string mail_path() const;
   std::string run_path() const;
   std::string control_path() const;
+  std::string submit_path() const;  // of the local listener that is there without being named
 };
 
 }  // namespace mailkeep::conf

@@ -35,6 +35,14 @@ constexpr Option kOptions[] = {
     {"postmaster", T::text, &O::postmaster, 1, kMaxAddress, "", "",
      "The account or address that gets mail for postmaster where no alias says otherwise. Unless set: the account "
      "postmaster or root, else the first account."},
+    {"local-submission", T::choice, &O::local_submission, 0, 0, "on", "on off",
+     "Whether local users may send with sendmail(8), through submit.sock below run. Listeners that the file names for it stand in its place."},
+    {"local-from", T::choice, &O::local_from, 0, 0, "mark", "mark refuse",
+     "What becomes of a local user's message whose From field is not the user's own address: it gets a Sender field that says who "
+     "sent it, or it is refused."},
+    {"trusted-users", T::text, &O::trusted_users, 0, 2000, "", "",
+     "System users, between spaces, that may send as anybody through the local socket, as root always may; such as a web server's, where "
+     "its programs name senders of their own."},
     {"tls-authorities", T::path, &O::tls_authorities, 1, kPath, "", "",
      "The certificates (PEM) of the authorities whose word about other hosts' names is trusted: for tls verify, MTA-STS, and HTTPS. "
      "Unless set: those of the system."},

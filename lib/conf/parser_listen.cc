@@ -51,10 +51,10 @@ bool Parser::parse_listen() {
       out.plaintext_ok = true;
     } else {
       return fail_here(has_protocol ? "port, pki, tag, trust, proxy, xclient, plaintext-ok (each once) or end of line"
-                                    : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp");
+                                    : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp, local");
     }
   }
-  if (!has_protocol) return fail_here("smtp, submission, submissions, imap, imaps, sieve or lmtp");
+  if (!has_protocol) return fail_here("smtp, submission, submissions, imap, imaps, sieve, lmtp or local");
   if (out.on != ListenOn::socket) out.port = port != 0 ? port : default_port(out.protocol);
   draft_.config.listeners.push_back(std::move(out));
   return true;

@@ -85,7 +85,9 @@ std::string expected_of(const Listener& l, const Config& config) {
   const bool reads_mail = l.protocol == Protocol::imap || l.protocol == Protocol::imaps || l.protocol == Protocol::sieve;
   const bool submits = l.protocol == Protocol::submission || l.protocol == Protocol::submissions;
   const bool may_be_plain = l.protocol == Protocol::imap || l.protocol == Protocol::sieve;
-  if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp) return "lmtp, the one protocol of a socket";
+  if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp && l.protocol != Protocol::local) return "lmtp or local, the protocols of a socket";
+  if (l.protocol == Protocol::local && l.on != ListenOn::socket) return "a socket for local: the kernel says whose connection it is";
+  if (l.protocol == Protocol::local && !l.pki.empty()) return "no pki: a local socket has no TLS";
   if (l.on == ListenOn::socket && (l.proxy.any() || l.xclient.any())) return "no proxy or xclient on a socket, which has no addresses";
   if (l.trust.any() && l.protocol == Protocol::lmtp) return "no trust: all sources of lmtp are trusted";
   if (reads_mail && (l.trust.any() || l.proxy.any() || l.xclient.any())) return "smtp, submission, submissions or lmtp with trust, proxy or xclient";

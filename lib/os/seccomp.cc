@@ -83,6 +83,9 @@ Calls outwards() {
           {"connect"}};
 }
 
+// Who is at the other end of a Unix socket.
+Calls credentials_of_clients() { return {{"getsockopt", {{1, kInt, SOL_SOCKET}, {2, kInt, SO_PEERCRED}}}}; }
+
 Calls memory_files() { return {{"memfd_create"}}; }
 
 Calls files() {
@@ -163,11 +166,11 @@ Calls calls_of(Profile profile) {
     case Profile::kLogin: rows.insert(rows.end(), {accepting(), pairs(), connections()}); break;
     case Profile::kTls: rows.insert(rows.end(), {connections()}); break;
     case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving()}); break;
-    case Profile::kAuth: rows.insert(rows.end(), {children()}); break;
+    case Profile::kAuth: rows.insert(rows.end(), {children(), credentials_of_clients(), Calls{{"getsockname"}, {"poll"}, {"ppoll"}}}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
     case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;
     case Profile::kRelay: rows.insert(rows.end(), {pairs(), connections(), outwards()}); break;
-    case Profile::kControl: rows.insert(rows.end(), {accepting(), Calls{{"getsockopt", {{1, kInt, SOL_SOCKET}, {2, kInt, SO_PEERCRED}}}}}); break;
+    case Profile::kControl: rows.insert(rows.end(), {accepting(), credentials_of_clients()}); break;
   }
   if (kSanitized) rows.push_back(sanitizers());
   Calls all;

@@ -67,7 +67,11 @@ void Session::on_checked(auth::Checked&& m) {
   } else if (!m.ok) {
     denied();
   } else {
-    login_ = Login{m.account, m.ticket_high, m.ticket_low, now_monotonic(), false};
+    Login& login = login_.emplace();
+    login.account = m.account;
+    login.ticket_high = m.ticket_high;
+    login.ticket_low = m.ticket_low;
+    login.since = now_monotonic();
     reply(235, "2.7.0", "Logged in");
   }
   work();
@@ -75,6 +79,11 @@ void Session::on_checked(auth::Checked&& m) {
 
 void Session::on_auth_down() {
   if (waiting_ != Waiting::kAuth) return;
+  if (is_local()) {
+    auth::Identified unknown;
+    unknown.unavailable = true;
+    return on_identified(std::move(unknown));
+  }
   auth::Checked m;
   m.unavailable = true;
   on_checked(std::move(m));

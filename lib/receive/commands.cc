@@ -13,7 +13,7 @@ namespace mailkeep::receive {
 
 using smtp::Verb;
 
-bool Session::offers_tls() const { return !pki_.empty() && !tls_ && !is_lmtp(); }
+bool Session::offers_tls() const { return !pki_.empty() && !tls_ && !is_lmtp() && !is_local(); }
 
 lookup::SessionFacts Session::facts() const {
   lookup::SessionFacts f;
@@ -24,6 +24,7 @@ lookup::SessionFacts Session::facts() const {
   f.tag = tag_;
   f.tls = tls_.has_value();
   if (login_) f.account = login_->account;
+  f.user = who();
   if (transaction_) f.sender = transaction_->sender;
   return f;
 }
@@ -92,6 +93,7 @@ void Session::cmd_ehlo(const smtp::Command& c) {
   extended_ = true;
   std::vector<std::string> lines = ehlo_lines(terms());
   lines.insert(lines.begin(), server_.config().hostname);
+  if (is_local() && login_) lines.push_back("XLOCAL " + login_->address + " " + login_->origin);
   send(smtp::format_multiline_reply(250, lines));
 }
 

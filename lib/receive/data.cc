@@ -40,6 +40,7 @@ std::string Session::received_field() const {
   const std::string name = !is_named ? "" : client_name_.empty() ? "unknown " : client_name_ + " ";
   const std::string from = login_ ? "[authenticated]" : helo_ + " (" + name + peer_.literal + ")";
   std::string out = "Received: from " + from + "\r\n\tby " + server_.config().hostname + " with " + with_protocol();
+  if (is_local() && login_) out = "Received: by " + server_.config().hostname + " (from user " + login_->user + ")";
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
   out += "\r\n\tid " + hex64(transaction_->message);
   if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0].address + ">";

@@ -22,6 +22,7 @@ namespace mailkeep::receive {
 
 namespace {
 constexpr int kAcceptBatch = 64;
+constexpr uint32_t kLocalShare = 2;  // of the sessions: local users may have one in so many
 constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kAcceptPause = Millis(100);
 constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the parent waits a little longer
@@ -89,6 +90,7 @@ imsg::Routes<Server> Server::routes() {
   r.add(imsg::Role::kLookup, &Server::on_sender_verdict);
   r.add(imsg::Role::kLookup, &Server::on_client_name);
   r.add(imsg::Role::kAuth, &Server::on_checked);
+  r.add(imsg::Role::kAuth, &Server::on_identified);
   r.add(imsg::Role::kQueue, &Server::on_enqueued);
   r.add(imsg::Role::kQueue, &Server::on_spool_file);
   r.add(imsg::Role::kTls, &Server::on_established);
@@ -218,9 +220,13 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   do {
     arc4random_buf(&id, sizeof id);
   } while (id == 0 || sessions_.count(id) != 0);
+  // Local users may have a part of all sessions, so that none of them keeps the world out.
+  const bool is_local = listening.listener.protocol == smtpd::Protocol::kLocal;
+  const bool is_crowded = is_local && local_sessions_ >= std::max(config_.max_sessions / kLocalShare, 1U);
+  if (is_local) local_sessions_++;
   const bool is_limited = !peer.is_trusted && peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
   const Verdict verdict = admission_.enter(peer.address, is_limited, is_limited && !peer.is_ours);
-  const bool is_full = verdict == Verdict::kFull && !make_room(peer.address);
+  const bool is_full = is_crowded || (verdict == Verdict::kFull && !make_room(peer.address));
   auto& session = sessions_[id];
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
   if (is_full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
@@ -330,6 +336,7 @@ void Server::bury() {
     const auto it = sessions_.find(id);
     if (it == sessions_.end()) continue;
     admission_.leave(it->second->source());
+    if (it->second->is_local()) local_sessions_--;
     sessions_.erase(it);
   }
   ended_.clear();
@@ -377,6 +384,12 @@ void Server::on_client_name(imsg::PeerId from, lookup::ClientName&& m) {
 
 void Server::on_checked(imsg::PeerId, auth::Checked&& m) {
   if (Session* s = find(m.session)) s->on_checked(std::move(m));
+}
+
+void Server::on_identified(imsg::PeerId from, auth::Identified&& m) {
+  // They become part of a Received field and of replies.
+  if (!is_plain(m.user) || !is_plain(m.address) || !is_plain(m.origin)) return peers_.condemn(from, "a user with bytes that no name has");
+  if (Session* s = find(m.session)) s->on_identified(std::move(m));
 }
 
 void Server::on_enqueued(imsg::PeerId from, queue::Enqueued&& m) {

@@ -27,7 +27,10 @@ class Server : public worker::Hooks {
   bool ask_lookup(const M& m) {
     return peers_.send_role(imsg::Role::kLookup, m);
   }
-  bool ask_auth(const auth::Check& m) { return peers_.send_role(imsg::Role::kAuth, m); }
+  template <class M>
+  bool ask_auth(const M& m) {
+    return peers_.send_role(imsg::Role::kAuth, m);
+  }
   template <class M>
   bool ask_queue(const M& m) {
     return peers_.send_role(imsg::Role::kQueue, m);
@@ -63,6 +66,7 @@ class Server : public worker::Hooks {
   void on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m);
   void on_client_name(imsg::PeerId from, lookup::ClientName&& m);
   void on_checked(imsg::PeerId from, auth::Checked&& m);
+  void on_identified(imsg::PeerId from, auth::Identified&& m);
   void on_enqueued(imsg::PeerId from, queue::Enqueued&& m);
   void on_spool_file(imsg::PeerId from, queue::SpoolFile&& m);
   void on_established(imsg::PeerId from, tls::Established&& m);
@@ -110,6 +114,7 @@ class Server : public worker::Hooks {
   uint64_t messages_ = 0;
   uint64_t connections_ = 0;
   uint64_t early_talkers_ = 0;
+  uint32_t local_sessions_ = 0;
 };
 
 }  // namespace mailkeep::receive

@@ -35,7 +35,7 @@ Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, P
       peer_(std::move(peer)),
       last_(now_monotonic()) {
   attach(std::move(connection));
-  const std::string_view kind = is_lmtp() ? "lmtp" : is_submission() ? "submission" : "inbound";
+  const std::string_view kind = is_lmtp() ? "lmtp" : is_local() ? "local" : is_submission() ? "submission" : "inbound";
   log::info("connect").kv("session", hex64(id_)).kv("src", peer_.address).kv("listener", listener.name).kv("kind", kind);
 }
 
@@ -89,6 +89,7 @@ bool Session::pauses_greeting() const {
 }
 
 void Session::start() {
+  if (is_local()) return ask_who();
   ask_client_name();
   if (is_implicit_tls()) {
     if (!hand_to_tls()) end();

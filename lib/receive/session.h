@@ -1,5 +1,6 @@
 // One SMTP, submission or LMTP connection (RFC 5321, RFC 6409, RFC 2033): lines in, replies out, at most one transaction.
 //
+//   local: auth says who is at the other end of the socket, then the greeting; from then on as a submission
 //   submission: a handshake, then AUTH (RFC 4954), before any transaction; its header waits for lookup's word on the senders
 //   command phase → RCPTs may wait for lookup (replies stay in order) → DATA: content → Enqueue → wait for the queue
 // What a client pipelines behind something that waits stays in the stream (RFC 2920). Any failure of a transaction
@@ -40,6 +41,8 @@ struct Transaction {
   std::optional<DataReader> reader;      // of DATA, from 354 on
   std::optional<ChunkReader> chunks;     // of BDAT, from the first chunk on
   bool header_is_done = true;            // of a submission: false until it is whole and completed
+  size_t header_start = 0;               // of a submission: behind our Received field
+  size_t header_size = 0;
   size_t header_seen = 0;                // of the content, when looking for the header's end
   bool spool_asked = false;
   bool ended = false;                    // the end of data has been seen
@@ -55,7 +58,11 @@ struct Transaction {
 
 // Who has logged in: what auth gave, to present to the queue.
 struct Login {
-  std::string account;
+  std::string account;      // may be empty for a local user
+  std::string user;         // of a local submission, the system user
+  std::string address;      // of a local submission, what it sends as unless it says otherwise
+  std::string origin;       // of a local submission, the domain of names without one
+  bool any_sender = false;
   uint64_t ticket_high = 0;
   uint64_t ticket_low = 0;
   Micros since{0};
@@ -82,6 +89,7 @@ class Session {
   void on_sender_verdict(lookup::SenderVerdict&& m);
   void on_client_name(lookup::ClientName&& m);
   void on_checked(auth::Checked&& m);
+  void on_identified(auth::Identified&& m);
   void on_auth_down();
   void on_enqueued(queue::Enqueued&& m);
   void on_spool_file(queue::SpoolFile&& m);
@@ -98,6 +106,7 @@ class Session {
   bool waits_for_queue() const { return !over_ && waiting_ == Waiting::kQueue; }
   uint64_t id() const { return id_; }
   uint32_t listener() const { return listener_; }
+  bool is_local() const { return protocol_ == smtpd::Protocol::kLocal; }
   const std::string& source() const { return peer_.address; }
   // Whether it may have to go when others find no room, and since when it has done nothing.
   bool is_idle() const { return !over_ && waiting_ != Waiting::kQueue && !login_ && !peer_.is_trusted; }
@@ -150,7 +159,7 @@ class Session {
   void reset() { transaction_.reset(); }
   bool is_lmtp() const { return protocol_ == smtpd::Protocol::kLmtp; }
   bool is_implicit_tls() const { return protocol_ == smtpd::Protocol::kSubmissions; }
-  bool is_submission() const { return protocol_ == smtpd::Protocol::kSubmission || is_implicit_tls(); }
+  bool is_submission() const { return protocol_ == smtpd::Protocol::kSubmission || is_implicit_tls() || is_local(); }
   bool offers_tls() const;
 
   // commands.cc
@@ -172,6 +181,11 @@ class Session {
   void take_step(sasl::Exchange::Step step);
   void ask_auth();
   void denied();
+
+  // local.cc
+  void ask_who();
+  std::string who() const { return is_local() && login_ ? login_->user : ""; }
+  bool mark_sender(const std::string& text);
 
   // submission.cc
   void ask_senders(std::vector<std::string> addresses);

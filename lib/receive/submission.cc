@@ -30,10 +30,18 @@ bool Session::login_counts() {
 
 // Of MAIL, or of a whole header. on_sender_verdict goes on, perhaps at once.
 void Session::ask_senders(std::vector<std::string> addresses) {
+  if (login_->any_sender) {
+    waiting_ = Waiting::kSender;
+    lookup::SenderVerdict yes;
+    yes.query = next_query_++;
+    yes.code = 250;
+    return on_sender_verdict(std::move(yes));
+  }
   lookup::CheckSender m;
   m.session = id_;
   m.query = next_query_++;
   m.account = login_->account;
+  m.user = who();
   m.addresses = std::move(addresses);
   waiting_ = Waiting::kSender;
   if (!server_.ask_lookup(m)) on_lookup_down();
@@ -44,11 +52,11 @@ void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
   waiting_ = Waiting::kNothing;
   const bool in_header = transaction_->has_content();
   if (m.code != 250) {
-    log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account)
+    log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account).kv("user", who())
         .kv("in", in_header ? "header" : "envelope").kv("code", m.code).kv("text", m.text);
   }
   if (in_header) {
-    if (m.code != 250) set_trouble(m.code, m.enhanced, m.text);
+    if (m.code != 250 && (m.code < 500 || !mark_sender(m.text))) set_trouble(m.code, m.enhanced, m.text);
     go_on_with_content();
   } else if (m.code == 250) {
     reply(250, "2.1.0", "Sender ok");
@@ -86,7 +94,10 @@ bool Session::take_header() {
     set_trouble(550, "5.6.0", header.error().text);
     return true;
   }
-  content.replace(0, end, received_field() + header->text);
+  const std::string received = received_field();
+  t.header_start = received.size();
+  t.header_size = header->text.size();
+  content.replace(0, end, received + header->text);
   ask_senders(std::move(header->authors));
   return false;
 }

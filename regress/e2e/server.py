@@ -72,7 +72,7 @@ def install():
         built = f"{BUILD}/sbin/mailkeepd"
         done = f"{PREFIX}/sbin/mailkeepd"
         workers = [f"{BUILD}/libexec/mailkeep/{n}" for n in os.listdir(f"{BUILD}/libexec/mailkeep")]
-        newest = max(os.path.getmtime(p) for p in [built, f"{BUILD}/sbin/mailkeepctl", *workers])
+        newest = max(os.path.getmtime(p) for p in [built, f"{BUILD}/sbin/mailkeepctl", f"{BUILD}/sbin/sendmail", *workers])
         if os.path.exists(done) and os.path.getmtime(done) >= newest:
             return
         shutil.rmtree(INSTALLED, ignore_errors=True)
@@ -203,7 +203,7 @@ match from any  for domain mk.test action in
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 exe = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
-                if exe.startswith(self.prefix + "/") and not exe.endswith("mailkeepctl"):
+                if exe.startswith(self.prefix + "/") and not exe.endswith(("mailkeepctl", "sendmail")):
                     found[int(pid)] = os.path.basename(exe)
         return found
 

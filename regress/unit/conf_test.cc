@@ -120,7 +120,7 @@ static void unsupported(void**) {
   const auto found = check_supported(*parse(kContract));
   assert_int_equal(found.size(), 1);
   assert_text(found[0], "/etc/c:14:31: found 'sieve', which this version does not speak yet, expected one of smtp, submission, "
-                        "submissions, imap, imaps, lmtp");
+                        "submissions, imap, imaps, lmtp, local");
   assert_true(check_supported(*parse(demo_config("/tmp/demo"))).empty());
 }
 
@@ -221,10 +221,11 @@ static void errors_to_the_letter(void**) {
       {"user-idle 30", "/etc/c:1:11: found '30', expected a time from 1s to 1d, such as 30s, 5m, 1h30m or 4d"},
       {"user-idle 5m\nuser-idle 5m", "/etc/c:2:1: found 'user-idle', expected user-idle only once"},
       {"listen on all port 0 smtp", "/etc/c:1:20: found '0', expected a port from 1 to 65535"},
-      {"listen on all port 25", "/etc/c:1:22: found end of file, expected smtp, submission, submissions, imap, imaps, sieve or lmtp"},
+      {"listen on all port 25", "/etc/c:1:22: found end of file, expected smtp, submission, submissions, imap, imaps, sieve, lmtp or local"},
       {"listen on 1.2.3.999 smtp", "/etc/c:1:11: found '1.2.3.999', expected all, socket, an address or an interface"},
       {"listen on all smtp pki x", "/etc/c:1:24: found 'x', expected a pki that the file declares"},
-      {"listen on socket /s smtp", "/etc/c:1:21: found 'smtp', expected lmtp, the one protocol of a socket"},
+      {"listen on socket /s smtp", "/etc/c:1:21: found 'smtp', expected lmtp or local, the protocols of a socket"},
+      {"listen on all local", "/etc/c:1:15: found 'local', expected a socket for local: the kernel says whose connection it is"},
       {"auth system\nlisten on all imap", "/etc/c:2:15: found 'imap', expected pki and a name, or plaintext-ok, without which nobody can log in"},
       {"listen on all smtp\nlisten on all smtp", "/etc/c:2:15: found 'smtp' on an address and port that are taken, expected others than those of /etc/c:1:15"},
       {"state \"/a", "/etc/c:1:7: found a string without its closing '\"', expected an absolute path of at most 4000 bytes"},

@@ -76,6 +76,7 @@ class House : public hostile::Peerage {
     row<lookup::RcptVerdict>(Role::kLookup);
     row<lookup::SenderVerdict>(Role::kLookup);
     row<auth::Checked>(Role::kAuth);
+    row<auth::Identified>(Role::kAuth);
     row<queue::Enqueued>(Role::kQueue);
     row<queue::SpoolFile>(Role::kQueue);
     row<tls::Established>(Role::kTls);

@@ -100,6 +100,13 @@ static void the_refusal_names_the_address(void**) {
   assert_text(v.enhanced, "5.7.1");
   assert_text(v.text, "<ben@mk.test> does not belong to the account ann that has logged in");
   assert_true(check_sender(r, "ann", "").accepted());
+  // A system user is known by its own name at this host, with or without an account.
+  assert_true(check_sender(r, "", "www-data@" + r.hostname, "www-data").accepted());
+  assert_true(check_sender(r, "", "WWW-Data+x@" + r.hostname, "www-data").accepted());
+  assert_true(check_sender(r, "ann", "unix-ann@" + r.hostname, "unix-ann").accepted());
+  assert_false(check_sender(r, "", "www-data@mk.test", "www-data").accepted());
+  assert_false(check_sender(r, "", "ann@" + r.hostname, "www-data").accepted());
+  assert_false(check_sender(r, "", "@" + r.hostname, "").accepted());
   for (const char* bad : {"ann", "@mk.test", "ann@", "ann@mk.test@mk.test", "a b@mk.test", "ann@mk.test\r\nx"}) {
     const Verdict refused = check_sender(r, "ann", bad);
     assert_int_equal(refused.code, 550);

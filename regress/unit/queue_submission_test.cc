@@ -48,6 +48,7 @@ struct House {
     e.message = ++last_message;
     e.facts.sender = "ann@mk.test";
     e.facts.account = "root";  // claimed; never heard
+    e.facts.user = "root";
     e.ticket_high = high;
     e.ticket_low = low;
     e.recipients.push_back({"alice@mk.test", {}});
@@ -63,8 +64,9 @@ struct House {
     std::string out;
     if ((fds[0].revents & POLLIN) != 0) {
       const auto route = expect<lookup::Route>(lookup);
-      assert_int_equal(route.check_sender, !route.facts.account.empty());
       out = (route.facts.account.empty() ? "-" : route.facts.account) + " ";
+      if (!route.facts.user.empty()) out += "user:" + route.facts.user + " ";
+      if (route.check_sender == (out == "- ")) out += route.check_sender ? "checked " : "unchecked ";
       queue::Routed routed;
       routed.query = route.query;
       queue::Delivery& d = routed.deliveries.emplace_back();
@@ -161,10 +163,42 @@ void a_foreign_sender_is_refused(void**) {
   assert_int_equal(expect<queue::QueueSelected>(h.control).total, 0);
 }
 
+// A local user's ticket says more: who, and whether the sender may be anybody's. Without one nothing comes from a local socket.
+void local_users(void**) {
+  if (geteuid() != 0) skip();
+  House h;
+  const auto local = [&](const char* account, const char* user, bool any_sender) {
+    queue::Vouch v;
+    v.ticket_high = ++h.last;
+    v.account = account;
+    v.user = user;
+    v.any_sender = any_sender;
+    v.until = now_unix() + 1000;
+    const uint64_t before = h.tickets();
+    send(h.auth, v);
+    while (h.tickets() == before) usleep(1000);
+    auto e = h.message(v.ticket_high, 0);
+    e.facts.source = "local";
+    return h.outcome(h.smtpd, e);
+  };
+  assert_text(local("ann", "ann", false), "ann user:ann 250");
+  assert_text(local("", "www-data", false), "- user:www-data 250");
+  assert_text(local("", "root", true), "- user:root unchecked 250");
+  assert_text(local("ann", "ann", true), "ann user:ann unchecked 250");
+  auto e = h.message(0, 0);
+  e.facts.source = "local";
+  assert_text(h.outcome(h.lmtpd, e), "- 250");  // LMTP has sockets of its own
+  e = h.message(0, 0);
+  e.facts.source = "local";
+  send(h.smtpd, e);
+  const auto told = expect<worker::Misbehaved>(h.process.parent);
+  assert_true(told.role == Role::kSmtpd);
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {unit_test(tickets_decide_who_submits), unit_test(tickets_end_with_their_instance),
-                              unit_test(smtpd_cannot_vouch), unit_test(a_foreign_sender_is_refused)};
+                              unit_test(smtpd_cannot_vouch), unit_test(a_foreign_sender_is_refused), unit_test(local_users)};
   return run_unit_tests(tests);
 }

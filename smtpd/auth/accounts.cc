@@ -49,6 +49,7 @@ Result<Accounts> Accounts::read(const Fd& table, const std::string& path) {
       out.dummy_ = row.hash;
       found = true;
     }
+    if (row.uid) out.uids_.emplace(*row.uid, row.name);
     out.hashes_[row.name] = std::move(row.hash);
   }
   return out;
@@ -61,6 +62,12 @@ Accounts::~Accounts() {
 bool Accounts::is_usable(const std::string& account) const {
   const auto it = hashes_.find(account);
   return it != hashes_.end() && is_usable_hash(it->second);
+}
+
+const std::string& Accounts::of_uid(uint32_t uid) const {
+  static const std::string kNobody;
+  const auto it = uids_.find(uid);
+  return it == uids_.end() ? kNobody : it->second;
 }
 
 const std::string& Accounts::hash(const std::string& account) const {

@@ -29,10 +29,13 @@ class Accounts {
   bool is_usable(const std::string& account) const;  // there, and not locked
   // Of an account that is not usable: another's, that costs as much to check.
   const std::string& hash(const std::string& account) const;
+  // Whose uid that is by the table's own field; empty: nobody's. Of two with one uid, the first.
+  const std::string& of_uid(uint32_t uid) const;
   size_t size() const { return hashes_.size(); }
 
  private:
   std::unordered_map<std::string, std::string> hashes_;
+  std::unordered_map<uint32_t, std::string> uids_;
   std::string dummy_ = "$6$mailkeep.nobody$";
 };
 

@@ -13,20 +13,32 @@ namespace mailkeep::auth {
 constexpr Seconds kLoginLife{3600};
 constexpr Seconds kTicketLife = kLoginLife + Seconds(900);
 
+constexpr size_t kMaxLocalSockets = 64;
+constexpr size_t kMaxSocketPath = 107;  // sun_path of unix(7)
+constexpr size_t kMaxTrusted = 256;
+
 struct Config {
   static constexpr uint16_t kType = 600;
   uint32_t generation = 0;
+  bool none = false;    // there are no accounts: it only says who local users are
   bool system = false;  // ask PAM through pam; else the table
   std::string path;  // the table's, for error messages
   Fd table;  // passwd(5) fields with hashes
   std::vector<std::string> domains;  // name@domain is the same as name for these
+  std::string hostname;              // where a local user without an account has its address
+  std::vector<std::string> sockets;  // the paths of the local listeners
+  std::vector<std::string> trusted;  // system users that may send as anybody
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
+    c.flag(m.none);
     c.flag(m.system);
     c.text(m.path, 4096);
     c.fd(m.table);
     c.texts(m.domains, 10000, kMaxDomain);
+    c.text(m.hostname, kMaxHostname);
+    c.texts(m.sockets, kMaxLocalSockets, kMaxSocketPath);
+    c.texts(m.trusted, kMaxTrusted, kMaxAccount);
   }
 };
 
@@ -67,6 +79,60 @@ struct Checked {
     c.num(m.ticket_high);
     c.num(m.ticket_low);
     c.text(m.text, 200);
+  }
+};
+
+// From smtpd: who is at the other end of this connection to a local socket? Answered by Identified.
+struct Identify {
+  static constexpr uint16_t kType = 611;
+  uint64_t session = 0;
+  Fd connection;  // a duplicate of the client's
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.fd(m.connection);
+  }
+};
+
+// To smtpd.
+struct Identified {
+  static constexpr uint16_t kType = 621;
+  uint64_t session = 0;
+  bool ok = false;
+  bool unavailable = false;  // could not be found out now
+  std::string account;       // empty: a system user that has none
+  std::string user;          // the system user's name
+  bool any_sender = false;   // trusted
+  std::string address;       // what it sends as, unless it says otherwise
+  std::string origin;        // the domain of names without one
+  uint64_t ticket_high = 0;
+  uint64_t ticket_low = 0;
+  std::string text;          // why not
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.flag(m.ok);
+    c.flag(m.unavailable);
+    c.text(m.account, kMaxAccount);
+    c.text(m.user, kMaxAccount);
+    c.flag(m.any_sender);
+    c.text(m.address, kMaxAddress);
+    c.text(m.origin, kMaxDomain);
+    c.num(m.ticket_high);
+    c.num(m.ticket_low);
+    c.text(m.text, 200);
+  }
+};
+
+// From the parent, the answer to its WhoIs.
+struct UserNamed {
+  static constexpr uint16_t kType = 650;
+  uint32_t uid = 0;
+  std::string name;  // empty: there is no such user, or none that may send
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.uid);
+    c.text(m.name, kMaxAccount);
   }
 };
 

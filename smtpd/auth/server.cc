@@ -26,6 +26,8 @@ imsg::Routes<Server> Server::routes() {
   r.add<Check>(Role::kImapd, &Server::on_check);
   r.add<Check>(Role::kSmtpd, &Server::on_check);
   r.add<PamAnswer>(Role::kPam, &Server::on_pam_answer);
+  r.add<Identify>(Role::kSmtpd, &Server::on_identify);
+  r.add<UserNamed>(Role::kParent, &Server::on_user_named);
   return r;
 }
 
@@ -33,7 +35,12 @@ void Server::on_config(PeerId, Config&& m) {
   Setup& next = next_[m.generation];
   next.system = m.system;
   for (const auto& domain : m.domains) next.domains.insert(lower(domain));
-  if (m.system) return;
+  next.hostname = lower(m.hostname);
+  next.origin = m.domains.empty() ? next.hostname : lower(m.domains.front());
+  next.sockets = std::move(m.sockets);
+  next.trusted = {m.trusted.begin(), m.trusted.end()};
+  next.none = m.none;
+  if (m.system || m.none) return;
   if (!m.table) {
     next.error = "auth: " + (m.path.empty() ? "no table" : m.path + ": not there");
     return;
@@ -58,7 +65,7 @@ void Server::on_commit(uint32_t generation) {
   if (it == next_.end()) return;
   now_ = std::move(it->second);
   next_.erase(next_.begin(), std::next(it));
-  log::info("auth-loaded").kv("generation", generation).kv("kind", now_.system ? "system" : "table").kv("accounts", now_.accounts.size());
+  log::info("auth-loaded").kv("generation", generation).kv("kind", now_.none ? "none" : now_.system ? "system" : "table").kv("accounts", now_.accounts.size());
 }
 
 void Server::on_abort(uint32_t generation) { next_.erase(generation); }
@@ -185,6 +192,10 @@ bool Server::vouch(const Pending& p, const Checked& m) {
   v.account = m.account;
   v.smtpd = p.peer.instance;
   v.until = now_unix() + kTicketLife.count();
+  return tell_queue(v);
+}
+
+bool Server::tell_queue(const queue::Vouch& v) {
   const PeerId to{Role::kQueue, 0};
   if (!worker_.send(to, v)) return false;
   worker_.flush(to);

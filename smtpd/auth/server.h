@@ -4,14 +4,19 @@
 //   smtpd ─Check─▶ auth ─ the same                        Vouch ─▶ queue, then Checked with its ticket ─▶ smtpd
 //                                               denied: Checked, after kFailureDelay
 //
+//   smtpd ─Identify─▶ auth ─WhoIs─▶ parent: the kernel says whose connection to a local socket it is; then as above
+//
 // SPDX-License-Identifier: ISC
 #pragma once
 
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "lib/worker/worker.h"
+#include "queue/messages.h"
 #include "smtpd/auth/accounts.h"
 #include "smtpd/auth/children.h"
 #include "smtpd/auth/messages.h"
@@ -34,13 +39,19 @@ class Server : public worker::Hooks {
   void on_config(imsg::PeerId from, Config&& m);
   void on_check(imsg::PeerId from, Check&& m);
   void on_pam_answer(imsg::PeerId from, PamAnswer&& m);
+  void on_identify(imsg::PeerId from, Identify&& m);
+  void on_user_named(imsg::PeerId from, UserNamed&& m);
   static imsg::Routes<Server> routes();
 
  private:
   struct Setup {
+    bool none = false;
     bool system = false;
     Accounts accounts;
     std::set<std::string> domains;
+    std::string hostname, origin;
+    std::vector<std::string> sockets;
+    std::set<std::string> trusted;
     std::string error;
   };
   struct Pending {
@@ -54,6 +65,19 @@ class Server : public worker::Hooks {
     std::unique_ptr<event::Timer> delay;
   };
 
+  struct Asker {
+    imsg::PeerId peer;
+    uint64_t session = 0;
+  };
+  struct Name {
+    std::string name;
+    Micros until;
+  };
+
+  void introduce(const Asker& asker, uint32_t uid, const std::string& name);
+  void turn_away(const Asker& asker, bool unavailable, const std::string& why);
+  std::string account_of(uint32_t uid, const std::string& name) const;
+  bool tell_queue(const queue::Vouch& v);
   void check_table(uint64_t query, std::string password);
   void check_system(uint64_t query, std::string password);
   void finish(uint64_t query, PamVerdict verdict, const std::string& why);
@@ -66,6 +90,9 @@ class Server : public worker::Hooks {
   Setup now_;
   std::map<uint32_t, Setup> next_;  // by generation
   std::map<uint64_t, Pending> pending_;
+  std::map<uint32_t, std::vector<Asker>> askers_;  // by uid, until the parent has named it
+  size_t asking_ = 0;
+  std::map<uint32_t, Name> names_;
   uint64_t last_query_ = 0;
   uint64_t accepted_ = 0;
   uint64_t refused_ = 0;

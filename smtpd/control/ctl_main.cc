@@ -8,11 +8,9 @@
 #include <cstdio>
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include "lib/base/text.h"
-#include "lib/conf/options.h"
-#include "lib/conf/parse.h"
+#include "lib/conf/sockets.h"
 #include "smtpd/control/ctl.h"
 
 using namespace mailkeep;
@@ -31,33 +29,6 @@ void print_usage(FILE* out) {
   }
   text += "  -j print JSON   -f FILE the server's configuration   -s SOCKET its control socket\n";
   fputs(text.c_str(), out);
-}
-
-// The value of the last line "KEYWORD "value"" or "KEYWORD value" of the file; "" if there is none.
-std::string plain_setting(const std::string& file, std::string_view keyword) {
-  std::ifstream in(file);
-  std::string found;
-  for (std::string line; std::getline(in, line);) {
-    std::string_view rest = trim(line);
-    if (rest.substr(0, keyword.size()) != keyword || rest.size() == keyword.size() || !is_space(rest[keyword.size()])) continue;
-    rest = trim(rest.substr(keyword.size()));
-    const bool is_quoted = !rest.empty() && rest[0] == '"';
-    if (is_quoted) rest.remove_prefix(1);
-    found = rest.substr(0, rest.find_first_of(is_quoted ? "\"" : " \t#"));
-  }
-  return found;
-}
-
-// Where the running server listens. A file that has been broken since must not lock its operator out: then the
-// socket's path is taken from its plain settings.
-std::string find_socket(const std::string& file) {
-  if (const auto config = conf::parse_file(file)) return config->control_path();
-  if (auto path = plain_setting(file, "control"); !path.empty()) return path;
-  if (const auto run = plain_setting(file, "run"); !run.empty()) return run + "/mailkeep.sock";
-  if (const auto state = plain_setting(file, "state"); !state.empty()) return state + "/run/mailkeep.sock";
-  conf::Config initial;
-  initial.options = conf::initial_options();
-  return initial.control_path();
 }
 
 Result<Fd> connect_to(const std::string& path) {
@@ -124,7 +95,7 @@ int main(int argc, char** argv) {
     return usage(std::string(found.verb->name) + " takes " +
                  (found.verb->arguments.empty() ? "no argument" : std::string(found.verb->arguments)));
   }
-  if (socket_path.empty()) socket_path = find_socket(file);
+  if (socket_path.empty()) socket_path = conf::find_control_socket(file);
   const auto fd = connect_to(socket_path);
   if (!fd) {
     fprintf(stderr, "mailkeepctl: %s: %s\n",

@@ -9,6 +9,6 @@ int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kReceive);
   event::Loop loop;
-  receive::Server server(loop, {smtpd::Protocol::kSmtp, smtpd::Protocol::kSubmission, smtpd::Protocol::kSubmissions});
+  receive::Server server(loop, {smtpd::Protocol::kSmtp, smtpd::Protocol::kSubmission, smtpd::Protocol::kSubmissions, smtpd::Protocol::kLocal});
   loop.run();
 }

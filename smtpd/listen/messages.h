@@ -1,6 +1,6 @@
 // What smtpd (and lmtpd, which takes the same) receives from the parent. Answers to its own questions are defined by
 // who answers: lookup::RcptVerdict, lookup::SenderVerdict, queue::Enqueued, queue::SpoolFile, tls::Established, tls::Failed,
-// auth::Checked.
+// auth::Checked, auth::Identified.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -11,7 +11,7 @@ namespace mailkeep::smtpd {
 
 constexpr size_t kMaxSources = 1000;  // addresses and networks that a listener names for one purpose
 
-enum class Protocol : uint8_t { kSmtp, kSubmission, kSubmissions, kLmtp };
+enum class Protocol : uint8_t { kSmtp, kSubmission, kSubmissions, kLmtp, kLocal };
 
 struct Config {
   static constexpr uint16_t kType = 700;
@@ -35,6 +35,7 @@ struct Config {
   uint32_t min_deliver_by = 0;  // seconds (RFC 2852)
   uint32_t max_hold = 0;        // seconds (RFC 4865); 0: FUTURERELEASE is not offered
   bool offer_dsn = true;        // to strangers too
+  bool strict_local = false;  // a local user's From field must be the user's own
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -57,6 +58,7 @@ struct Config {
     c.num(m.min_deliver_by);
     c.num(m.max_hold);
     c.flag(m.offer_dsn);
+    c.flag(m.strict_local);
   }
 };
 
@@ -77,7 +79,7 @@ struct Listener {
   static void fields(C& c, M& m) {
     c.num(m.generation);
     c.num(m.id);
-    c.choice(m.protocol, Protocol::kLmtp);
+    c.choice(m.protocol, Protocol::kLocal);
     c.text(m.tag, kMaxTag);
     c.text(m.name, 300);
     c.texts(m.pki, 16, kMaxTag);

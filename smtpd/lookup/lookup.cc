@@ -221,7 +221,7 @@ void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
   Verdict result = verdict(250, "2.1.0", "sender ok");
   if (!rules_) result = verdict(451, "4.3.0", "starting up, try again");
   for (const auto& address : m.addresses) {
-    if (result.accepted()) result = check_sender(*rules_, m.account, address);
+    if (result.accepted()) result = check_sender(*rules_, m.account, address, m.user);
   }
   SenderVerdict answer;
   answer.session = m.session;
@@ -235,7 +235,7 @@ void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
 queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   const Facts facts = to_facts(m.facts);
   Verdict sender = verdict(250, "", "");
-  if (rules != nullptr && m.check_sender) sender = check_sender(*rules, m.facts.account, m.facts.sender);
+  if (rules != nullptr && m.check_sender) sender = check_sender(*rules, m.facts.account, m.facts.sender, m.facts.user);
   queue::Routed answer;
   answer.query = m.query;
   size_t bytes = 0;

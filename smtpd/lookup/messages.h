@@ -190,6 +190,7 @@ struct SessionFacts {
   std::string tag;  // the listener's
   bool tls = false;
   std::string account;  // vouched for by auth; empty: not authenticated
+  std::string user;     // the system user of a local submission, vouched for by auth
   std::string sender;  // without brackets; empty: <>
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -200,6 +201,7 @@ struct SessionFacts {
     c.text(m.tag, kMaxTag);
     c.flag(m.tls);
     c.text(m.account, kMaxAccount);
+    c.text(m.user, kMaxAccount);
     c.text(m.sender, kMaxAddress);
   }
 };
@@ -225,7 +227,7 @@ struct Route {
   static constexpr uint16_t kType = 311;
   uint64_t query = 0;
   SessionFacts facts;
-  bool check_sender = false;  // facts.sender must be one of facts.account's addresses, else every recipient fails
+  bool check_sender = false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
   std::vector<std::string> recipients;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -245,12 +247,14 @@ struct CheckSender {
   uint64_t session = 0;
   uint32_t query = 0;  // echoed in the answer
   std::string account;
+  std::string user;  // of a local submission
   std::vector<std::string> addresses;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
     c.num(m.query);
     c.text(m.account, kMaxAccount);
+    c.text(m.user, kMaxAccount);
     c.texts(m.addresses, kMaxSenders, kMaxAddress);
   }
 };

@@ -36,13 +36,19 @@ bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailb
   return !has_alias_of_its_own(rules, action.alias_table, {address.local, domain}) && account_named(rules, {address.local, domain}) == account;
 }
 
-Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address) {
+bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mailbox& address) {
+  const auto local = smtp::split_subaddress(address.local, rules.subaddress_separators).user;
+  return !user.empty() && equals_nocase(local, user) && address.canonical_domain() == rules.hostname;
+}
+
+Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address, const std::string& user) {
   const Verdict good = verdict(250, "2.1.0", "sender ok");
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
-  if (mailbox && belongs(rules, account, *mailbox)) return good;
+  if (mailbox && (belongs(rules, account, *mailbox) || is_users_own(rules, user, *mailbox))) return good;
   const std::string name = printable(address, 200);
   if (!mailbox) return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from");
+  if (!user.empty()) return verdict(550, "5.7.1", "<" + name + "> is no address of the local user " + printable(user, 100));
   return verdict(550, "5.7.1", "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in");
 }
 

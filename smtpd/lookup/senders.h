@@ -18,7 +18,11 @@ namespace mailkeep::lookup {
 
 bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailbox& address);
 
+// A system user's own name at this host, with any subaddress, is the address of one that has no account (cron, php, ...).
+bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mailbox& address);
+
 // 250, or 550 5.7.1 with a text that names the address. The null sender ("") is anybody's (RFC 6409 6.1: reports of MUAs).
-Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address);
+// `user`: the system user of a local submission; `account` is then that user's, empty for none.
+Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address, const std::string& user = "");
 
 }  // namespace mailkeep::lookup

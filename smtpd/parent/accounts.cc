@@ -111,6 +111,15 @@ std::optional<AccountIds> Accounts::find(const std::string& name) const {
   return AccountIds{pw.pw_uid, pw.pw_gid};
 }
 
+std::string user_with_uid(uid_t uid) {
+  struct passwd pw {};
+  struct passwd* found = nullptr;
+  std::vector<char> buffer(16384);
+  if (getpwuid_r(uid, &pw, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
+  const std::string name = pw.pw_name;
+  return conf::is_account_name(name) ? name : "";
+}
+
 Result<Fd> Accounts::as_memory_file() const {
   std::string text;
   for (const auto& [name, ids] : table_) {

@@ -36,4 +36,7 @@ class Accounts {
   std::unordered_map<std::string, AccountIds> table_;
 };
 
+// The system user of that number, by the name service; empty: none, or one whose name no address can have.
+std::string user_with_uid(uid_t uid);
+
 }  // namespace mailkeep::parent

@@ -69,6 +69,17 @@ Result<relay::Action> relay_action(const conf::Config& config, const conf::Actio
   return out;
 }
 
+// The one listener that is there without being named, as the control socket is: on this machine, who sends is known.
+void add_local_listener(conf::Config& config) {
+  if (config.options.local_submission == "off" || config.speaks(conf::Protocol::local)) return;
+  conf::Listener l;
+  l.on = conf::ListenOn::socket;
+  l.where = config.submit_path();
+  l.protocol = conf::Protocol::local;
+  l.position.file = "local-submission";
+  config.listeners.push_back(std::move(l));
+}
+
 Result<std::vector<relay::Action>> relay_actions(const conf::Config& config) {
   std::vector<relay::Action> out;
   for (const conf::Action& action : config.actions) {
@@ -122,6 +133,7 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
   auto out = std::make_unique<Generation>();
   out->number = number;
   out->config = std::move(*config);
+  add_local_listener(out->config);
   out->hostname = out->config.options.hostname;
   if (out->hostname.empty()) {
     char name[256] = "";

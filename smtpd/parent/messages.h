@@ -49,6 +49,16 @@ struct Present {
   }
 };
 
+// From auth: what is that system user's name? Answered by auth::UserNamed.
+struct WhoIs {
+  static constexpr uint16_t kType = 902;
+  uint32_t uid = 0;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.uid);
+  }
+};
+
 // From control.
 struct Reload {
   static constexpr uint16_t kType = 910;

@@ -11,6 +11,7 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "smtpd/auth/messages.h"
 #include "smtpd/parent/notify.h"
 
 namespace mailkeep::parent {
@@ -83,6 +84,7 @@ Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation>
   }
   routes_.add(Role::kQueue, &Parent::on_need_user);
   routes_.add(Role::kAuth, &Parent::on_vouch);
+  routes_.add(Role::kAuth, &Parent::on_who_is);
   routes_.add(Role::kImapd, &Parent::on_present);
   routes_.add(Role::kControl, &Parent::on_reload);
   routes_.add(Role::kControl, &Parent::on_status);
@@ -389,6 +391,16 @@ void Parent::pass_log_line(const worker::LogLine& m) {
 void Parent::on_log_line(PeerId, worker::LogLine&& m) { pass_log_line(m); }
 void Parent::on_need_user(PeerId, queue::NeedUser&& m) { users_->need(m.account); }
 void Parent::on_vouch(PeerId, Vouch&& m) { users_->vouch(std::move(m)); }
+
+// A worker that sends mail for itself would have been taken over: it has no name.
+void Parent::on_who_is(PeerId peer, WhoIs&& m) {
+  auth::UserNamed answer;
+  answer.uid = m.uid;
+  const bool is_worker = std::any_of(ids_.of.begin(), ids_.of.end(), [&](const Identity& who) { return who.uid != 0 && who.uid == m.uid; });
+  if (!is_worker) answer.name = user_with_uid(m.uid);
+  tell(peer, answer);
+}
+
 void Parent::on_present(PeerId peer, Present&& m) { users_->present(peer, std::move(m)); }
 void Parent::on_reload(PeerId, Reload&& m) { reload(m.query); }
 

@@ -59,6 +59,7 @@ class Parent {
   void on_misbehaved(imsg::PeerId peer, worker::Misbehaved&& m);
   void on_log_line(imsg::PeerId peer, worker::LogLine&& m);
   void on_need_user(imsg::PeerId peer, queue::NeedUser&& m);
+  void on_who_is(imsg::PeerId peer, WhoIs&& m);
   void on_vouch(imsg::PeerId peer, Vouch&& m);
   void on_present(imsg::PeerId peer, Present&& m);
   void on_reload(imsg::PeerId peer, Reload&& m);

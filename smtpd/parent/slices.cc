@@ -24,7 +24,7 @@ using imsg::Role;
 namespace {
 
 bool is_smtp(conf::Protocol p) {
-  return p == conf::Protocol::smtp || p == conf::Protocol::submission || p == conf::Protocol::submissions;
+  return p == conf::Protocol::smtp || p == conf::Protocol::submission || p == conf::Protocol::submissions || p == conf::Protocol::local;
 }
 bool is_imap(conf::Protocol p) {
   return p == conf::Protocol::imap || p == conf::Protocol::imaps || p == conf::Protocol::sieve;
@@ -79,6 +79,7 @@ smtpd::Protocol smtp_protocol(conf::Protocol p) {
     case conf::Protocol::submission: return smtpd::Protocol::kSubmission;
     case conf::Protocol::submissions: return smtpd::Protocol::kSubmissions;
     case conf::Protocol::lmtp: return smtpd::Protocol::kLmtp;
+    case conf::Protocol::local: return smtpd::Protocol::kLocal;
     default: return smtpd::Protocol::kSmtp;
   }
 }
@@ -106,6 +107,7 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
   m.min_deliver_by = seconds(o.min_deliver_by);
   m.max_hold = seconds(o.max_hold);
   m.offer_dsn = o.dsn == "all";
+  m.strict_local = o.local_from == "refuse";
   to.send(m);
   for (const auto& l : g.listeners) {
     if (!mine(l.config.protocol)) continue;
@@ -292,9 +294,28 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
 Status send_auth(imsg::Channel& to, const Generation& g) {
   auth::Config m;
   m.generation = g.number;
+  m.none = g.config.auth.kind == conf::AuthKind::none;
   m.system = g.config.auth.kind == conf::AuthKind::system;
   m.domains = g.config.domains;
-  if (!m.system) {
+  m.hostname = g.hostname;
+  for (const auto& l : g.listeners) {
+    if (l.config.protocol != conf::Protocol::local) continue;
+    if (m.sockets.size() == auth::kMaxLocalSockets) {
+      return Error(conf::to_string(l.config.position) + ": found one more local socket, expected at most " + std::to_string(auth::kMaxLocalSockets));
+    }
+    m.sockets.push_back(l.name);
+  }
+  for (const auto name : split(g.config.options.trusted_users, ' ')) {
+    if (name.size() > kMaxAccount || m.trusted.size() == auth::kMaxTrusted) {
+      return Error("trusted-users: found '" + printable(name, 60) + "', expected at most " + std::to_string(auth::kMaxTrusted) + " system users");
+    }
+    if (!name.empty()) m.trusted.emplace_back(name);
+  }
+  if (m.system || m.none) {
+    to.send(m);
+    return {};
+  }
+  {
     const conf::Table* t = g.config.table(g.config.auth.table);
     if (t == nullptr) fatal("auth table vanished");
     m.path = t->path;
@@ -417,7 +438,7 @@ uint32_t workers_of(Role role, const conf::Config& c) {
     case Role::kSmtpd: return any_listener(c, is_smtp) ? std::max(1U, count(c.options.smtpd_workers)) : 0;
     case Role::kLmtpd: return any_listener(c, is_lmtp) ? 1 : 0;
     case Role::kImapd: return any_listener(c, is_imap) ? 1 : 0;
-    case Role::kAuth: return c.auth.kind != conf::AuthKind::none ? 1 : 0;
+    case Role::kAuth: return c.auth.kind != conf::AuthKind::none || c.speaks(conf::Protocol::local) ? 1 : 0;
     case Role::kPam: return c.auth.kind == conf::AuthKind::system ? 1 : 0;
     case Role::kLookup:
     case Role::kQueue:
