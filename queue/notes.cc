@@ -12,12 +12,12 @@ namespace mailkeep::queue {
 
 namespace {
 
-constexpr size_t kHead = 12;
+constexpr size_t kNoteHead = 12;
 
 std::string encode_note(const Note& note) {
   const auto expires = static_cast<uint64_t>(note.expires);
   const uint32_t crc = crc32c(note.value);
-  std::string out(kHead, '\0');
+  std::string out(kNoteHead, '\0');
   std::memcpy(out.data(), &expires, 8);
   std::memcpy(out.data() + 8, &crc, 4);
   return out + note.value;
@@ -25,16 +25,16 @@ std::string encode_note(const Note& note) {
 
 bool is_over(std::string_view record, int64_t now) {
   uint64_t expires = 0;
-  if (record.size() < kHead) return true;
+  if (record.size() < kNoteHead) return true;
   std::memcpy(&expires, record.data(), 8);
   return now >= static_cast<int64_t>(expires);
 }
 
 bool is_whole(std::string_view record) {
   uint32_t crc = 0;
-  if (record.size() < kHead) return false;
+  if (record.size() < kNoteHead) return false;
   std::memcpy(&crc, record.data() + 8, 4);
-  return crc == crc32c(record.substr(kHead));
+  return crc == crc32c(record.substr(kNoteHead));
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ Result<std::optional<std::string>> Spool::note(std::string_view key, int64_t now
   auto record = tables_->note.get(nullptr, key);
   if (!record) return record.error();
   if (!record->has_value() || is_over(**record, now) || !is_whole(**record)) return std::optional<std::string>();
-  return std::optional<std::string>((*record)->substr(kHead));
+  return std::optional<std::string>((*record)->substr(kNoteHead));
 }
 
 Result<std::string> Spool::drop_notes(const std::string& after, int64_t now, size_t max) {

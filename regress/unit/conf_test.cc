@@ -212,8 +212,8 @@ static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
   } cases[] = {
-      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, include, listen, match, pki, resolver, table, "
-                    "uid-range, the name of an option or a macro's name and '='"},
+      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, include, listen, match, pki, provider, resolver, table, "
+                    "tls-policy, uid-range, the name of an option or a macro's name and '='"},
       {"domain\n", "/etc/c:1:7: found end of line, expected a domain name"},
       {"domain a..b", "/etc/c:1:8: found 'a..b', expected a domain name"},
       {"message-size 1X", "/etc/c:1:14: found '1X', expected a size from 64K to 2147483647"},

@@ -11,7 +11,7 @@ using imsg::Role;
 
 namespace {
 
-constexpr Role kWorkers[] = {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd};
+constexpr Role kWorkers[] = {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay};
 
 class House : public hostile::Peerage {
  public:

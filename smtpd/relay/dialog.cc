@@ -137,7 +137,7 @@ Dialog::Step Dialog::secure() {
     send("STARTTLS");
     return Step::kWait;
   }
-  if (settings_.tls >= Tls::kEncrypt) return fail({"4.7.4", "TLS is required, but it does not offer STARTTLS; policy: " + settings_.tls_reason, 0});
+  if (settings_.tls >= Tls::kEncrypt) return fail({"4.7.4", "TLS is required, but it does not offer STARTTLS" + (settings_.tls_reason.empty() ? "" : "; policy: " + settings_.tls_reason), 0});
   return authenticate();
 }
 
