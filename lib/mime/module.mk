@@ -1,5 +1,5 @@
 libs += mime
-mime_SRC := params.cc structure.cc section.cc decode.cc imap_format.cc summary.cc
+mime_SRC := params.cc structure.cc section.cc decode.cc imap_format.cc summary.cc seven_bit.cc
 mime_DEP := base text rfc5322
-mime_TESTS := mime_test imap_format_test
-mime_FUZZ := mime_fuzz
+mime_TESTS := seven_bit_test mime_test imap_format_test
+mime_FUZZ := seven_bit_fuzz mime_fuzz

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/receive/server.h"
+#include "lib/smtp/reply.h"
 
 #include "regress/unit/unit.h"
 
@@ -185,7 +186,17 @@ struct House {
     hear(c);
     const size_t end = c.heard.find("\r\n");
     assert_text(c.heard.substr(0, std::min(start.size(), end)), start);
+    if (end != std::string::npos) expect_enhanced(c.heard.substr(0, end));
     c.heard.erase(0, end + 2);
+  }
+  // RFC 2034 4: every reply has an enhanced code, but those to EHLO and HELO, the greeting and what asks for more. All that any
+  // test hears is looked at.
+  static void expect_enhanced(const std::string& line) {
+    for (const char* other : {"220 mx.mk.test", "250-", "250 HELP", "250 mx.mk.test", "354 ", "334 "}) {
+      if (line.starts_with(other)) return;
+    }
+    const auto reply = smtp::parse_reply_line(line);
+    if (!reply || reply->enhanced.empty() || reply->text.empty()) fail_msg("no enhanced code or no words: %s", line.c_str());
   }
   void expect_silence(Client& c) { assert_text(hear(c), ""); }
 

@@ -269,9 +269,14 @@ void what_a_server_cannot_take(void**) {
   refused(transfer_to({"b@x.test"}, std::string("nul\0\r\n", 6)), "5.6.0");
   refused(transfer_to({"b@x.test>\r\nRCPT TO:<c@x.test"}), "5.1.3");
   refused(transfer_to({"b\xc3\xa4@x.test"}), "5.6.7");
-  Transfer utf8 = transfer_to({"b@x.test"});
+  Transfer utf8 = transfer_to({"b@x.test"}, "Subject: \xc3\xa4\r\n");
   utf8.options.smtputf8 = true;
   refused(utf8, "5.6.7");
+  Transfer utf8_sender = transfer_to({"b@x.test"});
+  utf8_sender.options.smtputf8 = true;
+  utf8_sender.sender = "j\xc3\xb6rg@mk.test";
+  refused(utf8_sender, "5.6.7");
+  refused(transfer_to({"b@x.test"}, "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xa4\r\n--b--\r\n"), "5.6.3");
   Transfer sender = transfer_to({"b@x.test"});
   sender.sender = "a>\r\nDATA\r\n";
   refused(sender, "5.1.7");
@@ -281,6 +286,22 @@ void what_a_server_cannot_take(void**) {
   assert_true(p.begin(tls) == Step::kFailed);
   assert_text(p.d.failure().enhanced, "5.7.30");
   assert_true(p.d.failure().final);
+}
+
+// To a host that takes 7 bits, and what asked for SMTPUTF8 without a need of it.
+void in_seven_bits(void**) {
+  Play p;
+  hello(p, "250-m\r\n250-PIPELINING\r\n250 SIZE 1000\r\n");
+  Transfer t = transfer_to({"b@x.test"}, "Content-Transfer-Encoding: 8bit\r\n\r\n.gr\xc3\xbc\xc3\x9f" "e\r\n");
+  t.options.smtputf8 = true;
+  p.begin(t);
+  assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
+  p.say("250 ok\r\n250 ok\r\n354 go\r\n");
+  assert_text(p.content(), "Content-Transfer-Encoding: quoted-printable\r\n\r\n..gr=C3=BC=C3=9Fe\r\n.\r\n");
+  assert_true(p.say("250 ok\r\n") == Step::kDone);
+  const Transfer plain = transfer_to({"b@x.test"});  // the next one is as it is
+  p.begin(plain);
+  assert_text(p.heard(), "MAIL FROM:<a@mk.test> SIZE=27\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
 }
 
 void an_early_refusal_and_an_unknown_end(void**) {
@@ -390,7 +411,7 @@ int main() {
   const CMUnitTest tests[] = {unit_test(a_pipelined_transaction),     unit_test(one_command_at_a_time),
                               unit_test(every_phase_may_fail),        unit_test(starttls),
                               unit_test(auth),                        unit_test(what_a_server_cannot_take),
-                              unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354),
+                              unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354), unit_test(in_seven_bits),
                               unit_test(replies_are_bounded),         unit_test(content_in_slices),
                               unit_test(survey_across_slices)};
   return run_unit_tests(tests);

@@ -61,7 +61,9 @@ mailkeep::Result<Survey> survey(int fd, uint64_t size) {
     const auto n = read_at(fd, slice.data(), std::min<uint64_t>(slice.size(), size - at), at);
     if (!n) return n.error();
     const std::string_view text(slice.data(), *n);
-    out.eight_bit = out.eight_bit || has_high_bytes(text);
+    const bool is_high = has_high_bytes(text);
+    out.eight_bit = out.eight_bit || is_high;
+    if (at == 0 && is_high) out.eight_bit_header = has_high_bytes(text.substr(0, text.find("\r\n\r\n")));
     out.bad_lines = out.bad_lines || has_bad_line(text, last) || text.find('\0') != text.npos;
     last = text.back();
     at += *n;
@@ -70,13 +72,34 @@ mailkeep::Result<Survey> survey(int fd, uint64_t size) {
   return out;
 }
 
+mailkeep::Result<mime::SevenBit::Plan> plan_seven_bit(int fd, uint64_t size) {
+  mime::SevenBit first;
+  std::string nothing;
+  std::string slice(std::min<uint64_t>(size, kSlice), '\0');
+  for (uint64_t at = 0; at < size;) {
+    const auto n = read_at(fd, slice.data(), std::min<uint64_t>(slice.size(), size - at), at);
+    if (!n) return n.error();
+    first.feed(std::string_view(slice.data(), *n), nothing);
+    at += *n;
+  }
+  first.finish(nothing);
+  return first.plan();
+}
+
 Status Content::append_to(std::string& out) {
   if (at_ < size_) {
     std::string slice(std::min<uint64_t>(size_ - at_, kSlice), '\0');
     const auto n = read_at(fd_, slice.data(), slice.size(), at_);
     if (!n) return n.error();
-    stuff(std::string_view(slice.data(), *n), out);
     at_ += *n;
+    slice.resize(*n);
+    if (converter_) {
+      std::string converted;
+      converter_->feed(slice, converted);
+      if (at_ == size_) converter_->finish(converted);
+      slice = std::move(converted);
+    }
+    if (!slice.empty()) stuff(slice, out);
   }
   if (at_ < size_) return {};
   out += line_start_ ? ".\r\n" : "\r\n.\r\n";

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "lib/base/result.h"
+#include "lib/mime/seven_bit.h"
 
 namespace mailkeep::relay {
 
@@ -15,15 +17,21 @@ constexpr size_t kSlice = 128 * 1024;
 
 struct Survey {
   bool eight_bit = false;    // has bytes above 127
+  bool eight_bit_header = false;  // its own header has: it needs SMTPUTF8 if that was asked for (RFC 6531 3.5)
   bool bad_lines = false;    // a CR or LF alone, or a NUL: never sent
 };
 // EINVAL: not a regular file of at least `size` bytes.
 mailkeep::Result<Survey> survey(int fd, uint64_t size);
 
+// How its 8-bit parts can be sent to a host that does not offer 8BITMIME.
+mailkeep::Result<mime::SevenBit::Plan> plan_seven_bit(int fd, uint64_t size);
+
 class Content {
  public:
   Content() = default;
   Content(int fd, uint64_t size) : fd_(fd), size_(size) {}
+  // In 7 bits, as planned.
+  Content(int fd, uint64_t size, const mime::SevenBit::Plan& plan) : fd_(fd), size_(size), converter_(plan) {}
   // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is shorter.
   Status append_to(std::string& out);
   bool is_over() const { return over_; }
@@ -35,6 +43,7 @@ class Content {
   uint64_t at_ = 0;
   bool line_start_ = true;
   bool over_ = false;
+  std::optional<mime::SevenBit> converter_;
 };
 
 }  // namespace mailkeep::relay

@@ -133,6 +133,7 @@ class Dialog {
   bool undecided_ = false;
   bool tls_failed_ = false;
   Content content_;
+  std::optional<mime::SevenBit::Plan> seven_bit_;  // the message has 8-bit parts that this server does not take as they are
 };
 
 }  // namespace mailkeep::relay

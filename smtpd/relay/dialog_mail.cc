@@ -60,8 +60,12 @@ std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey)
   const auto& o = t.options;
   if (survey.bad_lines) return refusal("5.6.0", "the message has a CR or LF alone, or a NUL, which cannot be sent");
   if (o.body == queue::Body::kBinary) return refusal("5.6.3", "the message is binary, and this server does not relay such");
-  if (survey.eight_bit && !offers_.eight_bit) return refusal("5.6.3", "the message has 8-bit content, and the receiving server does not offer 8BITMIME");
-  if (o.smtputf8 && !offers_.smtputf8) return refusal("5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer");
+  if (o.smtputf8 && !offers_.smtputf8 && (survey.eight_bit_header || !is_ascii(t.sender))) {
+    return refusal("5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer");
+  }
+  if (seven_bit_ && !seven_bit_->problem.empty()) {
+    return refusal("5.6.3", "the receiving server does not offer 8BITMIME, and the message cannot be sent in 7 bits: " + seven_bit_->problem);
+  }
   if (offers_.max_size != 0 && t.size > offers_.max_size) {
     return refusal("5.3.4", "the message has " + std::to_string(t.size) + " bytes, the receiving server takes " + std::to_string(offers_.max_size));
   }
@@ -72,9 +76,9 @@ std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey)
 std::string Dialog::mail_line(const Transfer& t, const Survey& survey) const {
   std::string out = "MAIL FROM:<" + t.sender + ">";
   const auto& o = t.options;
-  if (offers_.size) out += " SIZE=" + std::to_string(t.size);
-  if (survey.eight_bit) out += " BODY=8BITMIME";
-  if (o.smtputf8) out += " SMTPUTF8";
+  if (offers_.size && !seven_bit_) out += " SIZE=" + std::to_string(t.size);
+  if (survey.eight_bit && !seven_bit_) out += " BODY=8BITMIME";
+  if (o.smtputf8 && offers_.smtputf8) out += " SMTPUTF8";
   if (o.require_tls && offers_.require_tls) out += " REQUIRETLS";
   if (offers_.dsn && o.ret != queue::Ret::kUnset) out += o.ret == queue::Ret::kFull ? " RET=FULL" : " RET=HDRS";
   if (offers_.dsn && !o.envid.empty() && is_safe(o.envid)) out += " ENVID=" + o.envid;
@@ -91,7 +95,7 @@ std::string Dialog::rcpt_line(const queue::Recipient& r) const {
   std::string out = "RCPT TO:<" + r.address + ">";
   if (!offers_.dsn) return out;
   if (r.options.notify != 0) out += " NOTIFY=" + notify_words(r.options.notify);
-  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt)) out += " ORCPT=" + r.options.orcpt;
+  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt) && (is_ascii(r.options.orcpt) || offers_.smtputf8)) out += " ORCPT=" + r.options.orcpt;
   return out;
 }
 
@@ -106,12 +110,19 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   if (t.options.require_tls && !t.sender.empty() && !(encrypted_ && offers_.require_tls)) {
     return fail({"5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer", 0, true});  // another host may
   }
+  seven_bit_.reset();
+  if (survey.eight_bit && !offers_.eight_bit) {
+    auto plan = plan_seven_bit(t.content.get(), t.size);
+    if (!plan) return fail({"4.3.0", plan.error().text, 0});
+    seven_bit_ = std::move(*plan);
+  }
+  const bool is_utf8 = t.options.smtputf8 && offers_.smtputf8;
   const auto why_not = objection(t, survey);
   for (size_t i = 0; i < t.recipients.size(); ++i) {
     const queue::Recipient& r = t.recipients[i].recipient;
     std::optional<Result> no = why_not;
     if (!no && !is_safe(r.address)) no = refusal("5.1.3", "the recipient's address cannot be sent");
-    if (!no && !t.options.smtputf8 && !is_ascii(r.address)) no = refusal("5.6.7", "the recipient's address needs SMTPUTF8");
+    if (!no && !is_utf8 && !is_ascii(r.address)) no = refusal("5.6.7", "the recipient's address needs SMTPUTF8");
     if (no) {
       no->number = numbers_[i];
       results_[i] = std::move(no);
@@ -123,7 +134,7 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   commands_.push_front({Verb::kMail, 0, mail_line(t, survey)});
   if (std::exchange(needs_reset_, false)) commands_.push_front({Verb::kRset, 0, "RSET"});
   commands_.push_back({Verb::kData, 0, "DATA"});
-  content_ = Content(t.content.get(), t.size);
+  content_ = seven_bit_ ? Content(t.content.get(), t.size, *seven_bit_) : Content(t.content.get(), t.size);
   state_ = State::kEnvelope;
   send_commands();
   return Step::kWait;
