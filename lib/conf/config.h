@@ -38,11 +38,11 @@ struct TableEntry {
   std::string key;
   std::string value;
 };
-enum class TableKind : uint8_t { inline_entries, file };
+enum class TableKind : uint8_t { inline_entries, file, db };
 struct Table {
   std::string name;
   TableKind kind = TableKind::inline_entries;
-  std::string path;                 // kind file
+  std::string path;                 // kinds file and db
   std::vector<TableEntry> entries;  // kind inline_entries
   Position position;
 };
@@ -100,6 +100,13 @@ struct Resolver {
   uint16_t port = 53;
 };
 
+// How senders of forwarded mail are rewritten (lib/srs).
+struct Srs {
+  std::vector<std::string> keys;  // the first signs, all are taken back; empty: senders stay
+  Seconds ttl{21 * 86400};
+};
+
+constexpr size_t kMaxSrsKeys = 8;
 constexpr size_t kMaxResolvers = 8;
 
 struct UidRange {
@@ -165,6 +172,7 @@ struct Action {
   uint32_t warm_up = 0;              // recipients of one provider on the first day; 0: no such limit
   bool backup = false;               // we are an MX of less preference: only to better ones
   std::string backup_name;           // as which host; empty: the hostname
+  bool srs = false;                  // senders are rewritten of all mail, not only of what aliases forward
 };
 
 // What a condition of a rule is about.
@@ -275,6 +283,7 @@ struct Config {
   std::vector<Provider> providers;
   std::string tls_policy;  // the table of the administrator's TLS policies; "" none
   std::vector<Resolver> resolvers;  // empty: the system's
+  Srs srs;
   std::optional<UidRange> uid_range;
   std::vector<Action> actions;
   std::vector<Match> matches;  // in the file's order: the first that fits decides

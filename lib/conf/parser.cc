@@ -107,6 +107,7 @@ bool Parser::parse_statement() {
   if (first.is("listen")) return parse_listen();
   if (first.is("auth")) return parse_auth(first);
   if (first.is("resolver")) return parse_resolver();
+  if (first.is("srs")) return parse_srs();
   if (first.is("uid-range")) return parse_uid_range(first);
   if (first.is("action")) return parse_action();
   if (first.is("match")) return parse_match(first);
@@ -115,7 +116,7 @@ bool Parser::parse_statement() {
   const Option* option = first.kind == TokenKind::word ? find_option(first.text) : nullptr;
   if (option != nullptr) return parse_option(first, *option);
   return fail(first,
-              "action, auth, domain, include, listen, match, pki, provider, resolver, table, tls-policy, uid-range, the name of an option "
+              "action, auth, domain, include, listen, match, pki, provider, resolver, srs, table, tls-policy, uid-range, the name of an option "
               "or a macro's name and '='");
 }
 
@@ -215,16 +216,17 @@ bool Parser::parse_table() {
   if (peek().is('{')) {
     if (!parse_entries(table.entries, nullptr, "")) return false;
   } else {
-    const std::string expected = "file: and a path, or '{'";
+    const std::string expected = "file: or db: and a path, or '{'";
     const Token source = peek();
-    if (!source.is_value() || source.text.rfind("file:", 0) != 0) return fail_here(expected);
+    const std::string kind = source.text.substr(0, source.text.find(':') + 1);
+    if (!source.is_value() || (kind != "file:" && kind != "db:")) return fail_here(expected);
     take();
-    table.kind = TableKind::file;
-    table.path = source.text.substr(5);
+    table.kind = kind == "file:" ? TableKind::file : TableKind::db;
+    table.path = source.text.substr(kind.size());
     if (table.path.empty()) {
       if (!expect_path(table.path)) return false;
     } else if (!is_absolute_path(table.path)) {
-      return fail(source, "an absolute path after file:");
+      return fail(source, "an absolute path after " + kind);
     }
   }
   draft_.config.tables.push_back(std::move(table));

@@ -7,7 +7,7 @@
 //   include   = "include" value                       ; a relative path starts at this file's directory
 //   domain    = "domain" ( 1*value / list ) [ "alias-of" name ]
 //   pki       = "pki" name 1*( ( "cert" / "key" ) value )
-//   table     = "table" name ( "file:" path / entries )
+//   table     = "table" name ( ( "file:" / "db:" ) path / entries )
 //   entries   = "{" [ entry *( "," entry ) ] "}"      ; newlines count for nothing inside
 //   entry     = value [ "=" value ]
 //   list      = "{" value *( "," value ) "}"
@@ -15,11 +15,12 @@
 //               "pki" ( name / list ) / "tag" name / "plaintext-ok" )     ; protocol once
 //   auth      = "auth" ( "system" / "table" tableref )
 //   resolver  = "resolver" address [ "port" number ]
+//   srs       = "srs" ( "key" [ "backup" ] value / "ttl" time )     ; keys may be several, the first not backup signs
 //   uid-range = "uid-range" number "-" number
 //   action    = "action" name ( ( "deliver" / "expand-only" / "forward-only" ) *deliver-part / "relay" *relay-part / "discard" )
 //   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time     ; each once
 //   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
-//               "helo" name / ( "source" / "src" ) ( address / list ) / "backup" [ "mx" name ] / "warm-up" number / "ttl" time   ; each once
+//               "helo" name / ( "source" / "src" ) ( address / list ) / "backup" [ "mx" name ] / "warm-up" number / "srs" / "ttl" time   ; each once
 //   relay-url = ( "smtp://" / "smtp+tls://" / "smtps://" ) [ label "@" ] ( name / address / "[" address "]" ) [ ":" port ]
 //   match     = "match" *test ( "action" name / "reject" [ string ] )     ; from and for once each
 //   test      = [ "!" ] ( "from" source / "for" target / test-of )
@@ -112,6 +113,7 @@ class Parser {
   bool parse_listen_pki(Listener& out);
   bool parse_auth(const Token& keyword);
   bool parse_resolver();
+  bool parse_srs();
   bool parse_uid_range(const Token& keyword);
   bool parse_action();
   bool parse_deliver(Action& out);

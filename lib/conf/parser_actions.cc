@@ -48,6 +48,24 @@ bool Parser::parse_deliver(Action& out) {
   return true;
 }
 
+bool Parser::parse_srs() {
+  constexpr size_t kLeast = 8, kMost = 200;
+  Srs& srs = draft_.config.srs;
+  const Token what = peek();
+  if (!what.is("key") && !what.is("ttl")) return fail_here("key or ttl");
+  take();
+  if (what.is("ttl")) return once("srs ttl", what) && expect_ttl(srs.ttl);
+  const bool is_backup = peek().is("backup");
+  if (is_backup) take();
+  if (srs.keys.size() >= kMaxSrsKeys) return fail_here("at most " + std::to_string(kMaxSrsKeys) + " keys");
+  if (!is_backup && !once("srs key", what)) return false;
+  if (!peek().is_value() || peek().text.size() < kLeast || peek().text.size() > kMost) {
+    return fail_here("a secret of " + std::to_string(kLeast) + " to " + std::to_string(kMost) + " bytes");
+  }
+  srs.keys.insert(is_backup ? srs.keys.end() : srs.keys.begin(), take().text);
+  return true;
+}
+
 bool Parser::expect_ttl(Seconds& out) {
   const auto time = peek().is_value() ? parse_duration(peek().text) : std::nullopt;
   if (!time || *time == 0 || *time > kMaxTtl) return fail_here("a time from 1s to 30d, such as 4d");

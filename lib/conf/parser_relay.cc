@@ -87,12 +87,13 @@ bool Parser::parse_relay(Action& out) {
   while (!peek().ends_statement()) {
     const Token word = peek();
     const bool is_source = word.is("source") || word.is("src");
-    const bool known = is_source || word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("backup") || word.is("warm-up") || word.is("ttl");
+    const bool known = is_source || word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("backup") || word.is("warm-up") || word.is("srs") || word.is("ttl");
     if (!known || !had.insert(is_source ? "source" : word.text).second) {
-      return fail_here("host, auth, tls, helo, source, warm-up, backup, ttl (each once) or end of line");
+      return fail_here("host, auth, tls, helo, source, warm-up, backup, srs, ttl (each once) or end of line");
     }
     take();
     if (word.is("ttl") && !expect_ttl(out.ttl)) return false;
+    if (word.is("srs")) out.srs = true;
     if (word.is("backup")) {
       out.backup = true;
       if (peek().is("mx") && (take(), !expect_host(out.backup_name))) return false;

@@ -33,6 +33,11 @@ void check_table(Draft& draft, const Reference& ref) {
     draft.errors.push_back(complaint(ref.position, "<" + ref.name + ">", "a table that the file declares"));
     return;
   }
+  const bool is_loaded = ref.kind == RefKind::pattern_table || ref.kind == RefKind::credential_table;
+  if (table->kind == TableKind::db && is_loaded) {
+    draft.errors.push_back(complaint(ref.position, "<" + ref.name + ">, which is compiled", "a list or a file"));
+    return;
+  }
   for (const auto& entry : table->entries) {
     const std::string expected = expected_key(ref.kind, entry.key);
     if (!expected.empty()) {
@@ -149,6 +154,13 @@ void check_domain_aliases(Draft& draft) {
   }
 }
 
+void check_auth(Draft& draft) {
+  const Auth& auth = draft.config.auth;
+  const Table* table = draft.config.table(auth.table);
+  if (auth.kind != AuthKind::table || table == nullptr || table->kind != TableKind::db) return;
+  draft.errors.push_back(complaint(auth.position, "auth with <" + auth.table + ">, which is compiled", "a table of accounts in a file"));
+}
+
 void check_actions(Draft& draft) {
   for (const Action& action : draft.config.actions) {
     if (action.kind == ActionKind::deliver && draft.config.auth.kind == AuthKind::none) {
@@ -172,6 +184,7 @@ void resolve(Draft& draft) {
   check_pki(draft);
   check_listeners(draft);
   check_domain_aliases(draft);
+  check_auth(draft);
   check_actions(draft);
 }
 

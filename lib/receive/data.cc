@@ -1,5 +1,7 @@
 // DATA: the Received field (RFC 5321 4.4), the content's way in, and the queue's answer.
 // SPDX-License-Identifier: ISC
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
@@ -11,17 +13,26 @@ namespace mailkeep::receive {
 
 namespace {
 
-// Received fields in the header block at the start of `content`.
-size_t count_received(std::string_view content) {
-  size_t n = 0;
+constexpr std::string_view kDeliveredTo = "Delivered-To:";
+
+bool is_recipient(std::string_view address, const std::vector<queue::Recipient>& recipients) {
+  return std::any_of(recipients.begin(), recipients.end(), [&](const queue::Recipient& r) { return equals_nocase(r.address, address); });
+}
+
+// Why the message with that header is in a loop: it has been on too many hosts, or in a recipient's mailbox. "": it is not.
+std::string_view loop_in(std::string_view content, uint32_t max_received, const std::vector<queue::Recipient>& recipients) {
+  uint32_t received = 0;
   while (!content.empty()) {
     const size_t end = content.find("\r\n");
     const std::string_view line = content.substr(0, end);
     if (line.empty() || end == std::string_view::npos) break;
-    if (starts_with_nocase(line, "Received:")) n++;
+    if (starts_with_nocase(line, "Received:") && ++received > max_received) return "Too many Received fields: this message loops";
+    if (starts_with_nocase(line, kDeliveredTo) && is_recipient(trim(line.substr(kDeliveredTo.size())), recipients)) {
+      return "Delivered-To names a recipient: this message loops";
+    }
     content.remove_prefix(end + 2);
   }
-  return n;
+  return "";
 }
 
 }  // namespace
@@ -97,9 +108,16 @@ void Session::keep_content() {
   }
 }
 
+// RFC 5321 6.3. While the header is in memory. A user may send a message of his own mailbox again.
+void Session::check_loop() {
+  static const std::vector<queue::Recipient> kNobody;
+  const auto& recipients = is_submission() ? kNobody : transaction_->recipients;
+  const std::string_view why = loop_in(transaction_->content.buffer(), server_.config().max_received, recipients);
+  if (!why.empty()) set_trouble(554, "5.4.6", why);
+}
+
 void Session::need_spool_file() {
-  const size_t hops = count_received(transaction_->content.buffer());
-  if (hops > server_.config().max_received) return set_trouble(554, "5.4.6", "Too many Received fields: this message loops");
+  if (check_loop(); transaction_->trouble != 0) return;
   queue::NeedSpoolFile m;
   m.session = id_;
   m.message = transaction_->message;
@@ -148,9 +166,7 @@ void Session::note_fault() {
 
 void Session::submit() {
   Transaction& t = *transaction_;
-  if (t.trouble == 0 && !t.content.in_file() && count_received(t.content.buffer()) > server_.config().max_received) {
-    set_trouble(554, "5.4.6", "Too many Received fields: this message loops");
-  }
+  if (t.trouble == 0 && !t.content.in_file()) check_loop();
   queue::Enqueue m;
   m.session = id_;
   m.message = t.message;

@@ -207,6 +207,7 @@ class Session {
   std::string with_protocol() const;
   bool take_content();
   void go_on_with_content();
+  void check_loop();
   void need_spool_file();
   void finish_data();
   void submit();

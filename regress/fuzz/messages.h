@@ -24,7 +24,7 @@ using AllMessages = std::tuple<
     tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
     lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
-    lookup::FindName, lookup::ClientName,
+    lookup::FindName, lookup::ClientName, lookup::ShowTable, lookup::TableShown,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
     queue::ShowMessage, queue::MessageShown,
@@ -36,7 +36,7 @@ using AllMessages = std::tuple<
     parent::Vouch, parent::Present, parent::WhoIs, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,
     control::client::AskStatus, control::client::AskReload, control::client::AskQueueSelect, control::client::AskQueueShow,
-    control::client::AskFollow, control::client::AskHops, control::client::AskTlsPolicy, control::client::AskDelivery, control::client::Status, control::client::Refused,
+    control::client::AskFollow, control::client::AskHops, control::client::AskTable, control::client::AskTlsPolicy, control::client::AskDelivery, control::client::Status, control::client::Refused,
     control::client::Event, control::client::Missed>;
 
 constexpr size_t kMessages = std::tuple_size_v<AllMessages>;

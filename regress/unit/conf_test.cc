@@ -208,11 +208,27 @@ static void actions(void**) {
   assert_int_equal(c->domains.size(), 3);
 }
 
+static void srs_and_compiled_tables(void**) {
+  const auto c = parse("auth system\nsrs key backup \"old secret\"\nsrs key \"new secret\"\nsrs key backup \"older secret\"\nsrs ttl 7d\n"
+                       "table d db:/d\naction a relay srs\naction in deliver alias <d>\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  assert_int_equal(c->srs.keys.size(), 3);
+  assert_text(c->srs.keys[0] + ", " + c->srs.keys[1], "new secret, old secret");
+  assert_true(c->srs.ttl == Seconds(7 * 86400) && c->action("a")->srs);
+  assert_true(c->table("d")->kind == TableKind::db);
+  assert_text(c->table("d")->path, "/d");
+  assert_text(errors_of("srs key short"), "/etc/c:1:9: found 'short', expected a secret of 8 to 200 bytes");
+  assert_text(errors_of("srs key 12345678\nsrs key 12345678"), "/etc/c:2:5: found 'key', expected srs key only once");
+  assert_text(errors_of("table p db:/p\nauth table <p>"), "/etc/c:2:1: found auth with <p>, which is compiled, expected a table of accounts in a file");
+  assert_text(errors_of("table p db:/p\nmatch from src regex <p> for any reject"), "/etc/c:2:22: found <p>, which is compiled, expected a list or a file");
+  assert_text(errors_of("table p db:x"), "/etc/c:1:9: found 'db:x', expected an absolute path after db:");
+}
+
 static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
   } cases[] = {
-      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, include, listen, match, pki, provider, resolver, table, "
+      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, include, listen, match, pki, provider, resolver, srs, table, "
                     "tls-policy, uid-range, the name of an option or a macro's name and '='"},
       {"domain\n", "/etc/c:1:7: found end of line, expected a domain name"},
       {"domain a..b", "/etc/c:1:8: found 'a..b', expected a domain name"},
@@ -364,7 +380,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(actions),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(actions), unit_test(srs_and_compiled_tables),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

@@ -31,9 +31,10 @@ inline Ruleset make_rules(const std::string& text, const std::string& aliases, c
     out.tables.emplace(table.name, TableIndex(table.entries));
     if (auto patterns = PatternList::make(table.entries, table.name)) out.patterns.emplace(table.name, std::move(*patterns));
     const auto members = conf::parse_aliases(table, no_file);
-    if (table.kind == conf::TableKind::inline_entries && members) out.aliases.emplace(table.name, *members);
+    if (table.kind == conf::TableKind::inline_entries && members) out.aliases.emplace(table.name, AliasTable(*members));
   }
-  out.aliases.insert_or_assign("aliases", *parsed);
+  out.aliases.insert_or_assign("aliases", AliasTable(*parsed));
+  out.srs = {config->srs.keys, out.domains.empty() ? out.hostname : out.domains.front(), config->srs.ttl.count() / 86400};
   out.accounts = AccountSet(accounts);
   return out;
 }

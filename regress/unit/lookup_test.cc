@@ -190,7 +190,7 @@ static void system_accounts(void**) {
 }
 
 static void list_files(void**) {
-  const auto list = parse_list("# c\n a.test\tvalue of a\r\n\n*.b.test\n10.0.0.0/9\n@v.test\n", "l");
+  const auto list = conf::parse_list("# c\n a.test\tvalue of a\r\n\n*.b.test\n10.0.0.0/9\n@v.test\n", "l");
   assert_true(list.has_value());
   const TableIndex t(*list);
   assert_int_equal(t.size(), 4);
@@ -200,7 +200,7 @@ static void list_files(void**) {
   assert_true(t.has_address(*conf::parse_address("10.127.0.1")));
   assert_false(t.has_address(*conf::parse_address("10.128.0.1")));
   assert_true(t.has_mailbox("any", "v.test"));
-  assert_text(parse_list("a\nb\x01\n", "l").error().text, "l:2:1: found 'b\\x01', expected printable text");
+  assert_text(conf::parse_list("a\nb\x01\n", "l").error().text, "l:2:1: found 'b\\x01', expected printable text");
   assert_true(parse_inline("a b\tc\nd\t\n").has_value());
   assert_false(parse_inline("no tab\n").has_value());
 }
@@ -427,11 +427,95 @@ static void pattern_files(void**) {
               "/p:2:3: found 'a(', expected a regular expression (missing closing parenthesis at byte 3)");
 }
 
+// Forwarded mail of other domains' senders gets one of ours, and what comes back to that goes to the first.
+static void rewritten_senders(void**) {
+  const auto rules = make_rules("srs key \"a secret\"\nsrs key backup \"an old one\"\naction always relay srs\n"
+                                "match from any for domain always.test action always\n" + kRules,
+                                "fwd: x@far.test\nboth: ann, x@far.test\n", {"ann"});
+  Route question;
+  question.facts.source = "192.0.2.1";
+  const auto sender = [&](const std::string& from, const std::string& to) {
+    question.facts.sender = from;
+    question.recipients = {to};
+    const auto routed = answer_route(&rules, question);
+    assert_true(!routed.deliveries.empty());
+    assert_false(routed.deliveries.back().reports_to_sender);
+    return routed.deliveries.back().sender;
+  };
+  const std::string rewritten = sender("joe@away.test", "fwd@mk.test");
+  assert_int_equal(rewritten.find("SRS0="), 0);
+  assert_non_null(strstr(rewritten.c_str(), "=away.test=joe@mk.test"));
+  assert_int_equal(sender("joe@away.test", "both@mk.test").find("SRS0="), 0);
+  assert_text(sender("joe@away.test", "ann@mk.test"), "");
+  assert_text(sender("ann@mk.test", "fwd@mk.test"), "");
+  assert_text(sender("ann@other.test", "fwd@mk.test"), "");
+  assert_text(sender("", "fwd@mk.test"), "");
+  assert_int_equal(sender("joe@away.test", "y@always.test").find("SRS0="), 0);
+  assert_text(route(rules, rewritten), "250 >joe@away.test");
+  assert_text(route(rules, "SRS0=aaaaaa=" + rewritten.substr(12)), "550 5.1.1");
+  const auto without = make_rules(kRules, "fwd: x@far.test\n", {"ann"});
+  question.facts.sender = "joe@away.test";
+  question.recipients = {"fwd@mk.test"};
+  assert_text(answer_route(&without, question).deliveries.at(0).sender, "");
+  assert_text(route(without, rewritten), "550 5.1.1");
+}
+
+static void compiled_tables(void**) {
+  char directory[] = "/tmp/mk-tables-XXXXXX";
+  assert_non_null(mkdtemp(directory));
+  const std::string path = directory;
+  const auto compile = [&](const std::string& text, const std::string& name) {
+    const auto compiled = conf::compile_table(text, "t", no_file);
+    assert_true(compiled.has_value());
+    assert_true(db::ConstantTable::build(path + "/" + name, compiled->form, compiled->entries));
+  };
+  compile("a.test\n*.B.test value\n10.1.2.3/8\n2001:db8::/32\n@c.test\n", "list");
+  compile("Root: ann, x@far.test\nlist: root, \\\\ben\n@mk.test: carl\n", "aliases");
+  Draft d = make_draft("");
+  d.tables[0].content = Fd();
+  d.tables[0].compiled = true;
+  d.tables[0].path = path + "/aliases";
+  d.tables[1].content = Fd();
+  d.tables[1].inline_entries = false;
+  d.tables[1].compiled = true;
+  d.tables[1].path = path + "/list";
+  d.accounts->content = memory("ann\t1001\t1001\nben\t0\t0\ncarl\t1\t1\n");
+  const AccountSet::Find none = [](const std::string&) { return false; };
+  const auto rules = build_rules(d, none);
+  if (!rules) fail_msg("%s", rules.error().text.c_str());
+  const TableIndex& list = rules->tables.at("nets");
+  assert_true(list.has("A.test") && list.has_domain("x.b.test") && list.has_mailbox("x", "c.test"));
+  assert_false(list.has("b.test"));
+  assert_text(*list.value("*.b.test"), "value");
+  assert_true(list.has_address(*conf::parse_address("10.9.9.9")) && list.has_address(*conf::parse_address("2001:db8::7")));
+  assert_false(list.has_address(*conf::parse_address("11.0.0.1")) || list.has_address(*conf::parse_address("2001:db9::7")));
+  Facts f = from_world();
+  f.source = conf::parse_address("10.0.0.1");
+  assert_text(route(*rules, "list@mk.test", f), "250 ann<ann@mk.test> >x@far.test ben<ben@mk.test>");
+  assert_text(route(*rules, "who@mk.test", f), "250 carl<carl@mk.test>");
+  ShowTable show;
+  show.name = "aliases";
+  show.with_key = true;
+  show.key = "ROOT";
+  assert_text(show_table(*rules, show).entries.at(0).value, "\"ann\", \"x\"@far.test");
+  show.name = "nets";
+  show.key = "10.2.3.4";
+  assert_true(show_table(*rules, show).found);
+  show.key = "z.test";
+  assert_false(show_table(*rules, show).found);
+  d.tables[0].path = path + "/list";  // of the other form
+  assert_false(build_rules(d, none).has_value());
+  d.tables[0].path = path + "/none";
+  assert_false(build_rules(d, none).has_value());
+  for (const char* name : {"/list", "/aliases"}) unlink((path + name).c_str());
+  rmdir(directory);
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
                               unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages),
                               unit_test(conditions), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
-                              unit_test(list_owners), unit_test(pattern_files)};
+                              unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
   return run_unit_tests(tests);
 }

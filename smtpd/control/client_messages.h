@@ -20,8 +20,23 @@ struct AskStatus {
 
 struct AskReload {
   static constexpr uint16_t kType = 1101;
+  bool tables_only = false;
+  std::string table;  // empty: all
   template <class C, class M>
-  static void fields(C&, M&) {}
+  static void fields(C& c, M& m) {
+    c.flag(m.tables_only);
+    c.text(m.table, kMaxTag);
+  }
+};
+
+// Answered by lookup::TableShown.
+struct AskTable {
+  static constexpr uint16_t kType = 1109;
+  lookup::ShowTable ask;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.ask);
+  }
 };
 
 // Asked again with the answer's `next` until that is empty. Answered by queue::QueueSelected.

@@ -39,6 +39,7 @@ imsg::Routes<Control> control_routes() {
   r.add<lookup::Hops>(Role::kLookup, &Control::on_hops);
   r.add<relay::DeliveryShown>(Role::kRelay, &Control::on_delivery);
   r.add<relay::TlsPolicyShown>(Role::kRelay, &Control::on_tls_policy);
+  r.add<lookup::TableShown>(Role::kLookup, &Control::on_table_shown);
   r.add<queue::QueueSelected>(Role::kQueue, &Control::on_queue_selected);
   r.add<queue::MessageShown>(Role::kQueue, &Control::on_message_shown);
   return r;
@@ -93,7 +94,7 @@ void Control::on_peer_down(PeerId peer) {
     } else if (c.query != 0 && peer == kQueue &&
                (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType)) {
       refuse(c, "the queue has just been restarted: try again");
-    } else if (c.query != 0 && peer == kLookup && c.asked == client::AskHops::kType) {
+    } else if (c.query != 0 && peer == kLookup && (c.asked == client::AskHops::kType || c.asked == client::AskTable::kType)) {
       refuse(c, "the lookup process has just been restarted: try again");
     } else if (c.query != 0 && peer == kRelay && (c.asked == client::AskTlsPolicy::kType || c.asked == client::AskDelivery::kType)) {
       refuse(c, "the relay process has just been restarted: try again");
@@ -172,6 +173,7 @@ bool Control::on_client_frame(uint64_t id, imsg::Frame& frame) {
   switch (frame.type) {
     case client::AskStatus::kType: return take_request(id, frame, &Control::ask_status);
     case client::AskReload::kType: return take_request(id, frame, &Control::ask_reload);
+    case client::AskTable::kType: return take_request(id, frame, &Control::ask_table);
     case client::AskQueueSelect::kType: return take_request(id, frame, &Control::ask_queue_select);
     case client::AskQueueShow::kType: return take_request(id, frame, &Control::ask_queue_show);
     case client::AskHops::kType: return take_request(id, frame, &Control::ask_hops);
@@ -291,8 +293,10 @@ void Control::finish_status(Client& c) {
 
 // --- reload, queue, log ----------------------------------------------------------------------------
 
-void Control::ask_reload(uint64_t id, Client& c, client::AskReload&&) {
+void Control::ask_reload(uint64_t id, Client& c, client::AskReload&& ask) {
   parent::Reload m;
+  m.tables_only = ask.tables_only;
+  m.table = std::move(ask.table);
   m.query = begin(id, c);
   log::info("control-reload");
   if (!peers_->send_parent(m)) refuse(c, "the parent is gone");
@@ -334,6 +338,13 @@ void Control::ask_hops(uint64_t id, Client& c, client::AskHops&& m) {
   q.is_host = m.is_host;
   if (!peers_->send(kLookup, q)) refuse(c, "the lookup process is being restarted: try again");
 }
+
+void Control::ask_table(uint64_t id, Client& c, client::AskTable&& m) {
+  m.ask.query = begin(id, c);
+  if (!peers_->send(kLookup, m.ask)) refuse(c, "the lookup process is being restarted: try again");
+}
+
+void Control::on_table_shown(PeerId, lookup::TableShown&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskTable::kType, m); }
 
 void Control::on_hops(PeerId, lookup::Hops&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskHops::kType, m); }
 

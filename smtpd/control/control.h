@@ -47,6 +47,7 @@ class Control : public worker::Hooks {
   void on_hops(imsg::PeerId, lookup::Hops&& m);
   void on_tls_policy(imsg::PeerId, relay::TlsPolicyShown&& m);
   void on_delivery(imsg::PeerId, relay::DeliveryShown&& m);
+  void on_table_shown(imsg::PeerId, lookup::TableShown&& m);
 
  private:
   // What a status request has gathered so far.
@@ -74,7 +75,8 @@ class Control : public worker::Hooks {
   template <class M>
   bool take_request(uint64_t id, imsg::Frame& frame, void (Control::*handler)(uint64_t, Client&, M&&));
   void ask_status(uint64_t id, Client& c, client::AskStatus&&);
-  void ask_reload(uint64_t id, Client& c, client::AskReload&&);
+  void ask_reload(uint64_t id, Client& c, client::AskReload&& m);
+  void ask_table(uint64_t id, Client& c, client::AskTable&& m);
   void ask_queue_select(uint64_t id, Client& c, client::AskQueueSelect&& m);
   void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
   void ask_hops(uint64_t id, Client& c, client::AskHops&& m);

@@ -29,6 +29,7 @@ struct Verb {
   size_t most;
   int (*run)(Session&, std::span<const std::string_view> arguments);
   std::string_view help;
+  bool is_local = false;  // needs no server
 };
 
 std::span<const Verb> all_verbs();

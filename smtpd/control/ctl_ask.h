@@ -49,6 +49,11 @@ std::optional<A> ask(Session& s, const M& request, int& code) {
   return answer;
 }
 
+// ctl_table.cc
+int table_reload(Session& s, Arguments arguments);
+int table_show(Session& s, Arguments arguments);
+int table_lookup(Session& s, Arguments arguments);
+int table_compile(Session& s, Arguments arguments);
 // ctl_queue.cc
 int queue_list(Session& s, Arguments arguments);
 int queue_show(Session& s, Arguments arguments);

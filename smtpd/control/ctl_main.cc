@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
     return usage(std::string(found.verb->name) + " takes " +
                  (found.verb->arguments.empty() ? "no argument" : std::string(found.verb->arguments)));
   }
+  if (found.verb->is_local) return found.verb->run(session, arguments);
   if (socket_path.empty()) socket_path = conf::find_control_socket(file);
   const auto fd = connect_to(socket_path);
   if (!fd) {

@@ -81,32 +81,51 @@ Uses uses_of(const Draft& draft) {
   return out;
 }
 
+struct Use {
+  bool list = false, aliases = false, patterns = false;
+};
+
+Status add_compiled(Ruleset& out, const Table& table, const Use& use) {
+  if (use.patterns) return Error("table <" + table.name + "> is compiled: regular expressions cannot be looked up");
+  if (use.list) {
+    auto opened = db::ConstantTable::open(table.path, conf::kListForm);
+    if (!opened) return opened.error();
+    out.tables.insert_or_assign(table.name, TableIndex(std::move(*opened)));
+  }
+  if (use.aliases) {
+    auto opened = db::ConstantTable::open(table.path, conf::kAliasForm);
+    if (!opened) return opened.error();
+    out.aliases.insert_or_assign(table.name, AliasTable(std::move(*opened)));
+  }
+  return {};
+}
+
 Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
-  const bool is_list = uses.lists.count(table.name) != 0, is_aliases = uses.aliases.count(table.name) != 0;
-  const bool is_patterns = uses.patterns.count(table.name) != 0;
-  if (!is_list && !is_aliases && !is_patterns) return {};
+  const Use use = {uses.lists.contains(table.name), uses.aliases.contains(table.name), uses.patterns.contains(table.name)};
+  if (!use.list && !use.aliases && !use.patterns) return {};
+  if (table.compiled) return add_compiled(out, table, use);
   const auto text = read_content(table.content, table.name, kMaxTableFile);
   if (!text) return text.error();
   conf::Table entries;
   entries.name = table.name;
   entries.position = {"table " + table.name, 1, 1};
-  if (table.inline_entries || is_list) {
-    auto list = table.inline_entries ? parse_inline(*text) : parse_list(*text, table.path);
+  if (table.inline_entries || use.list) {
+    auto list = table.inline_entries ? parse_inline(*text) : conf::parse_list(*text, table.path);
     if (!list) return list.error();
     entries.entries = std::move(*list);
   }
-  if (is_list) out.tables.emplace(table.name, TableIndex(entries.entries));
-  if (is_patterns) {
+  if (use.list) out.tables.insert_or_assign(table.name, TableIndex(entries.entries));
+  if (use.patterns) {
     auto patterns = table.inline_entries ? PatternList::make(entries.entries, table.name) : PatternList::parse(*text, table.path);
     if (!patterns) return patterns.error();
-    out.patterns.emplace(table.name, std::move(*patterns));
+    out.patterns.insert_or_assign(table.name, std::move(*patterns));
   }
-  if (is_aliases) {
+  if (use.aliases) {
     const conf::ReadFile read = [](const std::string& path) { return conf::read_file(path, conf::kMaxAliasesFile); };
     const auto form = uses.virtuals.contains(table.name) ? conf::AliasForm::virtual_users : conf::AliasForm::aliases;
     auto aliases = table.inline_entries ? conf::parse_aliases(entries, read) : conf::parse_aliases(*text, table.path, read, form);
     if (!aliases) return aliases.error();
-    out.aliases.emplace(table.name, std::move(*aliases));
+    out.aliases.insert_or_assign(table.name, AliasTable(std::move(*aliases)));
   }
   return {};
 }
@@ -151,6 +170,7 @@ Result<conf::Action> to_action(const Action& action) {
   out.userbase = action.userbase;
   out.user = lower(action.user);
   out.ttl = Seconds(action.ttl);
+  out.srs = action.srs;
   if (!set_kind(out.kind, action.kind, conf::ActionKind::discard)) return Error("an action of an unknown kind");
   if (!set_kind(out.only, action.only, conf::Only::forwarded)) return Error("an action of an unknown kind");
   return out;
@@ -162,6 +182,7 @@ void set_names(Ruleset& out, const Config& config) {
   for (const auto& alias : config.domain_aliases) out.domain_aliases.emplace(lower(alias.name), lower(alias.of));
   out.postmaster = config.postmaster;
   out.subaddress_separators = config.subaddress_separator;
+  out.srs = {config.srs_keys, out.domains.empty() ? out.hostname : out.domains.front(), config.srs_days};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "smtpd/lookup/expansion.h"
 
@@ -28,6 +29,16 @@ Verdict deliver(const Ruleset& rules, const conf::Action& action, const smtp::Ma
   }
   Verdict out = verdict(250, "2.1.5", "recipient ok");
   out.destinations = std::move(expansion.found);
+  for (Destination& d : out.destinations) d.is_forwarded = d.is_relay();
+  return out;
+}
+
+// A sender that was rewritten here: on to the first one, whatever the rules say of other hosts.
+Verdict send_back(const Ruleset& rules, const smtp::Mailbox& recipient) {
+  const auto first = srs::reverse(rules.srs, recipient, now_unix());
+  if (!first) return verdict(550, "5.1.1", first.error().text);
+  Verdict out = verdict(250, "2.1.5", "recipient ok");
+  out.destinations.push_back({"", "", first->text(), "", ""});
   return out;
 }
 
@@ -51,17 +62,7 @@ Verdict carry_out(const Ruleset& rules, const conf::Action& action, const smtp::
   return out;
 }
 
-}  // namespace
-
-Verdict verdict(unsigned code, std::string enhanced, std::string text) {
-  Verdict out;
-  out.code = code;
-  out.enhanced = std::move(enhanced);
-  out.text = std::move(text);
-  return out;
-}
-
-Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient) {
+Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient) {
   smtp::Mailbox to = recipient;
   if (to.domain.empty()) to.domain = rules.domains.empty() ? rules.hostname : rules.domains.front();
   if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain) to.domain = rules.real_domain(domain);
@@ -71,6 +72,7 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
   if (match != nullptr && match->reject) {
     return verdict(match->reject_code, match->reject_status, match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
   }
+  if (srs::is_rewritten(rules.srs, to)) return send_back(rules, to);
   const conf::Action* action = nullptr;
   if (match != nullptr) {
     const auto it = rules.actions.find(match->action);
@@ -83,6 +85,31 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
   Verdict out = carry_out(rules, *action, to);
   out.ttl = static_cast<uint32_t>(action->ttl.count());
   return out;
+}
+
+}  // namespace
+
+Verdict verdict(unsigned code, std::string enhanced, std::string text) {
+  Verdict out;
+  out.code = code;
+  out.enhanced = std::move(enhanced);
+  out.text = std::move(text);
+  return out;
+}
+
+Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient) {
+  Verdict out = judge(rules, facts, recipient);
+  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now") : out;
+}
+
+std::string sender_of(const Ruleset& rules, const Destination& d, const std::string& sender) {
+  if (sender.empty() || !d.owner.empty()) return sender.empty() ? "" : d.owner;
+  const auto action = rules.actions.find(d.action);
+  const bool rewrites = d.is_relay() && (d.is_forwarded || (action != rules.actions.end() && action->second.srs));
+  const auto mailbox = smtp::parse_mailbox(sender);
+  if (!rewrites || !rules.srs.is_on() || !mailbox || rules.is_local_domain(mailbox->canonical_domain())) return "";
+  const auto out = srs::rewrite(rules.srs, *mailbox, now_unix());
+  return out ? out->text() : "";
 }
 
 std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const conf::Action& action) {

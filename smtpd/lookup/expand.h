@@ -36,6 +36,7 @@ struct Destination {
   std::string address;  // Delivered-To, or the relay's target
   std::string action = {};  // relay: by which way
   std::string owner = {};   // the address that gets the reports, instead of the sender; empty: the sender
+  bool is_forwarded = false;  // to another host by an alias, not by a rule
   bool is_relay() const { return account.empty(); }
   bool operator==(const Destination&) const = default;
 };
@@ -54,6 +55,10 @@ struct Verdict {
 Verdict verdict(unsigned code, std::string enhanced, std::string text);
 
 Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
+
+// The sender that a copy has instead of `sender`: the list's owner, or a rewritten one where it is forwarded from a domain that
+// is not ours; "": the same. Mail from nobody ("") stays so, or a report would be answered with another.
+std::string sender_of(const Ruleset& rules, const Destination& destination, const std::string& sender);
 
 // Where mail for an address with a domain goes by that action, whatever the rules say; as much as the budget allows.
 std::vector<Destination> expand(const Ruleset& rules, const smtp::Mailbox& mailbox, const conf::Action& action);

@@ -92,8 +92,8 @@ Expansion::Found Expansion::add_catch_all(const smtp::Mailbox& mailbox, const Na
 Expansion::Found Expansion::add_alias(const smtp::Mailbox& mailbox, const std::string& table, const std::string& key, const Way& way) {
   const auto aliases = rules_.aliases.find(table);
   if (aliases == rules_.aliases.end()) return Found::kNothing;
-  const auto it = aliases->second.find(key);
-  if (it == aliases->second.end()) return Found::kNothing;
+  const AliasTable::Entry entry = aliases->second.find(key);
+  if (!entry) return Found::kNothing;
   const std::string id = table + "\n" + key + "\n" + way.detail + (key[0] == '@' ? "\n" + lower(mailbox.local) : "");
   const std::string here = table + "\n" + key;
   if (std::find(keys_.begin(), keys_.end(), here) != keys_.end()) {
@@ -106,7 +106,7 @@ Expansion::Found Expansion::add_alias(const smtp::Mailbox& mailbox, const std::s
   if (std::string owner = owner_of(mailbox, table, key); !owner.empty()) next.owner = std::move(owner);
   keys_.push_back(here);
   bool any = false;
-  for (const auto& member : it->second) {
+  for (const auto& member : entry.members()) {
     if (add_member(member, mailbox, table, next)) any = true;
     if (too_much) break;
   }

@@ -43,8 +43,7 @@ size_t weight(const std::vector<queue::Delivery>& deliveries) {
   return out;
 }
 
-// Mail from nobody stays so: a report about it must not be answered with another.
-std::vector<queue::Delivery> deliveries_of(const Verdict& verdict, uint32_t recipient, bool is_from_nobody) {
+std::vector<queue::Delivery> deliveries_of(const Ruleset& rules, const Verdict& verdict, uint32_t recipient, const std::string& sender) {
   std::vector<queue::Delivery> out;
   for (const auto& d : verdict.destinations) {
     queue::Delivery& delivery = out.emplace_back();
@@ -55,8 +54,8 @@ std::vector<queue::Delivery> deliveries_of(const Verdict& verdict, uint32_t reci
     delivery.address = d.address;
     delivery.action = d.action;
     delivery.ttl = verdict.ttl;
-    if (!is_from_nobody) delivery.sender = d.owner;
-    delivery.reports_to_sender = !delivery.sender.empty();
+    delivery.sender = sender_of(rules, d, sender);
+    delivery.reports_to_sender = !d.owner.empty() && !delivery.sender.empty();
   }
   return out;
 }
@@ -102,6 +101,7 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<CheckRcpt>(Role::kLmtpd, &Lookup::on_check_rcpt);
   r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
   r.add<Route>(Role::kQueue, &Lookup::on_route);
+  r.add<ShowTable>(Role::kControl, &Lookup::on_show_table);
   r.add<FindName>(Role::kSmtpd, &Lookup::on_find_name);
   r.add<Dns>(Role::kParent, &Lookup::on_dns);
   for (const Role role : {Role::kRelay, Role::kControl}) r.add<FindHops>(role, &Lookup::on_find_hops);
@@ -241,7 +241,8 @@ queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
     Verdict result = sender.accepted() ? ask(rules, facts, m.recipients[i]) : sender;
-    std::vector<queue::Delivery> deliveries = deliveries_of(result, i, m.facts.sender.empty());
+    std::vector<queue::Delivery> deliveries;
+    if (rules != nullptr) deliveries = deliveries_of(*rules, result, i, m.facts.sender);
     bytes += weight(deliveries);
     if (result.accepted() && (answer.deliveries.size() + deliveries.size() > kMaxRouted || bytes > kMaxRoutedBytes)) {
       bytes -= weight(deliveries);
@@ -261,6 +262,14 @@ queue::Routed answer_route(const Ruleset* rules, const Route& m) {
 void Lookup::on_route(PeerId from, Route&& m) {
   const queue::Routed answer = answer_route(rules_ ? &*rules_ : nullptr, m);
   routed_ += answer.deliveries.size();
+  worker_.send(from, answer);
+}
+
+void Lookup::on_show_table(PeerId from, ShowTable&& m) {
+  TableShown answer;
+  if (rules_) answer = show_table(*rules_, m);
+  if (!rules_) answer.text = "starting up, try again";
+  answer.query = m.query;
   worker_.send(from, answer);
 }
 

@@ -23,6 +23,9 @@ namespace mailkeep::lookup {
 // the account's, every recipient fails for good.
 queue::Routed answer_route(const Ruleset* rules, const Route& m);
 
+// What a table has under a key, or some of it; the names of all.
+TableShown show_table(const Ruleset& rules, const ShowTable& m);
+
 // Confines the process to what the first configuration names; from main, so that a test may leave it out.
 using Confine = Status (*)(const Draft& first, const std::vector<dns::Server>& servers);
 Status enter_sandbox(const Draft& first, const std::vector<dns::Server>& servers);
@@ -52,6 +55,7 @@ class Lookup : public worker::Hooks {
   void on_find_hops(imsg::PeerId from, FindHops&& m);
   void on_find_texts(imsg::PeerId from, FindTexts&& m);
   void on_find_name(imsg::PeerId from, FindName&& m);
+  void on_show_table(imsg::PeerId from, ShowTable&& m);
 
   Status prepare_resolver(const dns::Settings& settings);
   void commit_resolver();

@@ -27,6 +27,8 @@ struct Config {
   std::vector<DomainAlias> domain_aliases;
   std::string postmaster;
   std::string subaddress_separator;
+  std::vector<std::string> srs_keys;  // the first signs
+  uint32_t srs_days = 0;              // how long what is rewritten is taken back
   bool system_accounts = false;  // accounts are the system's users (getpwnam), not the parent's list
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -36,6 +38,8 @@ struct Config {
     c.list(m.domain_aliases, 10000);
     c.text(m.postmaster, kMaxAddress);
     c.text(m.subaddress_separator, 8);
+    c.texts(m.srs_keys, 8, 200);
+    c.num(m.srs_days);
     c.flag(m.system_accounts);
   }
 };
@@ -47,13 +51,15 @@ struct Table {
   std::string name;
   std::string path;  // for error messages
   bool inline_entries = false;
-  Fd content;  // the file, or a memory file with lines "key\tvalue" for an inline table
+  bool compiled = false;  // `path` is a table of lib/db, opened here
+  Fd content;  // the file, or a memory file with lines "key\tvalue" for an inline table; none for a compiled one
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
     c.text(m.name, kMaxTag);
     c.text(m.path, 4096);
     c.flag(m.inline_entries);
+    c.flag(m.compiled);
     c.fd(m.content);
   }
 };
@@ -81,6 +87,7 @@ struct Action {
   std::string userbase;  // a table
   std::string user;      // an account
   uint32_t ttl = 0;      // seconds; 0: the queue's own
+  bool srs = false;      // relay: senders of all its mail are rewritten
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -92,6 +99,7 @@ struct Action {
     c.text(m.userbase, kMaxTag);
     c.text(m.user, kMaxAccount);
     c.num(m.ttl);
+    c.flag(m.srs);
   }
 };
 
@@ -292,6 +300,54 @@ struct RcptVerdict {
     c.num(m.code);
     c.text(m.enhanced, 16);
     c.text(m.text, kMaxReplyText);
+  }
+};
+
+// --- what tables hold --------------------------------------------------------------------------------
+
+constexpr size_t kMaxShown = 1000;  // entries of a table in one answer
+constexpr size_t kMaxShownText = 300;
+
+struct Entry {
+  std::string key;
+  std::string value;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.key, kMaxShownText);
+    c.text(m.value, kMaxShownText);
+  }
+};
+
+// From control: the tables (name empty), some of one, or what it has under `key`. Answered by TableShown.
+struct ShowTable {
+  static constexpr uint16_t kType = 315;
+  uint64_t query = 0;
+  std::string name;
+  bool with_key = false;
+  std::string key;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.text(m.name, kMaxTag);
+    c.flag(m.with_key);
+    c.text(m.key, kMaxAddress);
+  }
+};
+
+struct TableShown {
+  static constexpr uint16_t kType = 325;
+  uint64_t query = 0;
+  bool found = false;
+  std::string text;  // for people, where not found
+  uint64_t total = 0;
+  std::vector<Entry> entries;  // long ones are cut
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.flag(m.found);
+    c.text(m.text, kMaxReplyText);
+    c.num(m.total);
+    c.list(m.entries, kMaxShown);
   }
 };
 

@@ -137,6 +137,13 @@ bool Ruleset::is_local_domain(std::string_view domain) const {
   return std::any_of(domains.begin(), domains.end(), [&](const std::string& d) { return equals_nocase(d, domain); });
 }
 
+bool Ruleset::take_failure() const {
+  bool out = false;
+  for (const auto& [name, table] : tables) out = table.take_failure() || out;
+  for (const auto& [name, table] : aliases) out = table.take_failure() || out;
+  return out;
+}
+
 const std::string& Ruleset::real_domain(const std::string& domain) const {
   const auto it = domain_aliases.find(domain);
   return it == domain_aliases.end() ? domain : it->second;

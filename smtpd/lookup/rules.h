@@ -14,6 +14,7 @@
 #include "lib/conf/config.h"
 #include "lib/conf/network.h"
 #include "lib/smtp/address.h"
+#include "lib/srs/srs.h"
 #include "smtpd/lookup/tables.h"
 
 namespace mailkeep::lookup {
@@ -43,17 +44,20 @@ struct Ruleset {
   std::string hostname;              // lower case
   std::vector<std::string> domains;  // lower case
   std::string postmaster;
+  srs::Settings srs;
   std::string subaddress_separators = "+";  // any of these; empty: none
   std::unordered_map<std::string, std::string> domain_aliases;  // lower case, of Ruleset::domains
   std::map<std::string, conf::Action> actions;
   std::vector<conf::Match> matches;
   std::unordered_map<std::string, TableIndex> tables;           // those that rules ask
   std::unordered_map<std::string, PatternList> patterns;   // those that conditions with `regex` ask
-  std::unordered_map<std::string, conf::Aliases> aliases;  // those that actions name, virtual ones too
+  std::unordered_map<std::string, AliasTable> aliases;     // those that actions name, virtual ones too
   AccountSet accounts;
 
   // A `domain` of the configuration, the host's own name or localhost.
   bool is_local_domain(std::string_view domain) const;
+  // Whether a table could not be read since the last call: then nothing that was found counts.
+  bool take_failure() const;
   // The domain that an alias domain stands for; another one itself. Of a canonical domain.
   const std::string& real_domain(const std::string& domain) const;
 };

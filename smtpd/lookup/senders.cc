@@ -19,7 +19,7 @@ bool has_alias_of_its_own(const Ruleset& rules, const std::string& table, const 
   if (aliases == rules.aliases.end()) return false;
   const std::string domain = "@" + address.canonical_domain();
   const auto user = smtp::split_subaddress(address.local, rules.subaddress_separators).user;
-  return aliases->second.count(lower(address.local) + domain) != 0 || aliases->second.count(lower(user) + domain) != 0;
+  return aliases->second.contains(lower(address.local) + domain) || aliases->second.contains(lower(user) + domain);
 }
 
 }  // namespace
@@ -45,7 +45,9 @@ Verdict check_sender(const Ruleset& rules, const std::string& account, const std
   const Verdict good = verdict(250, "2.1.0", "sender ok");
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
-  if (mailbox && (belongs(rules, account, *mailbox) || is_users_own(rules, user, *mailbox))) return good;
+  const bool is_own = mailbox && (belongs(rules, account, *mailbox) || is_users_own(rules, user, *mailbox));
+  if (rules.take_failure()) return verdict(451, "4.3.5", "a table of this server cannot be read now");
+  if (is_own) return good;
   const std::string name = printable(address, 200);
   if (!mailbox) return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from");
   if (!user.empty()) return verdict(550, "5.7.1", "<" + name + "> is no address of the local user " + printable(user, 100));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/text.h"
+#include "lib/log/log.h"
 
 namespace mailkeep::lookup {
 namespace {
@@ -35,17 +36,76 @@ TableIndex::TableIndex(const std::vector<conf::TableEntry>& entries) {
   }
 }
 
-bool TableIndex::has(std::string_view key) const { return value(key) != nullptr; }
-
-const std::string* TableIndex::value(std::string_view key) const {
-  const auto it = keys_.find(lower(key));
-  return it == keys_.end() ? nullptr : &it->second;
+std::optional<std::string> TableIndex::value(std::string_view key) const {
+  if (!compiled_) {
+    const auto it = keys_.find(lower(key));
+    return it == keys_.end() ? std::nullopt : std::optional(it->second);
+  }
+  auto found = compiled_->get(lower(key));
+  if (found) return std::move(*found);
+  log::error("table-unreadable").kv("text", found.error().text);
+  has_failed_ = true;
+  return {};
 }
 
+// A compiled one is asked for each network that could hold the address.
 bool TableIndex::has_address(const conf::Network& address) const {
-  return std::any_of(networks_.begin(), networks_.end(), [&](const auto& of_length) {
-    return of_length.second.count(conf::masked(address, of_length.first).address) != 0;
-  });
+  if (!compiled_) {
+    return std::any_of(networks_.begin(), networks_.end(), [&](const auto& of_length) {
+      return of_length.second.count(conf::masked(address, of_length.first).address) != 0;
+    });
+  }
+  static const auto kMapped = conf::parse_network("::ffff:0:0/96");
+  const unsigned shortest = kMapped->contains(address) ? 96 : 0;
+  for (unsigned bits = 128; bits + 1 > shortest; bits--) {
+    if (has(conf::network_key(conf::masked(address, static_cast<uint8_t>(bits))))) return true;
+    if (bits == 0) break;
+  }
+  return false;
+}
+
+std::vector<conf::TableEntry> TableIndex::first(size_t most) const {
+  std::vector<conf::TableEntry> out;
+  if (compiled_) {
+    const auto entries = compiled_->first(most);
+    if (!entries) return out;
+    for (const auto& [key, value] : *entries) out.push_back({key, value});
+    return out;
+  }
+  for (const auto& [key, value] : keys_) {
+    if (out.size() == most) break;
+    out.push_back({key, value});
+  }
+  return out;
+}
+
+AliasTable::Entry AliasTable::find(const std::string& key) const {
+  if (!compiled_) {
+    const auto it = aliases_.find(key);
+    return it == aliases_.end() ? Entry() : Entry(&it->second);
+  }
+  const auto text = compiled_->get(key);
+  if (text && !*text) return {};
+  auto members = text ? conf::parse_members(**text) : Result<std::vector<conf::AliasMember>>(text.error());
+  if (members) return Entry(std::move(*members));
+  log::error("table-unreadable").kv("text", members.error().text);
+  has_failed_ = true;
+  return {};
+}
+
+std::vector<conf::TableEntry> AliasTable::first(size_t most) const {
+  std::vector<conf::TableEntry> out;
+  if (compiled_) {
+    const auto entries = compiled_->first(most);
+    if (!entries) return out;
+    for (const auto& [key, value] : *entries) out.push_back({key, value});
+    return out;
+  }
+  for (const auto& [key, members] : aliases_) {
+    if (out.size() == most) break;
+    out.push_back({key, conf::members_text(members)});
+  }
+  return out;
 }
 
 bool TableIndex::has_domain(std::string_view domain) const {
@@ -90,6 +150,7 @@ Result<PatternList> PatternList::parse(std::string_view text, const std::string&
     auto compiled = pattern::Pattern::compile(body);
     if (!compiled) return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected a regular expression (" + compiled.error().text + ")");
     out.patterns_.push_back(std::move(*compiled));
+    out.texts_.emplace_back(body);
     return {};
   });
   if (!status) return status.error();
@@ -103,6 +164,16 @@ Result<PatternList> PatternList::make(const std::vector<conf::TableEntry>& entri
     auto compiled = pattern::Pattern::compile(entry.key);
     if (!compiled) return Error("table <" + name + ">: '" + printable(entry.key, 60) + "': " + compiled.error().text);
     out.patterns_.push_back(std::move(*compiled));
+    out.texts_.push_back(entry.key);
+  }
+  return out;
+}
+
+std::vector<conf::TableEntry> PatternList::first(size_t most) const {
+  std::vector<conf::TableEntry> out;
+  for (const auto& text : texts_) {
+    if (out.size() == most) break;
+    out.push_back({text, ""});
   }
   return out;
 }
@@ -113,26 +184,6 @@ pattern::Outcome PatternList::match(std::string_view subject) const {
     if (outcome != pattern::Outcome::kNo) return outcome;
   }
   return pattern::Outcome::kNo;
-}
-
-Result<std::vector<conf::TableEntry>> parse_list(std::string_view text, const std::string& file) {
-  std::vector<conf::TableEntry> out;
-  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
-    const std::string_view body = trim(line);
-    if (body.empty() || body[0] == '#') return {};
-    const size_t end = std::min(body.find_first_of(" \t"), body.size());
-    const auto key = body.substr(0, end);
-    const auto column = static_cast<size_t>(body.data() - line.data()) + 1;
-    if (key.size() > kMaxKey) return bad_line(file, number, column, "found a key of " + std::to_string(key.size()) + " bytes, expected at most " + std::to_string(kMaxKey));
-    if (std::any_of(body.begin(), body.end(), [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f'; })) {
-      return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected printable text");
-    }
-    if (out.size() >= kMaxTableKeys) return bad_line(file, number, column, "found one key more, expected at most " + std::to_string(kMaxTableKeys));
-    out.push_back({std::string(key), std::string(trim(body.substr(end)))});
-    return {};
-  });
-  if (!status) return status.error();
-  return out;
 }
 
 Result<std::vector<conf::TableEntry>> parse_inline(std::string_view text) {

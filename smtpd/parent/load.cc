@@ -121,6 +121,37 @@ Result<std::vector<relay::TlsRule>> tls_rules(const conf::Config& config) {
 
 }  // namespace
 
+Result<std::unique_ptr<Generation>> renew_tables(const Generation& g, uint32_t number, const std::string& table) {
+  auto out = std::make_unique<Generation>();
+  out->number = number;
+  out->config = g.config;
+  out->hostname = g.hostname;
+  out->accounts = g.accounts;
+  out->listeners = g.listeners;
+  out->authorities = g.authorities;
+  out->relay_actions = g.relay_actions;
+  bool is_known = table.empty();
+  for (const auto& t : g.config.tables) {
+    if (!table.empty() && t.name != table) continue;
+    const bool is_secret = t.name == g.config.auth.table || holds_credentials(g.config, t.name);
+    if (is_secret && !table.empty()) return Error("<" + table + "> is of accounts or credentials: these change with mailkeepctl reload");
+    if (t.kind == conf::TableKind::inline_entries && !table.empty()) return Error("<" + table + "> stands in the configuration: it changes with mailkeepctl reload");
+    is_known = true;
+    if (is_secret || t.kind != conf::TableKind::file) continue;
+    auto fd = open_for_worker(t.path);
+    if (!fd) return Error(conf::to_string(t.position) + ": " + fd.error().text);
+    out->files[t.path] = std::move(*fd);
+  }
+  if (!is_known) return Error("the configuration has no table <" + table + ">");
+  for (const auto& [path, fd] : g.files) {
+    if (out->files.count(path) != 0) continue;
+    auto copy = g.file(path);
+    if (!copy) return copy.error();
+    out->files[path] = std::move(*copy);
+  }
+  return out;
+}
+
 Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, uint32_t number) {
   auto config = settings.demo_dir.empty()
                     ? conf::parse_file(settings.config_path)

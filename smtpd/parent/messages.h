@@ -63,9 +63,13 @@ struct WhoIs {
 struct Reload {
   static constexpr uint16_t kType = 910;
   uint32_t query = 0;
+  bool tables_only = false;  // only the files of tables that rules and actions ask
+  std::string table;         // of these that one; empty: all
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
+    c.flag(m.tables_only);
+    c.text(m.table, kMaxTag);
   }
 };
 

@@ -402,7 +402,10 @@ void Parent::on_who_is(PeerId peer, WhoIs&& m) {
 }
 
 void Parent::on_present(PeerId peer, Present&& m) { users_->present(peer, std::move(m)); }
-void Parent::on_reload(PeerId, Reload&& m) { reload(m.query); }
+void Parent::on_reload(PeerId, Reload&& m) {
+  if (m.tables_only) return reload_tables(m.query, m.table);
+  reload(m.query);
+}
 
 void Parent::on_status(PeerId peer, StatusQuery&& m) {
   control::StatusReport report;
@@ -491,6 +494,22 @@ void Parent::reload(std::optional<uint32_t> query) {
     reloading_->answered[key] = false;
     if (auto sent = send_config(*slot, *reloading_->next); !sent) return finish_reload(sent.error().text);
   }
+}
+
+// The same two phases, but lookup alone is told.
+void Parent::reload_tables(uint32_t query, const std::string& table) {
+  if (quitting_) return answer_reload(query, "the server is stopping");
+  if (reloading_) return answer_reload(query, "another reload is under way");
+  Slot* lookup = find({Role::kLookup, 0});
+  if (lookup == nullptr || !lookup->ready) return answer_reload(query, "a lookup process is being restarted; try again");
+  auto next = renew_tables(*current_, current_->number + 1, table);
+  if (!next) return answer_reload(query, next.error().text);
+  reloading_ = std::make_unique<Reloading>(loop_, [this] { finish_reload("the lookup process did not answer in time"); });
+  reloading_->next = std::move(*next);
+  reloading_->query = query;
+  reloading_->limit.set(kPrepareLimit);
+  reloading_->answered[{Role::kLookup, 0}] = false;
+  if (auto sent = send_config(*lookup, *reloading_->next); !sent) return finish_reload(sent.error().text);
 }
 
 void Parent::finish_reload(const std::string& error) {

@@ -28,6 +28,9 @@ struct Settings {
 // The file, parsed and checked, with what is made from it; `number` names the generation.
 Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, uint32_t number);
 
+// That generation with the files of its tables opened again (all of them, or of `table`), but those of accounts and credentials.
+Result<std::unique_ptr<Generation>> renew_tables(const Generation& g, uint32_t number, const std::string& table);
+
 class Parent {
  public:
   Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids, StatePaths paths,
@@ -71,6 +74,7 @@ class Parent {
   void on_follow(imsg::PeerId peer, Follow&& m);
 
   void reload(std::optional<uint32_t> query);
+  void reload_tables(uint32_t query, const std::string& table);
   void finish_reload(const std::string& error);
   void commit_reload();
   void answer_reload(std::optional<uint32_t> query, const std::string& error);

@@ -181,7 +181,10 @@ Status send_tables(imsg::Channel& to, const Generation& g) {
     out.name = t.name;
     out.path = t.path;
     out.inline_entries = t.kind == conf::TableKind::inline_entries;
-    if (out.inline_entries) {
+    out.compiled = t.kind == conf::TableKind::db;
+    if (out.compiled) {
+      // lookup opens it, as whoever it is: the file must be readable to all
+    } else if (out.inline_entries) {
       std::string text;
       for (const auto& e : t.entries) text += e.key + "\t" + e.value + "\n";
       auto fd = memory_file("table", text);
@@ -251,6 +254,8 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
   m.postmaster = g.config.options.postmaster;
   m.subaddress_separator = g.config.options.subaddress_separator;
   m.system_accounts = g.accounts.is_system();
+  m.srs_keys = g.config.srs.keys;
+  m.srs_days = static_cast<uint32_t>(std::max<int64_t>(1, g.config.srs.ttl.count() / 86400));
   to.send(m);
   if (auto done = send_dns(to, g); !done) return done;
   if (auto done = send_tables(to, g); !done) return done;
@@ -273,6 +278,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.userbase = action.userbase;
     out.user = action.user;
     out.ttl = seconds(action.ttl);
+    out.srs = action.srs;
     to.send(out);
   }
   for (const auto& match : g.config.matches) {
@@ -429,6 +435,10 @@ Status open_files(Generation& g) {
     break;
   }
   return {};
+}
+
+bool holds_credentials(const conf::Config& c, const std::string& table) {
+  return std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
 }
 
 uint32_t workers_of(Role role, const conf::Config& c) {
