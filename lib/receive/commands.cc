@@ -189,6 +189,9 @@ void Session::cmd_xclient(const smtp::Command& c) {
     const auto verdict = server_.change_source(*this, *args->address, peer_);
     peer_.may_xclient = may_go_on;
     if (verdict != Admission::Verdict::kWelcome) return refuse("4.7.0", server_.config().hostname + " Too many sessions from that address");
+    name_state_ = lookup::NameState::kUnasked;  // what is known was the front end's own
+    client_name_.clear();
+    ask_client_name();
   }
   helo_.clear();
   extended_ = false;

@@ -24,7 +24,7 @@ bool to_trusted(const Terms& t) { return t.is_submission || t.is_lmtp; }
 bool to_accounts(const Terms& t) { return t.is_submission && t.has_tls; }
 bool with_tls(const Terms& t) { return t.has_tls; }
 bool dsn(const Terms& t) { return t.config.offer_dsn || to_trusted(t); }
-bool holding(const Terms& t) { return t.config.max_hold > 0 && to_trusted(t) && (t.is_lmtp || t.has_tls); }
+bool holding(const Terms& t) { return t.config.max_hold > 0 && to_trusted(t) && (t.is_lmtp || t.has_tls || t.logged_in); }
 
 constexpr Extension kExtensions[] = {
     {"PIPELINING", always, nullptr},                                                                            // RFC 2920

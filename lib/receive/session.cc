@@ -81,7 +81,10 @@ void Session::on_client_name(lookup::ClientName&& m) {
   work();
 }
 
-bool Session::needs_client_name(std::string_view line) const { return name_asked_ && starts_with_nocase(line, "MAIL"); }
+// XCLIENT too: the answer about one client must not be taken for that about the next.
+bool Session::needs_client_name(std::string_view line) const {
+  return name_asked_ && (starts_with_nocase(line, "MAIL") || starts_with_nocase(line, "XCLIENT"));
+}
 
 // Mail servers wait for the greeting; what only wants to get rid of its mail often does not.
 bool Session::pauses_greeting() const {

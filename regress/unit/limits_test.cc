@@ -12,6 +12,7 @@ static void proxied(House& h) {
 static Client from(House& h, const std::string& address, const std::string& more = "") {
   Client c = h.dial();
   h.say(c, "PROXY TCP4 " + address + " 198.51.100.1 1 25\r\n" + more);
+  h.answer_names();
   return c;
 }
 

@@ -106,6 +106,7 @@ static void the_named_client_counts(void**) {
   Client c = h.dial();
   h.expect_silence(c);
   h.say(c, "PROXY TCP4 192.0.2.7 198.51.100.1 1 25\r\nEHLO client.test\r\n");
+  h.answer_names();
   h.expect(c, "220");
   h.hear(c);
   c.heard.clear();
@@ -154,6 +155,8 @@ static void xclient_starts_anew(void**) {
   assert_true(c.heard.find("LOGIN") == std::string::npos);
   c.heard.clear();
   h.say(c, "XCLIENT ADDR=192.0.2.7 LOGIN=alice\r\nXCLIENT ADDR=x\r\nXCLIENT ADDR=192.0.2.7 HELO=a.test\r\nMAIL FROM:<a@b.test>\r\n");
+  assert_true(has_frame(h.lookup.get()));  // the client that is named now is asked about
+  h.answer_names();
   for (const char* reply : {"550 5.7.1", "501 5.5.4", "220 mx.mk.test", "503 5.5.1"}) h.expect(c, reply);
   h.say(c, "EHLO other.test\r\nMAIL FROM:<a@b.test>\r\nXCLIENT ADDR=192.0.2.8\r\nRCPT TO:<a@mk.test>\r\n");
   const auto q = h.asked();

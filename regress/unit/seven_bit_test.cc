@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: ISC
 #include "lib/mime/seven_bit.h"
 
+#include <algorithm>
+
 #include "regress/unit/unit.h"
 
 using mailkeep::mime::SevenBit;
