@@ -65,7 +65,7 @@ void mistakes(void**) {
   assert_text(errors_of("action a relay tls always\n"), "/etc/c:1:20: found 'always', expected none, may, encrypt or verify");
   assert_text(errors_of("action a relay source here\n"), "/etc/c:1:23: found 'here', expected an address of this machine");
   assert_text(errors_of("action a relay tls may tls none\n"),
-              "/etc/c:1:24: found 'tls', expected host, auth, tls, helo, source, warm-up (each once) or end of line");
+              "/etc/c:1:24: found 'tls', expected host, auth, tls, helo, source, warm-up, backup, srs, ttl (each once) or end of line");
   assert_text(errors_of("action a relay host smtp://isp@m.test\n"),
               "/etc/c:1:21: found 'isp@' without credentials, expected auth <table> in the action");
   assert_text(errors_of("table t { x = \"u:p\" }\naction a relay host smtp://isp@m.test auth <t>\n"),

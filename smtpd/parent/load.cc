@@ -130,11 +130,12 @@ Result<std::unique_ptr<Generation>> renew_tables(const Generation& g, uint32_t n
   out->listeners = g.listeners;
   out->authorities = g.authorities;
   out->relay_actions = g.relay_actions;
+  out->tls_rules = g.tls_rules;
   bool is_known = table.empty();
   for (const auto& t : g.config.tables) {
     if (!table.empty() && t.name != table) continue;
-    const bool is_secret = t.name == g.config.auth.table || holds_credentials(g.config, t.name);
-    if (is_secret && !table.empty()) return Error("<" + table + "> is of accounts or credentials: these change with mailkeepctl reload");
+    const bool is_secret = t.name == g.config.auth.table || is_relays(g.config, t.name);
+    if (is_secret && !table.empty()) return Error("<" + table + "> is of accounts, credentials or TLS policies: these change with mailkeepctl reload");
     if (t.kind == conf::TableKind::inline_entries && !table.empty()) return Error("<" + table + "> stands in the configuration: it changes with mailkeepctl reload");
     is_known = true;
     if (is_secret || t.kind != conf::TableKind::file) continue;

@@ -167,10 +167,6 @@ lookup::Criterion criterion(const conf::Condition& c) {
   return out;
 }
 
-bool is_relays(const conf::Config& c, const std::string& table) {
-  return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
-}
-
 // The accounts table is not among them, its hashes are auth's alone; nor credentials and TLS policies, which are relay's.
 Status send_tables(imsg::Channel& to, const Generation& g) {
   for (const auto& t : g.config.tables) {
@@ -437,8 +433,8 @@ Status open_files(Generation& g) {
   return {};
 }
 
-bool holds_credentials(const conf::Config& c, const std::string& table) {
-  return std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
+bool is_relays(const conf::Config& c, const std::string& table) {
+  return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
 }
 
 uint32_t workers_of(Role role, const conf::Config& c) {

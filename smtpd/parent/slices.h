@@ -34,8 +34,8 @@ struct Generation {
 // Fills `files`. Error: which one cannot be had, and where it is named.
 Status open_files(Generation& g);
 
-// Whether an action takes its credentials from that table.
-bool holds_credentials(const conf::Config& config, const std::string& table);
+// Whether that table is for relay alone: credentials, TLS policies.
+bool is_relays(const conf::Config& config, const std::string& table);
 
 // How many workers of `role` the configuration asks for; 0: none. `user` is not counted here.
 uint32_t workers_of(imsg::Role role, const conf::Config& config);
