@@ -165,7 +165,7 @@ Calls calls_of(Profile profile) {
     case Profile::kReceive: rows.insert(rows.end(), {accepting(), pairs(), connections(), memory_files()}); break;
     case Profile::kLogin: rows.insert(rows.end(), {accepting(), pairs(), connections()}); break;
     case Profile::kTls: rows.insert(rows.end(), {connections()}); break;
-    case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving()}); break;
+    case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving(), database()}); break;
     case Profile::kAuth: rows.insert(rows.end(), {children(), credentials_of_clients(), Calls{{"getsockname"}, {"poll"}, {"ppoll"}}}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
     case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;
