@@ -22,7 +22,7 @@ void Session::cmd_bdat(const smtp::Command& c) {
   const auto args = smtp::parse_bdat_args(c.arguments);
   if (!args) {
     bad(501, "5.5.4", "BDAT: " + printable(args.error().text, 200));
-    return over_ ? void() : refuse("5.5.4", server_.config().hostname + " What follows cannot be told from commands, closing the connection");
+    return over_ ? void() : refuse("4.5.4", server_.config().hostname + " What follows cannot be told from commands, closing the connection");
   }
   chunk_ = Chunk{args->size, args->is_last, refuse_chunk()};
   if (!chunk_->refusal && !transaction_->chunks) {

@@ -226,6 +226,8 @@ static void other_users_are_refused(void**) {
     if (setgid(54321) != 0 || setuid(54321) != 0) _exit(9);
     const Fd fd = h.connect_client();
     imsg::Encoder e;
+    client::AskReload ask;
+    client::AskReload::fields(e, ask);
     if (!imsg::write_frame(fd.get(), client::AskReload::kType, e.bytes(), e.fds())) _exit(8);
     const auto frame = imsg::read_frame(fd.get());
     _exit(frame && frame->type == client::Refused::kType ? 0 : 1);
@@ -242,6 +244,8 @@ static void other_users_are_refused(void**) {
     if (setgid(12345) != 0 || setuid(12345) != 0) _exit(9);
     const Fd fd = h.connect_client();
     imsg::Encoder e;
+    client::AskReload ask;
+    client::AskReload::fields(e, ask);
     if (!imsg::write_frame(fd.get(), client::AskReload::kType, e.bytes(), e.fds())) _exit(8);
     const auto frame = imsg::read_frame(fd.get());
     _exit(frame && frame->type == Reloaded::kType ? 0 : 1);

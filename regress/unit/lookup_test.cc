@@ -470,7 +470,7 @@ static void compiled_tables(void**) {
     assert_true(db::ConstantTable::build(path + "/" + name, compiled->form, compiled->entries));
   };
   compile("a.test\n*.B.test value\n10.1.2.3/8\n2001:db8::/32\n@c.test\n", "list");
-  compile("Root: ann, x@far.test\nlist: root, \\\\ben\n@mk.test: carl\n", "aliases");
+  compile("Root: ann, x@far.test\nlist: root, \\ben\n@mk.test: carl\n", "aliases");
   Draft d = make_draft("");
   d.tables[0].content = Fd();
   d.tables[0].compiled = true;

@@ -23,7 +23,7 @@ std::string compile(const std::string& text) {
 
 static void compiled(void**) {
   assert_text(compile("# c\n B.test  x y \n10.1.2.3/8\n2001:DB8::1\n"), "list 10.0.0.0/8= 2001:db8::1= b.test=x y");
-  assert_text(compile("Root: Ann,\n  \"a b\"@C.test, \\\\ben\n"), "aliases root=\"Ann\", \"a b\"@c.test, \\\"ben\"");
+  assert_text(compile("Root: Ann,\n  \"a b\"@C.test, \\ben\n"), "aliases root=\"Ann\", \"a b\"@c.test, \\\"ben\"");
   assert_text(compile("a : b\n"), "aliases a=\"b\"");
   assert_text(compile("a 1\nA 2\n"), "t: found 'a' a second time, expected each key once");
   assert_text(compile("ok\n a\x01 b\n"), "t:2:2: found 'a\\x01 b', expected printable text");
