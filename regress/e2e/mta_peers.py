@@ -80,9 +80,15 @@ class Peer:
                     yield int(pid)
 
 
+BOUND = set()
+
+
 def bind(source, target):
     """Puts a directory of the test in a fixed place, in this namespace."""
     os.makedirs(source, exist_ok=True)
+    if target in BOUND:  # by a peer whose tests are over; what is below another mount could not be removed
+        shell(["umount", "-l", target])
+    BOUND.add(target)
     shell(["mount", "--bind", source, target])
 
 
