@@ -49,6 +49,11 @@ void Queue::drop_file_of(PeerId peer, uint64_t message) {
   spool_->drop_file(message);
 }
 
+// Who brought a message for a session waits for the answer; a report of relay's own has none.
+void Queue::tell(PeerId peer, const Enqueued& answer) {
+  if (peer.role != Role::kRelay) peers_->send(peer, answer);
+}
+
 void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text) {
   ++counters_.refused;
   auto line = log::info("refused");
@@ -62,7 +67,7 @@ void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& e
   out.code = code;
   out.enhanced = enhanced;
   out.text = text;
-  peers_->send(incoming.peer, out);
+  tell(incoming.peer, out);
 }
 
 void Queue::on_vouch(PeerId, Vouch&& vouch) { tickets_.add(vouch, now_unix()); }
@@ -215,7 +220,7 @@ void Queue::discard(const Incoming& in) {
   out.code = 250;
   out.enhanced = "2.0.0";
   out.text = "Ok";
-  peers_->send(in.peer, out);
+  tell(in.peer, out);
 }
 
 void Queue::take_in(Incoming in, const Routed& routed) {
@@ -271,7 +276,7 @@ void Queue::answer(const Accepted& accepted, const Status& status) {
     out.text = full ? "Insufficient system storage" : "Message could not be kept";
     log::error("not-queued").kv("session", hex64(accepted.session)).kv("msg", hex64(m.id)).kv("why", status.error().text);
   }
-  peers_->send(accepted.peer, out);
+  tell(accepted.peer, out);
 }
 
 }  // namespace mailkeep::queue

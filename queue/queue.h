@@ -89,6 +89,7 @@ class Queue final : public worker::Hooks {
   void take_in(Incoming incoming, const Routed& routed);
   void discard(const Incoming& incoming);
   void answer(const Accepted& accepted, const Status& status);
+  void tell(imsg::PeerId peer, const Enqueued& answer);
   void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
   bool may_have_file(imsg::PeerId peer) const;

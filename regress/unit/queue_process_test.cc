@@ -92,9 +92,27 @@ void in_and_out_and_again(void**) {
   }
 }
 
+// A report of relay's own is queued like any mail, but relay has no session that waits for an answer.
+void relays_report(void**) {
+  if (geteuid() != 0) skip();
+  queue::SpoolDirectory directory;
+  assert_int_equal(chown(directory.path.c_str(), kNobody, kNobody), 0);
+  Process process(directory.path);
+  const Fd lookup = process.wire(Role::kLookup, 0);
+  const Fd relay = process.wire(Role::kRelay, 0);
+  queue::SubmitReport report;
+  report.recipients = {"alice@mk.test"};
+  report.text = "Subject: TLS\r\n\r\nreport\r\n";
+  send(relay, report);
+  route_to_alice(lookup);
+  assert_text(expect<queue::NeedUser>(process.parent).account, "alice");
+  struct pollfd p = {relay.get(), POLLIN, 0};
+  assert_int_equal(poll(&p, 1, 100), 0);
+}
+
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(in_and_out_and_again)};
+  const CMUnitTest tests[] = {unit_test(in_and_out_and_again), unit_test(relays_report)};
   return run_unit_tests(tests);
 }
