@@ -38,8 +38,6 @@ struct Config {
   uint64_t max_retry = 0;  // seconds
   uint64_t warn_after = 0;  // seconds; 0 never
   uint64_t probe = 0;  // seconds between attempts to reach a host that does not answer, at most; 0: as other attempts
-  uint64_t history = 0;  // seconds that finished envelopes are remembered; 0 not at all
-  uint64_t history_entries = 0;
   Strangers strangers = Strangers::kPostmaster;
   uint64_t bounce_size = 0;  // bytes of the original in a bounce; 0 headers only
   std::string postmaster;
@@ -55,8 +53,6 @@ struct Config {
     c.num(m.max_retry);
     c.num(m.warn_after);
     c.num(m.probe);
-    c.num(m.history);
-    c.num(m.history_entries);
     c.choice(m.strangers, Strangers::kSender);
     c.num(m.bounce_size);
     c.text(m.postmaster, kMaxAddress);

@@ -246,12 +246,10 @@ struct Options {
   uint64_t max_recipients_per_hour = 0;
   uint64_t max_errors = 0;
   uint64_t max_received = 0;
-  uint64_t mailbox_size = 0;  // bytes; 0 none
   uint64_t max_idle_users = 0;
   uint64_t smtpd_workers = 0;
   uint64_t tls_workers = 0;
   uint64_t worker_uids = 0;  // base; 0: the named system users
-  uint64_t queue_history_entries = 0;
   uint64_t bounce_size = 0;  // bytes of the original that a bounce returns; 0 headers only
 
   Seconds smtp_idle_timeout{0};
@@ -268,7 +266,6 @@ struct Options {
   Seconds queue_max_retry{0};
   Seconds queue_probe{0};
   Seconds queue_delay_warning{0};
-  Seconds queue_history{0};
   Seconds tls_report_interval{0};
 };
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "lib/base/limits.h"
-#include "lib/base/text.h"
 #include "lib/conf/lex.h"
+#include "lib/conf/lines.h"
 
 namespace mailkeep::conf {
 
@@ -26,25 +26,16 @@ Credential split_credential(std::string_view text) {
 // What an error says it found never holds the line: there may be a password in it.
 Result<std::map<std::string, Credential>> parse_credentials(std::string_view text, const std::string& path) {
   std::map<std::string, Credential> out;
-  uint32_t number = 0;
-  for (const std::string_view whole : split(text, '\n')) {
-    ++number;
-    const std::string_view line = trim(whole);
-    if (line.empty() || line[0] == '#') continue;
-    const auto column = static_cast<uint32_t>(line.data() - whole.data() + 1);
-    const size_t blank = line.find_first_of(" \t");
-    const std::string_view label = line.substr(0, blank);
-    const std::string_view rest = blank == line.npos ? std::string_view() : trim(line.substr(blank));
-    const auto error = [&](size_t at, const std::string& found, const std::string& expected) {
-      return Error(to_string({path, number, column + static_cast<uint32_t>(at)}) + ": found " + found + ", expected " + expected);
-    };
-    if (!is_name(label)) return error(0, "a label of other characters", "a label of letters, digits, '-', '_' and '.'");
-    if (!is_credential(rest)) {
-      const size_t at = rest.empty() ? line.size() : static_cast<size_t>(rest.data() - line.data());
-      return error(at, rest.empty() ? "end of line" : "something else", "user:password");
-    }
-    if (!out.emplace(label, split_credential(rest)).second) return error(0, "the label '" + std::string(label) + "' again", "each label once");
-  }
+  const auto status = each_line(text, path, [&](const Line& line) -> Status {
+    const size_t end = std::min(line.text.find_first_of(" \t"), line.text.size());
+    const std::string_view label = line.text.substr(0, end);
+    const std::string_view rest = trim(line.text.substr(end));
+    if (!is_name(label)) return line.error(label, "a label of other characters", "a label of letters, digits, '-', '_' and '.'");
+    if (!is_credential(rest)) return line.error(rest, rest.empty() ? "end of line" : "something else", "user:password");
+    if (out.emplace(label, split_credential(rest)).second) return {};
+    return line.error(label, "the label '" + std::string(label) + "' again", "each label once");
+  });
+  if (!status) return status.error();
   return out;
 }
 

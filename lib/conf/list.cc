@@ -6,31 +6,22 @@
 
 #include <algorithm>
 
-#include "lib/base/text.h"
+#include "lib/conf/lines.h"
 
 namespace mailkeep::conf {
 namespace {
 
 constexpr uint8_t kMappedBits = 96;
 
-Error bad_line(const std::string& file, uint32_t line, size_t column, const std::string& what) {
-  return Error(to_string(Position{file, line, static_cast<uint32_t>(column)}) + ": " + what);
-}
-
 bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f'; }
 
-Status take_line(std::string_view line, const std::string& file, uint32_t number, std::vector<TableEntry>& out) {
-  const std::string_view body = trim(line);
-  if (body.empty() || body[0] == '#') return {};
-  const size_t end = std::min(body.find_first_of(" \t"), body.size());
-  const auto key = body.substr(0, end);
-  const auto column = static_cast<size_t>(body.data() - line.data()) + 1;
-  if (key.size() > kMaxKey) return bad_line(file, number, column, "found a key of " + std::to_string(key.size()) + " bytes, expected at most " + std::to_string(kMaxKey));
-  if (std::any_of(body.begin(), body.end(), is_control)) {
-    return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected printable text");
-  }
-  if (out.size() >= kMaxTableKeys) return bad_line(file, number, column, "found one key more, expected at most " + std::to_string(kMaxTableKeys));
-  out.push_back({std::string(key), std::string(trim(body.substr(end)))});
+Status take_line(const Line& line, std::vector<TableEntry>& out) {
+  const size_t end = std::min(line.text.find_first_of(" \t"), line.text.size());
+  const auto key = line.text.substr(0, end);
+  if (key.size() > kMaxKey) return line.error(key, "a key of " + std::to_string(key.size()) + " bytes", "at most " + std::to_string(kMaxKey));
+  if (std::any_of(line.text.begin(), line.text.end(), is_control)) return line.error(line.text, "printable text");
+  if (out.size() >= kMaxTableKeys) return line.error(key, "one key more", "at most " + std::to_string(kMaxTableKeys));
+  out.push_back({std::string(key), std::string(trim(line.text.substr(end)))});
   return {};
 }
 
@@ -59,13 +50,7 @@ std::string quote(const std::string& local) {
 
 Result<std::vector<TableEntry>> parse_list(std::string_view text, const std::string& file) {
   std::vector<TableEntry> out;
-  for (uint32_t number = 1; !text.empty(); number++) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (auto status = take_line(line, file, number, out); !status) return status.error();
-  }
+  if (auto status = each_line(text, file, [&](const Line& line) { return take_line(line, out); }); !status) return status.error();
   return out;
 }
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-#include "lib/base/text.h"
+#include "lib/conf/lines.h"
 
 namespace mailkeep::conf {
 namespace {
@@ -57,17 +57,14 @@ std::optional<Network> parse_network(std::string_view text) {
 
 Result<std::vector<std::string>> parse_networks(std::string_view text, const std::string& file, size_t most) {
   std::vector<std::string> out;
-  size_t number = 0;
-  for (const auto line : split(text, '\n')) {
-    number++;
-    const auto entry = trim(line.substr(0, std::min(line.find('#'), line.find('\r'))));
-    if (entry.empty()) continue;
-    const auto word = entry.substr(0, entry.find_first_of(" \t"));
-    const std::string at = file + ":" + std::to_string(number) + ": ";
-    if (!parse_network(word)) return Error(at + "found '" + printable(word, 60) + "', expected an address or a network");
-    if (out.size() == most) return Error(at + "found one more, expected at most " + std::to_string(most) + " addresses and networks");
+  const auto status = each_line(text, file, [&](const Line& line) -> Status {
+    const auto word = line.text.substr(0, line.text.find_first_of(" \t#"));
+    if (!parse_network(word)) return line.error(word, "an address or a network");
+    if (out.size() == most) return line.error(word, "one more", "at most " + std::to_string(most) + " addresses and networks");
     out.emplace_back(word);
-  }
+    return {};
+  });
+  if (!status) return status.error();
   return out;
 }
 

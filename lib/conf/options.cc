@@ -93,7 +93,6 @@ constexpr Option kOptions[] = {
      "a stranger who forges a sender's address can have that address told of a delivery."},
     {"max-received", T::count, &O::max_received, 10, 1000, "100", "",
      "Received fields in a message beyond which it is taken to be in a loop (RFC 5321 6.3)."},
-    {"mailbox-size", T::size, &O::mailbox_size, 0, 100 * kT, "none", "", "Bytes that one account may hold."},
     {"max-idle-users", T::count, &O::max_idle_users, 0, 10'000, "200", "",
      "Processes of accounts that are kept with nothing to do; the least recently used goes first."},
     {"smtpd-workers", T::count, &O::smtpd_workers, 1, 64, "1", "", "Processes that speak SMTP."},
@@ -137,10 +136,6 @@ constexpr Option kOptions[] = {
      "when it answers."},
     {"queue-delay-warning", T::duration, &O::queue_delay_warning, 0, 30 * kDay, "4h", "",
      "A sender is told once that mail is still waiting after this time, unless NOTIFY (RFC 3461) says otherwise; 0s for never."},
-    {"queue-history", T::duration, &O::queue_history, 0, 365 * kDay, "7d", "",
-     "How long it is kept what became of finished mail, for mailkeepctl queue history and trace; 0s for not at all."},
-    {"queue-history-entries", T::count, &O::queue_history_entries, 0, 100'000'000, "1000000", "",
-     "So many finished envelopes are kept at most; the oldest go first."},
     {"reports-to-strangers", T::choice, &O::reports_to_strangers, 0, 0, "postmaster", "none postmaster sender",
      "Who is told when mail from a client that is neither local nor logged in fails after it was taken: such a sender's address "
      "may be forged, and a report to it backscatter. With postmaster the report goes there, with none it is logged alone."},

@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: ISC
 #include "lib/conf/sockets.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
 #include <fstream>
 
 #include "lib/base/text.h"
@@ -50,6 +54,17 @@ std::string find_submit_socket(const std::string& file) {
     if (l.protocol == Protocol::local) return l.where;
   }
   return config->submit_path();
+}
+
+Result<Fd> connect_to(const std::string& path) {
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error(path + ": the path is too long for a socket");
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return errno_error("socket");
+  if (::connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0) return errno_error(path);
+  return fd;
 }
 
 }  // namespace mailkeep::conf

@@ -5,10 +5,15 @@
 
 #include <string>
 
+#include "lib/base/fd.h"
+#include "lib/base/result.h"
+
 namespace mailkeep::conf {
 
 std::string find_control_socket(const std::string& file);
 // The first local listener.
 std::string find_submit_socket(const std::string& file);
+// A connection to one of them, blocking.
+Result<Fd> connect_to(const std::string& path);
 
 }  // namespace mailkeep::conf

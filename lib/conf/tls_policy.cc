@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "lib/base/text.h"
+#include "lib/conf/lines.h"
 #include "lib/conf/names.h"
 
 namespace mailkeep::conf {
@@ -76,25 +76,19 @@ std::optional<TlsRule> parse_tls_rule(std::string_view pattern, std::string_view
 Result<std::vector<TlsRule>> parse_tls_rules(std::string_view text, const std::string& path) {
   std::vector<TlsRule> out;
   std::set<std::string> seen;
-  uint32_t number = 0;
-  for (const std::string_view whole : split(text, '\n')) {
-    ++number;
-    const std::string_view line = trim(whole.substr(0, whole.find('\r')));
-    if (line.empty() || line[0] == '#') continue;
-    const auto column = static_cast<uint32_t>(line.data() - whole.data() + 1);
-    const size_t end = std::min(line.find_first_of(" \t"), line.size());
-    const std::string_view pattern = line.substr(0, end);
-    const std::string_view value = trim(line.substr(end));
-    const auto error = [&](size_t at, std::string_view found, const std::string& expected) {
-      return Error(to_string({path, number, column + static_cast<uint32_t>(at)}) + ": found '" + printable(found, 60) + "', expected " + expected);
-    };
-    if (!is_tls_pattern(pattern)) return error(0, pattern, "a domain name, or *. and one");
+  const auto status = each_line(text, path, [&](const Line& line) -> Status {
+    const size_t end = std::min(line.text.find_first_of(" \t"), line.text.size());
+    const std::string_view pattern = line.text.substr(0, end);
+    const std::string_view value = trim(line.text.substr(end));
+    if (!is_tls_pattern(pattern)) return line.error(pattern, "a domain name, or *. and one");
     auto rule = parse_tls_rule(pattern, value);
-    if (!rule) return error(value.empty() ? line.size() : static_cast<size_t>(value.data() - line.data()), value, kTlsPolicyValue);
-    if (!seen.insert(rule->pattern).second) return error(0, pattern, "each domain once");
-    if (out.size() == kMaxTlsRules) return error(0, pattern, "at most " + std::to_string(kMaxTlsRules) + " domains");
+    if (!rule) return line.error(value, kTlsPolicyValue);
+    if (!seen.insert(rule->pattern).second) return line.error(pattern, "each domain once");
+    if (out.size() == kMaxTlsRules) return line.error(pattern, "at most " + std::to_string(kMaxTlsRules) + " domains");
     out.push_back(std::move(*rule));
-  }
+    return {};
+  });
+  if (!status) return status.error();
   return out;
 }
 

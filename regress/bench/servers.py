@@ -9,7 +9,6 @@ import contextlib
 import glob
 import imaplib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import measure  # noqa: E402
+import postfix_tree  # noqa: E402
 import server  # noqa: E402
 
 WORK = f"{server.BUILD}/bench"
@@ -208,24 +208,13 @@ class Postfix:
         self.expected = {}
         self.queue = f"{self.directory}/queue"
         self.conf = f"{self.directory}/conf"
-        self.make_directories()
+        self.make_homes()
         self.make_configuration()
         self.child = self.watching = None
 
-    def make_directories(self):
-        owner, drop = pwd.getpwnam("postfix"), pwd.getpwnam("postdrop")
-        os.makedirs(self.queue, 0o755)
-        os.makedirs(self.conf, 0o755)
+    def make_homes(self):
+        os.makedirs(WORK, 0o755, exist_ok=True)
         os.chmod(WORK, 0o755)
-        for name, mode, uid, gid in (
-                *((n, 0o700, owner.pw_uid, 0) for n in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
-                                                        "incoming", "private", "saved", "trace")),
-                ("maildrop", 0o730, owner.pw_uid, drop.pw_gid), ("public", 0o710, owner.pw_uid, drop.pw_gid), ("pid", 0o755, 0, 0),
-                ("../data", 0o700, owner.pw_uid, owner.pw_gid)):
-            path = os.path.normpath(f"{self.queue}/{name}")
-            os.mkdir(path)
-            os.chown(path, uid, gid)
-            os.chmod(path, mode)
         for n in range(ACCOUNTS):
             home = f"{WORK}/home/{account(n)}"
             os.makedirs(home, 0o700)
@@ -235,29 +224,14 @@ class Postfix:
         os.chmod(f"{WORK}/home", 0o755)
 
     def make_configuration(self):
-        package = self.PACKAGE
-        main = f"""compatibility_level = 3.6
-biff = no
+        postfix_tree.lay_out(self.PACKAGE, self.directory, self.port, f"""biff = no
 append_dot_mydomain = no
 readme_directory = no
-queue_directory = {self.queue}
-data_directory = {self.directory}/data
-config_directory = {self.conf}
-command_directory = {package}/usr/sbin
-daemon_directory = {package}/usr/lib/postfix/sbin
-shlib_directory = {package}/usr/lib/postfix
-meta_directory = {package}/etc/postfix
-import_environment = LD_LIBRARY_PATH={package}/usr/lib/postfix MAIL_CONFIG TZ LANG=C
-mail_owner = postfix
-setgid_group = postdrop
 myhostname = mx.{DOMAIN}
 mydomain = {DOMAIN}
 mydestination = {DOMAIN}, localhost
 relay_domains = {AWAY}
 transport_maps = inline:{{ {AWAY}=smtp:[127.0.0.1]:{SINK_PORT} }}
-mynetworks = 127.0.0.0/8
-inet_interfaces = loopback-only
-inet_protocols = ipv4
 alias_maps = hash:{self.conf}/aliases
 alias_database = hash:{self.conf}/aliases
 home_mailbox = Maildir/
@@ -265,28 +239,17 @@ mailbox_size_limit = 0
 message_size_limit = {MESSAGE_SIZE}
 recipient_delimiter = +
 smtpd_banner = $myhostname ESMTP
-"""
-        with open(f"{self.conf}/main.cf", "w") as f:
-            f.write(main)
+""")
         with open(f"{self.conf}/aliases", "w") as f:
             f.write(f"postmaster: {account(0)}\nteam: {account(0)}, {account(1)}\n")
-        with open(f"{package}/usr/share/postfix/master.cf.dist") as f, open(f"{self.conf}/master.cf", "w") as out:
-            for line in f:
-                fields = line.split()
-                if line[:1] not in "# \t" and len(fields) >= 8:
-                    if fields[1] == "inet":
-                        fields[0] = f"127.0.0.1:{self.port}"
-                    fields[4] = "n"  # no chroot: it has no copy of the system's files
-                    line = " ".join(fields) + "\n"
-                out.write(line)
-        subprocess.run([f"{package}/usr/sbin/postalias", "-c", self.conf, f"hash:{self.conf}/aliases"], env=self.environment(),
+        subprocess.run([f"{self.PACKAGE}/usr/sbin/postalias", "-c", self.conf, f"hash:{self.conf}/aliases"], env=self.environment(),
                        check=True)
 
     def environment(self):
-        return {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": f"{self.PACKAGE}/usr/lib/postfix", "MAIL_CONFIG": self.conf, "LANG": "C"}
+        return postfix_tree.environment(self.PACKAGE, self.directory)
 
     def start(self):
-        self.child = self.group.popen([f"{self.PACKAGE}/usr/lib/postfix/sbin/master", "-c", self.conf, "-d"], env=self.environment(),
+        self.child = self.group.popen(postfix_tree.master(self.PACKAGE, self.directory), env=self.environment(),
                                       cwd=self.queue, stdin=subprocess.DEVNULL)
         server.wait_until(lambda: os.path.exists(f"{self.queue}/pid/master.pid"), 10)
         self.answers()

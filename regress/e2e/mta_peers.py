@@ -8,6 +8,7 @@ import pwd
 import signal
 import subprocess
 
+import postfix_tree
 from server import TOP, Skip, free_port, make_certificate, shell, wait_until
 
 PEERS = f"{TOP}/build/peers"
@@ -97,43 +98,16 @@ class Postfix(Peer):
     packages = ("postfix",)
 
     def start(self):
-        package, queue, conf = f"{PEERS}/postfix", f"{self.directory}/queue", f"{self.directory}/conf"
-        owner, drop = pwd.getpwnam("postfix"), pwd.getpwnam("postdrop")
-        os.makedirs(queue, 0o755)
-        os.makedirs(conf, 0o755)
-        for name, mode, uid, gid in (
-                *((n, 0o700, owner.pw_uid, 0) for n in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
-                                                        "incoming", "private", "saved", "trace")),
-                ("maildrop", 0o730, owner.pw_uid, drop.pw_gid), ("public", 0o710, owner.pw_uid, drop.pw_gid), ("pid", 0o755, 0, 0),
-                ("../data", 0o700, owner.pw_uid, owner.pw_gid)):
-            path = os.path.normpath(f"{queue}/{name}")
-            os.mkdir(path)
-            os.chown(path, uid, gid)
-            os.chmod(path, mode)
-        with open(f"{conf}/main.cf", "w") as f:
-            f.write(f"""compatibility_level = 3.6
-queue_directory = {queue}
-data_directory = {self.directory}/data
-config_directory = {conf}
-command_directory = {package}/usr/sbin
-daemon_directory = {package}/usr/lib/postfix/sbin
-shlib_directory = {package}/usr/lib/postfix
-meta_directory = {package}/etc/postfix
-import_environment = LD_LIBRARY_PATH={package}/usr/lib/postfix MAIL_CONFIG TZ LANG=C
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.{self.domain}
+        package, owner = f"{PEERS}/postfix", pwd.getpwnam("peer")
+        postfix_tree.lay_out(package, self.directory, self.port, f"""myhostname = mx.{self.domain}
 mydestination =
 virtual_mailbox_domains = {self.domain}
 virtual_mailbox_base = /
 virtual_mailbox_maps = static:{self.maildir}/
-virtual_uid_maps = static:{pwd.getpwnam("peer").pw_uid}
-virtual_gid_maps = static:{pwd.getpwnam("peer").pw_gid}
+virtual_uid_maps = static:{owner.pw_uid}
+virtual_gid_maps = static:{owner.pw_gid}
 smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ nobody@{self.domain} = REJECT 5.1.1 no such user }} }}, permit_mynetworks, reject
 alias_maps =
-mynetworks = 127.0.0.0/8
-inet_interfaces = loopback-only
-inet_protocols = ipv4
 relayhost = [127.0.0.1]:{self.next_port}
 smtp_tls_security_level = may
 smtpd_tls_security_level = may
@@ -142,17 +116,8 @@ smtpd_tls_key_file = {self.directory}/cert.key
 maillog_file = {self.log_path}
 maillog_file_prefixes = /
 """)
-        with open(f"{package}/usr/share/postfix/master.cf.dist") as f, open(f"{conf}/master.cf", "w") as out:
-            for line in f:
-                fields = line.split()
-                if line[:1] not in "# \t" and len(fields) >= 8:
-                    if fields[1] == "inet":
-                        fields[0] = f"127.0.0.1:{self.port}"
-                    fields[4] = "n"  # no chroot: it has no copy of the system's files
-                    line = " ".join(fields) + "\n"
-                out.write(line)
-        self.spawn([f"{package}/usr/lib/postfix/sbin/master", "-c", conf, "-d"], cwd=queue,
-                   env={"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": f"{package}/usr/lib/postfix", "MAIL_CONFIG": conf, "LANG": "C"})
+        self.spawn(postfix_tree.master(package, self.directory), cwd=f"{self.directory}/queue",
+                   env=postfix_tree.environment(package, self.directory))
         return self
 
 

@@ -343,9 +343,8 @@ static void options_table(void**) {
     if (o.initial.empty()) continue;
     assert_true(set_option(options, o, o.initial));
   }
-  const Option& size = *find_option("mailbox-size");
-  assert_true(set_option(options, size, "none") && options.mailbox_size == 0);
-  assert_true(set_option(options, size, "2g") && options.mailbox_size == 2ULL << 30);
+  const Option& size = *find_option("message-size");
+  assert_true(set_option(options, size, "1g") && options.message_size == 1ULL << 30);
   assert_false(set_option(options, size, "99999999999999999999T"));
   const Option& idle = *find_option("user-idle");
   assert_true(set_option(options, idle, "1h30m") && options.user_idle == Seconds(5400));

@@ -1,8 +1,6 @@
 // mailkeepctl [-j] [-f FILE | -s SOCKET] VERB…: arguments, the way to the socket, and the verb's run.
 // SPDX-License-Identifier: ISC
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -29,17 +27,6 @@ void print_usage(FILE* out) {
   }
   text += "  -j print JSON   -f FILE the server's configuration   -s SOCKET its control socket\n";
   fputs(text.c_str(), out);
-}
-
-Result<Fd> connect_to(const std::string& path) {
-  struct sockaddr_un address {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error(path + ": the path is too long for a socket");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error("socket");
-  if (::connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0) return errno_error(path);
-  return fd;
 }
 
 struct Found {
@@ -97,7 +84,7 @@ int main(int argc, char** argv) {
   }
   if (found.verb->is_local) return found.verb->run(session, arguments);
   if (socket_path.empty()) socket_path = conf::find_control_socket(file);
-  const auto fd = connect_to(socket_path);
+  const auto fd = conf::connect_to(socket_path);
   if (!fd) {
     fprintf(stderr, "mailkeepctl: %s: %s\n",
             fd.error().code == EACCES ? "this user may not command the server" : "the server cannot be reached",

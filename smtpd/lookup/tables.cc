@@ -5,26 +5,18 @@
 #include <algorithm>
 
 #include "lib/base/text.h"
+#include "lib/conf/lines.h"
 #include "lib/log/log.h"
 
 namespace mailkeep::lookup {
 namespace {
 
-template <class EachLine>
-Status each_line(std::string_view text, EachLine each) {
-  uint32_t number = 0;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (auto status = each(++number, line); !status) return status;
-  }
-  return {};
-}
-
-Error bad_line(const std::string& file, uint32_t line, size_t column, const std::string& what) {
-  return Error(conf::to_string({file, line, static_cast<uint32_t>(column)}) + ": " + what);
+std::vector<conf::TableEntry> first_of(const db::ConstantTable& table, size_t most) {
+  std::vector<conf::TableEntry> out;
+  const auto entries = table.first(most);
+  if (!entries) return out;
+  for (const auto& [key, value] : *entries) out.push_back({key, value});
+  return out;
 }
 
 }  // namespace
@@ -65,13 +57,8 @@ bool TableIndex::has_address(const conf::Network& address) const {
 }
 
 std::vector<conf::TableEntry> TableIndex::first(size_t most) const {
+  if (compiled_) return first_of(*compiled_, most);
   std::vector<conf::TableEntry> out;
-  if (compiled_) {
-    const auto entries = compiled_->first(most);
-    if (!entries) return out;
-    for (const auto& [key, value] : *entries) out.push_back({key, value});
-    return out;
-  }
   for (const auto& [key, value] : keys_) {
     if (out.size() == most) break;
     out.push_back({key, value});
@@ -94,13 +81,8 @@ AliasTable::Entry AliasTable::find(const std::string& key) const {
 }
 
 std::vector<conf::TableEntry> AliasTable::first(size_t most) const {
+  if (compiled_) return first_of(*compiled_, most);
   std::vector<conf::TableEntry> out;
-  if (compiled_) {
-    const auto entries = compiled_->first(most);
-    if (!entries) return out;
-    for (const auto& [key, value] : *entries) out.push_back({key, value});
-    return out;
-  }
   for (const auto& [key, members] : aliases_) {
     if (out.size() == most) break;
     out.push_back({key, conf::members_text(members)});
@@ -142,15 +124,12 @@ bool mailbox_matches(std::string_view pattern, std::string_view local, std::stri
 
 Result<PatternList> PatternList::parse(std::string_view text, const std::string& file) {
   PatternList out;
-  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
-    const std::string_view body = trim(line);
-    if (body.empty() || body[0] == '#') return {};
-    const auto column = static_cast<size_t>(body.data() - line.data()) + 1;
-    if (out.patterns_.size() >= kMaxPatterns) return bad_line(file, number, column, "found one pattern more, expected at most " + std::to_string(kMaxPatterns));
-    auto compiled = pattern::Pattern::compile(body);
-    if (!compiled) return bad_line(file, number, column, "found '" + printable(body, 60) + "', expected a regular expression (" + compiled.error().text + ")");
+  const auto status = conf::each_line(text, file, [&](const conf::Line& line) -> Status {
+    if (out.patterns_.size() >= kMaxPatterns) return line.error(line.text, "one pattern more", "at most " + std::to_string(kMaxPatterns));
+    auto compiled = pattern::Pattern::compile(line.text);
+    if (!compiled) return line.error(line.text, "a regular expression (" + compiled.error().text + ")");
     out.patterns_.push_back(std::move(*compiled));
-    out.texts_.emplace_back(body);
+    out.texts_.emplace_back(line.text);
     return {};
   });
   if (!status) return status.error();
@@ -188,14 +167,15 @@ pattern::Outcome PatternList::match(std::string_view subject) const {
 
 Result<std::vector<conf::TableEntry>> parse_inline(std::string_view text) {
   std::vector<conf::TableEntry> out;
-  const auto status = each_line(text, [&](uint32_t number, std::string_view line) -> Status {
+  uint32_t number = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    ++number;
+    if (line.empty()) continue;
     const size_t tab = line.find('\t');
     if (tab == line.npos || tab == 0) return Error("line " + std::to_string(number) + " of an inline table: no key and tab");
     if (out.size() >= kMaxTableKeys) return Error("an inline table of too many keys");
     out.push_back({std::string(line.substr(0, tab)), std::string(line.substr(tab + 1))});
-    return {};
-  });
-  if (!status) return status.error();
+  }
   return out;
 }
 

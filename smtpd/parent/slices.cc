@@ -341,8 +341,6 @@ void send_queue(imsg::Channel& to, const Generation& g) {
   m.bounce_size = o.bounce_size;
   m.probe = static_cast<uint64_t>(o.queue_probe.count());
   m.warn_after = static_cast<uint64_t>(o.queue_delay_warning.count());
-  m.history = static_cast<uint64_t>(o.queue_history.count());
-  m.history_entries = o.queue_history_entries;
   m.strangers = o.reports_to_strangers == "sender" ? queue::Strangers::kSender
                 : o.reports_to_strangers == "none" ? queue::Strangers::kNone
                                                    : queue::Strangers::kPostmaster;

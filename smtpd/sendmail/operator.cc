@@ -109,7 +109,7 @@ int check_tables(const Arguments& a, const conf::Config& config) {
 }  // namespace
 
 int list_queue(const Arguments& a) {
-  const auto socket = connect_to(conf::find_control_socket(a.config));
+  const auto socket = conf::connect_to(conf::find_control_socket(a.config));
   if (!socket) return complain_of(a, socket.error());
   std::map<uint64_t, Waiting> all;
   if (auto listed = list(socket->get(), all); !listed) return complain_of(a, listed.error());
@@ -131,7 +131,7 @@ int list_queue(const Arguments& a) {
 
 // All that waits is tried now.
 int run_queue(const Arguments& a) {
-  const auto socket = connect_to(conf::find_control_socket(a.config));
+  const auto socket = conf::connect_to(conf::find_control_socket(a.config));
   if (!socket) return complain_of(a, socket.error());
   control::client::AskQueueSelect request;
   request.ask.verb = queue::QueueVerb::kRetry;
@@ -151,7 +151,7 @@ int check_aliases(const Arguments& a) {
   const auto config = conf::parse_file(a.config);
   if (!config) return complain(a, EX_CONFIG, config.error().text);
   if (const int code = check_tables(a, *config); code != EX_OK) return code;
-  const auto socket = connect_to(config->control_path());
+  const auto socket = conf::connect_to(config->control_path());
   if (!socket && (socket.error().code == ENOENT || socket.error().code == ECONNREFUSED)) {
     return complain(a, EX_OK, "the mail server is not running; it reads the aliases when it starts");
   }

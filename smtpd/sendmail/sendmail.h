@@ -10,8 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/base/fd.h"
-#include "lib/base/result.h"
 #include "smtpd/sendmail/arguments.h"
 
 namespace mailkeep::sendmail {
@@ -25,7 +23,5 @@ int check_aliases(const Arguments& a);  // -bi, newaliases
 
 // Prints "NAME: text" on standard error, NAME as the program was called, and returns `code`.
 int complain(const Arguments& a, int code, std::string_view text);
-
-Result<Fd> connect_to(const std::string& path);
 
 }  // namespace mailkeep::sendmail

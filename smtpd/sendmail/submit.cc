@@ -5,8 +5,6 @@
 // SPDX-License-Identifier: ISC
 #include <poll.h>
 #include <pwd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -222,7 +220,7 @@ class Submission {
   bool has_sent_ = false;
 };
 
-Result<Fd> connect_to_server(const Arguments& a) { return connect_to(conf::find_submit_socket(a.config)); }
+Result<Fd> connect_to_server(const Arguments& a) { return conf::connect_to(conf::find_submit_socket(a.config)); }
 
 constexpr std::string_view kNotRunning = "the mail server is not running; the message was not taken, try again later";
 
@@ -255,17 +253,6 @@ int copy_both_ways(int socket) {
 }
 
 }  // namespace
-
-Result<Fd> connect_to(const std::string& path) {
-  struct sockaddr_un address {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return Error(path + ": the path is too long for a socket");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error("socket");
-  if (::connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0) return errno_error(path);
-  return fd;
-}
 
 int submit(const Arguments& a) {
   auto input = a.dots && isatty(STDIN_FILENO) == 1 ? read_typed() : read_input();
