@@ -80,9 +80,9 @@ void Stream::schedule() {
   loop_.defer([this, alive = alive_] {
     if (!*alive) return;
     scheduled_ = false;
-    const bool was_too_much = congested();
+    const bool is_owed = was_congested_ || congested();
     const auto callbacks = callbacks_;
-    if (flush() && was_too_much && unsent() == 0 && callbacks->drained) callbacks->drained();
+    if (flush() && is_owed && unsent() == 0 && callbacks->drained) callbacks->drained();
   });
 }
 

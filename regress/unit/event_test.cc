@@ -1,6 +1,7 @@
 // lib/event: turns, timers, streams with back-pressure and peers that vanish.
 // SPDX-License-Identifier: ISC
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/event/stream.h"
 
@@ -79,6 +80,28 @@ static void drained_is_told_after_congestion(void**) {
   assert_int_equal(drained, 1);
 }
 
+// And when little was left over, if the peer made room before the turn was over.
+static void drained_is_told_after_what_had_not_gone_out(void**) {
+  Loop loop;
+  int pair[2];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  const Fd reader(pair[1]);
+  int drained = 0;
+  event::Stream writer(loop, Fd(pair[0]), 4096, {.readable = {}, .drained = [&] { drained++; }, .closed = {}});
+  char taken[64 * 1024];
+  loop.defer([&] {
+    writer.write("x");
+    while (writer.flush() && writer.unsent() == 0) writer.write(std::string(sizeof taken, 'x'));
+    assert_false(writer.congested());
+  });
+  loop.defer([&] {
+    while (read(reader.get(), taken, sizeof taken) > 0) continue;
+  });
+  for (int i = 0; i < 3; i++) loop.turn(false);
+  assert_int_equal(writer.unsent(), 0);
+  assert_int_equal(drained, 1);
+}
+
 static void closed_is_told_once(void**) {
   Loop loop;
   int pair[2];
@@ -99,6 +122,6 @@ static void closed_is_told_once(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(stages_run_in_order), unit_test(timer_fires_once), unit_test(stream_carries_much),
-                              unit_test(drained_is_told_after_congestion), unit_test(closed_is_told_once)};
+                              unit_test(drained_is_told_after_congestion), unit_test(drained_is_told_after_what_had_not_gone_out), unit_test(closed_is_told_once)};
   return run_unit_tests(tests);
 }
