@@ -149,7 +149,7 @@ std::string Mailbox::text() const {
   if (is_dot_string(local)) {
     out = local;
   } else if (!local.empty()) {
-    out = "\"";
+    out += '"';
     for (const char c : local) {
       if (c == '"' || c == '\\') out += '\\';
       out += c;

@@ -90,6 +90,7 @@ void raise_descriptors() {
 
 int main(int argc, char** argv, char** envp) {
   Arguments args = parse_arguments(argc, argv);
+  char* const name_end = argv[0] + strlen(argv[0]);
   setproctitle_init(argc, argv, envp);
   signal(SIGPIPE, SIG_IGN);
   umask(022);
@@ -118,6 +119,7 @@ int main(int argc, char** argv, char** envp) {
   log::set_level(static_cast<log::Level>(parent::log_level_number((*first)->config.options.log_level)));
   raise_descriptors();
   setproctitle("-mailkeep: parent");
+  if (*name_end == '.') *name_end = '\0';  // libbsd's mark of where a longer name ended
 
   event::Loop loop;
   parent::Parent parent(loop, args.settings, std::move(*first), *ids, std::move(*paths), std::move(*libexec));
