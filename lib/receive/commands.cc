@@ -159,7 +159,6 @@ void Session::cmd_data(const smtp::Command& c) {
 }
 
 void Session::cmd_rset(const smtp::Command&) {
-  if (transaction_ && transaction_->spool_asked) server_.drop_spool_file(transaction_->message);
   reset();
   reply(250, "2.0.0", "Ok");
 }

@@ -40,8 +40,14 @@ Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, P
 }
 
 Session::~Session() {
-  if (transaction_ && transaction_->spool_asked) server_.drop_spool_file(transaction_->message);
+  reset();
   log::info("disconnect").kv("session", hex64(id_)).kv("messages", messages_);
+}
+
+// Without Enqueue the file that the queue made for it is of no use.
+void Session::reset() {
+  if (transaction_ && transaction_->spool_asked) server_.drop_spool_file(transaction_->message);
+  transaction_.reset();
 }
 
 void Session::attach(Fd connection) {

@@ -156,7 +156,7 @@ class Session {
   void bad(int code, std::string_view enhanced, std::string_view text);  // counts towards kMaxErrors
   void end();
   void flush_verdicts();
-  void reset() { transaction_.reset(); }
+  void reset();
   bool is_lmtp() const { return protocol_ == smtpd::Protocol::kLmtp; }
   bool is_implicit_tls() const { return protocol_ == smtpd::Protocol::kSubmissions; }
   bool is_submission() const { return protocol_ == smtpd::Protocol::kSubmission || is_implicit_tls() || is_local(); }

@@ -203,6 +203,30 @@ static void large_chunks_go_to_the_spool(void**) {
   h.expect(c, "250 2.0.0 Ok");
 }
 
+// Whatever ends the transaction between two chunks: the queue is told that the file it made is of no use.
+static void chunks_that_come_to_nothing(void**) {
+  std::string body;
+  while (body.size() < 100000) body += "all work and no play makes a long message\r\n";
+  for (const std::string end : {"EHLO client.test", "HELO client.test", "RSET", "STARTTLS", "QUIT"}) {
+    House h(smtpd::Protocol::kSmtp, {"mx"});
+    Client c = h.greeted();
+    h.begin(c);
+    h.say(c, "BDAT " + std::to_string(body.size()) + "\r\n" + body);
+    const auto need = get<queue::NeedSpoolFile>(h.queue.get());
+    queue::SpoolFile s;
+    s.session = need.session;
+    s.message = need.message;
+    s.file.reset(memfd_create("spool", MFD_CLOEXEC));
+    put(h.queue.get(), s);
+    h.turns(24);
+    h.expect(c, "250 2.0.0 ");
+    h.say(c, end + "\r\n");
+    if (!has_frame(h.queue.get())) fail_msg("%s: the spool file stays", end.c_str());
+    assert_int_equal(get<queue::DropSpoolFile>(h.queue.get()).message, need.message);
+    assert_false(has_frame(h.queue.get()));
+  }
+}
+
 static void lmtp_chunks(void**) {
   House h(smtpd::Protocol::kLmtp);
   Client c = h.greeted();
@@ -240,7 +264,7 @@ int main() {
   const CMUnitTest tests[] = {
       unit_test(offers), unit_test(refused_parameters), unit_test(parameters_reach_the_queue), unit_test(chunks),
       unit_test(refused_chunks_are_swallowed), unit_test(chunks_byte_by_byte), unit_test(large_chunks_go_to_the_spool),
-      unit_test(lmtp_chunks), unit_test(messages_of_a_session),
+      unit_test(chunks_that_come_to_nothing), unit_test(lmtp_chunks), unit_test(messages_of_a_session),
   };
   return run_unit_tests(tests);
 }
