@@ -46,6 +46,7 @@ struct Message {
   int64_t received = 0;
   uint64_t size = 0;    // of the body, in bytes
   uint32_t recipients = 0;
+  uint32_t next_number = 0;  // of an envelope that is made for it later: no number is ever used twice
   bool in_file = false;  // the body is a file of the spool, not a record
   bool is_bounce = false;
   uint32_t checksum = 0;  // CRC-32C of a body that is a file; a body that is a record has that record's
@@ -64,6 +65,7 @@ struct Message {
     c.i64(m.received);
     c.num(m.size);
     c.num(m.recipients);
+    c.num(m.next_number);
     c.flag(m.in_file);
     c.flag(m.is_bounce);
     c.num(m.checksum);

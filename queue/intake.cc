@@ -239,7 +239,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.source = in.enqueue.facts.source;
   m.received = now_unix();
   m.size = in.enqueue.size;
-  m.recipients = static_cast<uint32_t>(envelopes.size());
+  m.recipients = m.next_number = static_cast<uint32_t>(envelopes.size());
   m.in_file = in.owns_file;
   m.options = in.enqueue.options;
   m.session = in.enqueue.session;

@@ -7,7 +7,7 @@ queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc memory.cc 
 queue_DEP := worker db smtp rfc5322 text imsg event os log base
 queue_EXT := bsd
 queue_TESTSRC := $(filter-out queue/main.cc,$(queue_SRC))
-queue_TESTS := local_test remote_test queue_process_test queue_submission_test tickets_test hostile_queue_test queue_operate_test queue_reports_test
+queue_TESTS := local_test remote_test queue_process_test queue_submission_test tickets_test hostile_queue_test queue_operate_test queue_reports_test queue_reroute_test
 queue_process_test_EXT := bsd
 queue_submission_test_EXT := bsd
 tickets_test_EXT := bsd
@@ -15,6 +15,7 @@ local_test_EXT := bsd
 hostile_queue_test_EXT := bsd
 queue_operate_test_EXT := bsd
 queue_reports_test_EXT := bsd
+queue_reroute_test_EXT := bsd
 remote_test_EXT := bsd
 
 # How fast the spool takes messages: regress/bench/spool_bench DIR MESSAGES PER-COMMIT SIZE

@@ -202,6 +202,7 @@ void Queue::commit_turn() {
       hand_on(a.message, a.envelopes, a.content.get());
       if (!a.expanded.empty()) reports_[{a.message.id, std::string()}].notices = std::move(a.expanded);
     }
+    next_numbers_.clear();
     for (const Replaced& r : std::exchange(replaced_, {})) {
       if (!results[r.place]) log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
       for (const EnvelopeId& id : r.ids) {

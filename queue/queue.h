@@ -164,6 +164,7 @@ class Queue final : public worker::Hooks {
   size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
+  std::unordered_map<uint64_t, uint32_t> next_numbers_;  // by message, of those that this turn gives new envelopes
   std::deque<Select> selects_;  // not looked at yet
   std::vector<Select> selected_;  // of this turn
   struct Counters {

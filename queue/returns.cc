@@ -3,6 +3,8 @@
 // is kept first and routed then, as a recipient without account. A warning or the news of a delivery may be lost with a crash
 // of this process between the two, mail not.
 // SPDX-License-Identifier: ISC
+#include <algorithm>
+
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/smtp/reply.h"
@@ -112,14 +114,19 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   }
   const auto siblings = spool_->envelopes(envelope.id.message);
   if (!siblings) return local_.try_again(envelope.id, "could not be read now", now_unix());
-  uint32_t number = siblings->empty() ? 0 : siblings->back().id.number;
+  // A mailbox knows mail by its number, so none is used twice: not in this turn, nor after a crash, nor when its envelope is gone.
+  uint32_t& number = next_numbers_[envelope.id.message];
+  number = std::max({number, (**message).next_number, siblings->empty() ? 0 : siblings->back().id.number + 1});
   Change change;
+  change.durable = true;
   for (const Delivery& d : deliveries) {
     Envelope& e = change.put.emplace_back(envelope);
-    e.id.number = ++number;
+    e.id.number = number++;
     direct(e, d);
   }
   change.removed.push_back(envelope.id);
+  change.renewed = **message;
+  change.renewed->next_number = number;
   std::vector<Envelope> envelopes = change.put;
   replaced_.push_back({spool_->stage(std::move(change)), {envelope.id}, **message, std::move(envelopes)});
 }
@@ -177,7 +184,7 @@ void Queue::send_report(const Report& report, const Message& about, const std::s
   m.id = *id;
   m.received = facts.now;
   m.size = change.body.size();
-  m.recipients = 1;
+  m.recipients = m.next_number = 1;
   m.is_bounce = true;
   m.options.smtputf8 = is_global(about);
   m.options.body = Body::k8bit;

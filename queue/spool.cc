@@ -297,6 +297,9 @@ Status Spool::apply(const Change& change) {
   if (change.message) {
     if (Status s = write_message(*txn, change); !s) return s;
   }
+  if (change.renewed) {
+    if (Status s = renew_message(*txn, *change.renewed); !s) return s;
+  }
   for (const Envelope& envelope : change.put) {
     if (Status s = put_envelope(*txn, envelope, delta); !s) return s;
   }
@@ -322,6 +325,15 @@ Status Spool::write_message(db::Transaction& txn, const Change& change) {
   if (Status s = tables_->message.insert(txn, key, encode(message)); !s) return s;
   if (message.in_file) return {};
   return tables_->body.put(txn, key, encode_body(message.id, change.body));
+}
+
+// Not written over, as an envelope is not.
+Status Spool::renew_message(db::Transaction& txn, const Message& message) {
+  const std::string key = message_key(message.id);
+  const Result<bool> gone = tables_->message.erase(txn, key);
+  if (!gone) return gone.error();
+  if (!*gone) return Error("spool: no message " + hex64(message.id), ENOENT);
+  return tables_->message.put(txn, key, encode(message));
 }
 
 Status Spool::erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta) {

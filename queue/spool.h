@@ -67,6 +67,7 @@ struct Note {
 struct Change {
   std::optional<Message> message;  // a new one; its body below or, with in_file, in the file of that id
   std::string body;
+  std::optional<Message> renewed;  // the record, alone, of a message that is there; ENOENT without one
   std::vector<Envelope> put;
   std::vector<EnvelopeId> removed;
   std::vector<Note> notes;
@@ -155,6 +156,7 @@ class Spool {
   Status room_for(uint64_t bytes) const;
   Status apply(const Change& change);
   Status write_message(db::Transaction& txn, const Change& change);
+  Status renew_message(db::Transaction& txn, const Message& message);
   Status put_note(db::Transaction& txn, const Note& note);
   Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
   Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files);
