@@ -11,7 +11,7 @@ namespace mailkeep::queue {
 namespace {
 
 // Kind in the upper half, version in the lower.
-constexpr uint8_t kMessageKind = 0x15;
+constexpr uint8_t kMessageKind = 0x16;
 constexpr uint8_t kEnvelopeKind = 0x26;
 constexpr uint8_t kBodyKind = 0x33;
 constexpr size_t kHead = 8;

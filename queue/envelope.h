@@ -42,6 +42,7 @@ struct Message {
   uint64_t id = 0;
   std::string sender;   // without angle brackets; empty is the null path
   std::string account;  // who submitted it, vouched for by auth; empty for mail from the world
+  std::string user;     // of a local submission, the system user
   std::string source;   // the client's address
   int64_t received = 0;
   uint64_t size = 0;    // of the body, in bytes
@@ -53,6 +54,10 @@ struct Message {
   MailOptions options;
   uint64_t session = 0;    // that brought it
   std::string helo;        // what its client called itself
+  lookup::NameState name_state = lookup::NameState::kUnasked;
+  std::string client_name; // by its address, when kConfirmed
+  std::string tag;         // the listener's
+  bool tls = false;
   Protocol protocol = Protocol::kInternal;
   std::string message_id;  // the field of its header, for those who look for it
 
@@ -61,6 +66,7 @@ struct Message {
     c.num(m.id);
     c.text(m.sender, kMaxAddress);
     c.text(m.account, kMaxAccount);
+    c.text(m.user, kMaxAccount);
     c.text(m.source, 64);
     c.i64(m.received);
     c.num(m.size);
@@ -72,6 +78,10 @@ struct Message {
     c.part(m.options);
     c.num(m.session);
     c.text(m.helo, kMaxHostname);
+    c.choice(m.name_state, lookup::NameState::kConfirmed);
+    c.text(m.client_name, kMaxHostname);
+    c.text(m.tag, kMaxTag);
+    c.flag(m.tls);
     c.choice(m.protocol, Protocol::kInternal);
     c.text(m.message_id, kMaxMessageId);
   }

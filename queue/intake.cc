@@ -236,6 +236,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.id = in.enqueue.message;
   m.sender = in.enqueue.facts.sender;
   m.account = in.enqueue.facts.account;
+  m.user = in.enqueue.facts.user;
   m.source = in.enqueue.facts.source;
   m.received = now_unix();
   m.size = in.enqueue.size;
@@ -244,6 +245,10 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.options = in.enqueue.options;
   m.session = in.enqueue.session;
   m.helo = in.enqueue.facts.helo.substr(0, kMaxHostname);
+  m.name_state = in.enqueue.facts.name_state;
+  m.client_name = in.enqueue.facts.name;
+  m.tag = in.enqueue.facts.tag;
+  m.tls = in.enqueue.facts.tls;
   m.protocol = in.enqueue.protocol;
   m.message_id = message_id_of(in.owns_file ? spool_->head(m) : in.body);
   change.body = std::move(in.body);

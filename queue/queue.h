@@ -105,6 +105,7 @@ class Queue final : public worker::Hooks {
   void on_delivered(const Envelope& envelope, Action action, const Cause& answer);
   void forget(const EnvelopeId& id);
   void try_again(const EnvelopeId& id, const std::string& text);
+  lookup::SessionFacts facts_of(const Message& message) const;
   void on_reroute(const Envelope& envelope);
   void take_reroute(const Envelope& envelope, const Routed& routed);
   void send_reports();

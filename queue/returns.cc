@@ -75,16 +75,25 @@ void Queue::try_again(const EnvelopeId& id, const std::string& text) {
   remote_.try_again(id, text, now_unix());
 }
 
+// What the rules were told when it came: they shall not say otherwise for want of that.
+lookup::SessionFacts Queue::facts_of(const Message& m) const {
+  lookup::SessionFacts f;
+  f.sender = m.sender;
+  f.account = m.account;
+  f.user = m.user;
+  f.source = m.is_bounce ? "local" : m.source;
+  f.helo = m.is_bounce ? config_.hostname : m.helo;
+  f.name_state = m.name_state;
+  f.name = m.client_name;
+  f.tag = m.tag;
+  f.tls = m.tls;
+  return f;
+}
+
 void Queue::on_reroute(const Envelope& envelope) {
   lookup::Route route;
   const auto message = spool_->message(envelope.id.message);
-  if (message && message->has_value()) {
-    const Message& m = **message;
-    route.facts.sender = m.sender;
-    route.facts.account = m.account;
-    route.facts.source = m.is_bounce ? "local" : m.source;
-    if (m.is_bounce) route.facts.helo = config_.hostname;
-  }
+  if (message && message->has_value()) route.facts = facts_of(**message);
   route.query = ++last_query_;
   route.recipients.push_back(envelope.original.empty() ? envelope.recipient : envelope.original);
   rerouting_.emplace(route.query, envelope);

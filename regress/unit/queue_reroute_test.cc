@@ -1,4 +1,5 @@
-// Recipients that are routed anew, on the queue's real object: each gets a number of its own.
+// Recipients that are routed anew, on the queue's real object: each keeps a number of its own, and lookup is told all that it
+// was told the first time.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/queue_house.h"
 
@@ -8,6 +9,7 @@ using namespace mailkeep::queue;
 namespace {
 
 constexpr uint64_t kId = 0x6540000012345678;
+constexpr imsg::PeerId kAuth{Role::kAuth, 0};
 
 // One message whose recipients have no route yet.
 void keep(const SpoolDirectory& directory, std::initializer_list<const char*> recipients) {
@@ -115,9 +117,81 @@ void a_number_that_is_taken_is_not_given(void**) {
   assert_text(listed(house), "=1 ann=2 ");
 }
 
+struct Session : House {
+  Enqueue enqueue;
+  explicit Session(const SpoolDirectory& directory) : House(directory) {
+    wire(kSmtpd);
+    wire(kAuth);
+    enqueue.session = 5;
+    enqueue.message = kId;
+    enqueue.facts.sender = "sender@far.test";
+    enqueue.recipients = {{"one@mk.test", {}}, {"two@mk.test", {}}};
+    enqueue.protocol = Protocol::kEsmtps;
+  }
+  // Of the second recipient nothing is known now: it is asked about again at once.
+  lookup::SessionFacts asked_again() {
+    const std::string body = "Subject: x\r\n\r\nhello\r\n";
+    enqueue.size = body.size();
+    enqueue.content = make_memory_file(body).value_or(Fd());
+    tell(kSmtpd, enqueue);
+    turns(6);
+    const auto first = last<lookup::Route>(kLookup);
+    Routed r = to(first.query, {"ann"});
+    r.failures.push_back({1, true, "4.3.0", "not now"});
+    tell(kLookup, r);
+    turns(20);
+    assert_int_equal(last<Enqueued>(kSmtpd).code, 250);
+    const auto again = last<lookup::Route>(kLookup);
+    assert_int_equal(again.query, first.query + 1);
+    assert_text(again.recipients.at(0), "two@mk.test");
+    return again.facts;
+  }
+};
+
+void the_session_is_not_forgotten(void**) {
+  SpoolDirectory directory;
+  Session s(directory);
+  s.enqueue.facts.source = "192.0.2.7";
+  s.enqueue.facts.name_state = lookup::NameState::kConfirmed;
+  s.enqueue.facts.name = "mail.far.test";
+  s.enqueue.facts.helo = "helo.far.test";
+  s.enqueue.facts.tag = "world";
+  s.enqueue.facts.tls = true;
+  const auto f = s.asked_again();
+  assert_text(f.source, "192.0.2.7");
+  assert_true(f.name_state == lookup::NameState::kConfirmed);
+  assert_text(f.name, "mail.far.test");
+  assert_text(f.helo, "helo.far.test");
+  assert_text(f.tag, "world");
+  assert_true(f.tls);
+  assert_text(f.account, "");
+  assert_text(f.user, "");
+  assert_text(f.sender, "sender@far.test");
+}
+
+void a_local_user_is_not_forgotten(void**) {
+  SpoolDirectory directory;
+  Session s(directory);
+  Vouch v;
+  v.ticket_high = s.enqueue.ticket_high = 7;
+  v.ticket_low = s.enqueue.ticket_low = 8;
+  v.account = "bob";
+  v.user = "bob";
+  v.until = now_unix() + 100;
+  s.tell(kAuth, v);
+  s.turns(6);
+  s.enqueue.facts.source = "local";
+  const auto f = s.asked_again();
+  assert_text(f.source, "local");
+  assert_text(f.account, "bob");
+  assert_text(f.user, "bob");
+  assert_false(f.tls);
+}
+
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(several_in_one_turn), unit_test(no_number_comes_again), unit_test(a_number_that_is_taken_is_not_given)};
+  const CMUnitTest tests[] = {unit_test(several_in_one_turn), unit_test(no_number_comes_again), unit_test(a_number_that_is_taken_is_not_given),
+                              unit_test(the_session_is_not_forgotten), unit_test(a_local_user_is_not_forgotten)};
   return run_unit_tests(tests);
 }
