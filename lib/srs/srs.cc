@@ -13,8 +13,9 @@ namespace {
 constexpr std::string_view kDigits = "abcdefghijklmnopqrstuvwxyz234567";  // RFC 4648 6, in lower case
 constexpr int64_t kDay = 86400;
 
-std::string hash(const std::string& key, std::string_view text) {
-  const std::string mac = crypto::hmac_sha256(key, lower(text));
+// The level is part of it: what is signed as an SRS1 is a stranger's text, and would else do as an SRS0.
+std::string hash(const std::string& key, int level, std::string_view text) {
+  const std::string mac = crypto::hmac_sha256(key, std::to_string(level) + lower(text));
   if (mac.empty()) return "";
   uint64_t bits = 0;
   for (size_t i = 0; i < 5; i++) bits = bits << 8 | static_cast<uint8_t>(mac[i]);
@@ -30,10 +31,10 @@ bool is_equal(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-bool is_good(const Settings& s, std::string_view given, std::string_view text) {
+bool is_good(const Settings& s, int level, std::string_view given, std::string_view text) {
   bool good = false;
   for (const auto& key : s.keys) {
-    const std::string own = hash(key, text);
+    const std::string own = hash(key, level, text);
     good = (!own.empty() && is_equal(lower(given), own)) || good;
   }
   return good;
@@ -54,6 +55,8 @@ std::optional<int64_t> age_of(std::string_view text, int64_t now) {
   return age > kDays / 2 ? age - kDays : age;  // of tomorrow
 }
 
+bool is_separator(char c) { return c == '=' || c == '+' || c == '-'; }
+
 // "SRS0=" or "SRS0+" or "SRS0-"; 0 or 1, and what follows.
 struct Tagged {
   int level;
@@ -61,7 +64,7 @@ struct Tagged {
 };
 std::optional<Tagged> tag_of(std::string_view local) {
   if (local.size() < 6 || !starts_with_nocase(local, "SRS")) return {};
-  if ((local[3] != '0' && local[3] != '1') || (local[4] != '=' && local[4] != '+' && local[4] != '-')) return {};
+  if ((local[3] != '0' && local[3] != '1') || !is_separator(local[4])) return {};
   return Tagged{local[3] - '0', local.substr(5)};
 }
 
@@ -72,6 +75,12 @@ std::optional<std::string_view> cut(std::string_view& text) {
   const auto out = text.substr(0, at);
   text.remove_prefix(at + 1);
   return out;
+}
+
+// "host" "=" and what stands behind "SRS0" at that host: what an SRS1 says behind its hash.
+bool leads_to_srs0(std::string_view text) {
+  const auto host = cut(text);
+  return host && smtp::is_domain(*host) && text.size() > 1 && is_separator(text[0]);
 }
 
 std::optional<smtp::Mailbox> made(const Settings& s, std::string local) {
@@ -94,13 +103,13 @@ std::optional<smtp::Mailbox> rewrite(const Settings& s, const smtp::Mailbox& sen
   std::string_view rest = tagged ? tagged->rest : std::string_view();
   if (tagged && tagged->level == 0) {
     text = sender.canonical_domain() + "=" + sender.local.substr(4);
-  } else if (tagged && cut(rest)) {  // the hash of another host goes, the first host stays
+  } else if (tagged && cut(rest) && leads_to_srs0(rest)) {  // the hash of another host goes, the first host stays
     text = rest;
   } else {
     text = day_text(now) + "=" + sender.canonical_domain() + "=" + sender.local;
-    return made(s, "SRS0=" + hash(s.keys.front(), text) + "=" + text);
+    return made(s, "SRS0=" + hash(s.keys.front(), 0, text) + "=" + text);
   }
-  return made(s, "SRS1=" + hash(s.keys.front(), text) + "=" + text);
+  return made(s, "SRS1=" + hash(s.keys.front(), 1, text) + "=" + text);
 }
 
 bool is_rewritten(const Settings& s, const smtp::Mailbox& address) {
@@ -113,10 +122,10 @@ Result<smtp::Mailbox> reverse(const Settings& s, const smtp::Mailbox& address, i
   if (!tagged) return bad;
   std::string_view rest = tagged->rest;
   const auto given = cut(rest);
-  if (!given || !is_good(s, *given, rest)) return bad;
+  if (!given || !is_good(s, tagged->level, *given, rest)) return bad;
   if (tagged->level == 1) {
+    if (!leads_to_srs0(rest)) return bad;
     const auto host = cut(rest);
-    if (!host || rest.empty()) return bad;
     return to_address("SRS0" + std::string(rest), *host);
   }
   const auto day = cut(rest);

@@ -3,7 +3,7 @@
 //
 //   SRS0=HASH=DAY=domain=local@ours           of local@domain
 //   SRS1=HASH=host==HASH=DAY=domain=local@ours   of SRS0=HASH=DAY=domain=local@host, and of another host's SRS1 of that
-//   HASH  6 characters of base 32: 30 bits of an HMAC over all behind it, by the first key; any of the keys is taken back
+//   HASH  6 characters of base 32: 30 bits of an HMAC over the level and all behind it, by the first key; any of the keys is taken back
 //   DAY   2 characters of base 32: days since 1970, modulo 1024
 // Letter case counts for nothing in hash, day and domain: other hosts may have changed it. An address that would be too long is
 // not rewritten. Pure. Process: lookup.
