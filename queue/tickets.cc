@@ -9,17 +9,43 @@ void Tickets::add(const Vouch& vouch, int64_t now) {
   if (ticket.is_none() || (vouch.account.empty() && vouch.user.empty())) return;
   Instance& instance = instances_[vouch.smtpd];
   if (!instance.entries.emplace(ticket, Entry{{vouch.account, vouch.user, vouch.any_sender}, vouch.until}).second) return;
-  instance.order.push_back(ticket);
-  shrink(instance, now);
+  if (vouch.user.empty()) {
+    instance.logins.push_back(ticket);
+    shrink(instance, instance.logins, max_each_, now);
+    return;
+  }
+  Order& own = instance.users[vouch.user];
+  own.push_back(ticket);
+  instance.of_users++;
+  instance.of_users -= shrink(instance, own, kMaxTicketsOfUser, now);
+  if (instance.of_users > max_of_users_) shrink_users(instance, now);
 }
 
-void Tickets::shrink(Instance& instance, int64_t now) const {
-  while (!instance.order.empty()) {
-    const auto first = instance.entries.find(instance.order.front());
-    if (first->second.until > now && instance.entries.size() <= max_each_) return;
+// Those that are over, and the oldest of more than `most`; how many.
+size_t Tickets::shrink(Instance& instance, Order& order, size_t most, int64_t now) {
+  size_t gone = 0;
+  for (; !order.empty(); gone++) {
+    const auto first = instance.entries.find(order.front());
+    if (first->second.until > now && order.size() <= most) break;
     instance.entries.erase(first);
-    instance.order.pop_front();
+    order.pop_front();
   }
+  return gone;
+}
+
+void Tickets::shrink_users(Instance& instance, int64_t now) const {
+  Order* most = nullptr;
+  for (auto it = instance.users.begin(); it != instance.users.end();) {
+    Order& order = it->second;
+    instance.of_users -= shrink(instance, order, kMaxTicketsOfUser, now);
+    if (order.empty()) {
+      it = instance.users.erase(it);
+      continue;
+    }
+    if (most == nullptr || order.size() > most->size()) most = &order;
+    ++it;
+  }
+  if (instance.of_users > max_of_users_) instance.of_users -= shrink(instance, *most, most->size() - 1, now);
 }
 
 const Submitter* Tickets::find(uint32_t smtpd, const Ticket& ticket, int64_t now) const {

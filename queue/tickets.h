@@ -16,6 +16,9 @@ namespace mailkeep::queue {
 
 // Of one smtpd instance, which has fewer sessions than that; one more puts out the oldest.
 constexpr size_t kMaxTickets = 65'536;
+// Local users need no password for theirs: one more puts out the user's own oldest, or that of the user who has most.
+constexpr size_t kMaxTicketsOfUser = 256;
+constexpr size_t kMaxTicketsOfUsers = 16'384;
 
 struct Ticket {
   uint64_t high = 0;
@@ -33,7 +36,7 @@ struct Submitter {
 
 class Tickets {
  public:
-  explicit Tickets(size_t max_each = kMaxTickets) : max_each_(max_each) {}
+  explicit Tickets(size_t max_each = kMaxTickets, size_t max_of_users = kMaxTicketsOfUsers) : max_each_(max_each), max_of_users_(max_of_users) {}
   void add(const Vouch& vouch, int64_t now);
   // Whom this instance may submit as with that ticket; null: nobody. Until the next add or drop.
   const Submitter* find(uint32_t smtpd, const Ticket& ticket, int64_t now) const;
@@ -51,13 +54,17 @@ class Tickets {
     Submitter who;
     int64_t until = 0;
   };
+  using Order = std::deque<Ticket>;  // as they came, which is the order of their ends
   struct Instance {
     std::unordered_map<Ticket, Entry, Hash> entries;
-    std::deque<Ticket> order;  // as they came, which is the order of their ends
+    Order logins;  // after a password
+    std::unordered_map<std::string, Order> users;  // of local submissions
+    size_t of_users = 0;
   };
-  void shrink(Instance& instance, int64_t now) const;
+  static size_t shrink(Instance& instance, Order& order, size_t most, int64_t now);
+  void shrink_users(Instance& instance, int64_t now) const;
 
-  size_t max_each_;
+  size_t max_each_, max_of_users_;
   std::map<uint32_t, Instance> instances_;
 };
 
