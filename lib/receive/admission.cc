@@ -30,11 +30,10 @@ Admission::Verdict Admission::enter(const std::string& address, bool by_source, 
   const uint32_t of_source = sources_[address]++;
   const uint32_t of_network = networks_[network_of(address)]++;
   total_++;
-  if (free == 0) return Verdict::kFull;
   if (by_source && of_source >= limits_.per_source) return Verdict::kSourceCrowded;
-  if (!by_network) return Verdict::kWelcome;
-  if (of_network >= limits_.per_network || (of_network > 0 && of_network >= free)) return Verdict::kNetworkCrowded;
-  return Verdict::kWelcome;
+  if (by_network && of_network >= limits_.per_network) return Verdict::kNetworkCrowded;
+  if (free == 0) return Verdict::kFull;
+  return by_network && of_network > 0 && of_network >= free ? Verdict::kNetworkCrowded : Verdict::kWelcome;
 }
 
 void Admission::leave(const std::string& address) {

@@ -329,16 +329,15 @@ void Server::read_introduction(uint64_t id) {
   }
 }
 
-void Server::ended(uint64_t session) { ended_.push_back(session); }
+// From now on it counts no longer: whoever else comes in this turn has its place.
+void Server::ended(const Session& session) {
+  admission_.leave(session.source());
+  if (session.is_local()) local_sessions_--;
+  ended_.push_back(session.id());
+}
 
 void Server::bury() {
-  for (const uint64_t id : ended_) {
-    const auto it = sessions_.find(id);
-    if (it == sessions_.end()) continue;
-    admission_.leave(it->second->source());
-    if (it->second->is_local()) local_sessions_--;
-    sessions_.erase(it);
-  }
+  for (const uint64_t id : ended_) sessions_.erase(id);
   ended_.clear();
   if (quitting_) quit_if_idle();
 }

@@ -38,7 +38,7 @@ class Server : public worker::Hooks {
   bool ask_tls(const tls::Serve& m, uint64_t key);
   bool tls_is_up() const { return peers_.pick(imsg::Role::kTls, 0).has_value(); }
   void drop_spool_file(uint64_t message);
-  void ended(uint64_t session);
+  void ended(const Session& session);  // once
   void count_message() { messages_++; }
   void count_early_talker() { early_talkers_++; }
   Admission& admission() { return admission_; }

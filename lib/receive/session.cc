@@ -143,7 +143,7 @@ void Session::end() {
   over_ = true;
   stream_->flush();
   stream_->pause(true);
-  server_.ended(id_);
+  server_.ended(*this);
 }
 
 void Session::reply(int code, std::string_view enhanced, std::string_view text) { send(smtp::format_reply(code, enhanced, text)); }

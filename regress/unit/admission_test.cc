@@ -54,6 +54,19 @@ static void shares(void**) {
   assert_true(a.enter("2001:db8:1::1", true, true) == Verdict::kFull);
 }
 
+// Who has had its share is told so, also when nothing is free: only for others does somebody give way.
+static void limits_of_a_full_pool(void**) {
+  Admission a;
+  a.set_limits({.sessions = 4, .per_source = 2, .per_network = 3});
+  a.enter("192.0.2.1", true, true);
+  a.enter("192.0.2.1", true, true);
+  for (const char* other : {"198.51.100.1", "203.0.113.1"}) a.enter(other, true, true);
+  assert_true(a.enter("192.0.2.1", true, true) == Verdict::kSourceCrowded);
+  assert_true(a.enter("192.0.2.2", true, true) == Verdict::kNetworkCrowded);
+  assert_true(a.enter("198.51.100.1", true, true) == Verdict::kFull);
+  assert_true(a.enter("10.0.0.1", true, true) == Verdict::kFull);
+}
+
 static void rates(void**) {
   Admission a;
   const Micros start = Seconds(1000);
@@ -73,6 +86,7 @@ static void rates(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(networks), unit_test(limits), unit_test(shares), unit_test(rates)};
+  const CMUnitTest tests[] = {unit_test(networks), unit_test(limits), unit_test(shares), unit_test(limits_of_a_full_pool),
+                              unit_test(rates)};
   return run_unit_tests(tests);
 }

@@ -123,6 +123,32 @@ static void a_flood_leaves_room(void**) {
   for (Client& o : others) h.expect_silence(o);
 }
 
+// Three at once from one network: the flood gives up what it has too much, and no more; who has given way counts no longer.
+static void a_burst_takes_its_share(void**) {
+  House h;
+  h.config.max_sessions_per_source = 100;
+  proxied(h);
+  std::vector<Client> flood, others;
+  for (int i = 0; i < 5; i++) flood.push_back(from(h, "192.0.2." + std::to_string(i)));
+  for (int i = 0; i < 5; i++) others.push_back(from(h, "10.0." + std::to_string(i) + ".1"));
+  for (Client& c : flood) h.expect(c, "220");
+  for (Client& c : others) h.expect(c, "220");
+  Client burst[3];
+  for (Client& c : burst) c = h.dial();
+  for (Client& c : burst) {  // what they say is read in one turn
+    const std::string header = "PROXY TCP4 203.0.113.1 198.51.100.1 1 25\r\n";
+    assert_int_equal(send(c.fd.get(), header.data(), header.size(), 0), header.size());
+  }
+  h.answer_names();
+  h.expect(burst[0], "220");
+  h.expect(burst[1], "220");
+  h.expect(burst[2], "421 4.3.2");
+  size_t left = 0;
+  for (Client& c : flood) left += h.hear(c).empty() ? 1 : 0;
+  assert_int_equal(left, 3);
+  for (Client& o : others) h.expect_silence(o);
+}
+
 static void a_trickle_is_no_progress(void**) {
   House h;
   h.config.idle_timeout = 2;
@@ -143,6 +169,6 @@ int main() {
   log::set_level(log::Level::kError);
   signal(SIGPIPE, SIG_IGN);
   const CMUnitTest tests[] = {unit_test(the_greeting_waits), unit_test(errors_cost_time), unit_test(rates_of_a_source), unit_test(recipients_of_a_session),
-                              unit_test(a_flood_leaves_room), unit_test(a_trickle_is_no_progress)};
+                              unit_test(a_flood_leaves_room), unit_test(a_burst_takes_its_share), unit_test(a_trickle_is_no_progress)};
   return run_unit_tests(tests);
 }

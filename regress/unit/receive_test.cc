@@ -301,6 +301,7 @@ static void limits(void**) {
   Client again = h.dial();
   h.expect(again, "220");
   h.config.max_sessions = 4;
+  h.config.max_sessions_per_source = 100;
   assert_text(h.configure(), "");
   Client full = h.dial();
   h.expect(full, "421 4.3.2");
