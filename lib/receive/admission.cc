@@ -57,38 +57,44 @@ size_t Admission::of_network(const std::string& address) const {
   return it == networks_.end() ? 0 : it->second;
 }
 
-Admission::Rate* Admission::rate(const std::string& address, Micros now) {
-  auto it = rates_.find(address);
+Admission::Rate& Admission::rate(const std::string& address, Micros now) {
+  const std::string key = address.find(':') == std::string::npos ? address : network_of(address);
+  auto it = rates_.find(key);
+  if (it != rates_.end() && now - it->second.since < Micros(kRateWindow)) return it->second;
   if (it == rates_.end()) {
-    if (rates_.size() >= kMaxRatedSources) return nullptr;
-    it = rates_.emplace(address, Rate{now, 0, 0}).first;
+    while (rates_.size() >= kMaxRatedSources) forget_oldest();
+    it = rates_.emplace(key, Rate{}).first;
   }
-  if (now - it->second.since >= Micros(kRateWindow)) it->second = {now, 0, 0};
-  return &it->second;
+  it->second = {now, 0, 0};
+  begun_.emplace_back(now, key);
+  return it->second;
+}
+
+void Admission::forget_oldest() {
+  const auto [since, key] = std::move(begun_.front());
+  begun_.pop_front();
+  const auto it = rates_.find(key);
+  if (it != rates_.end() && it->second.since == since) rates_.erase(it);
 }
 
 bool Admission::take_message(const std::string& address, Micros now) {
   if (limits_.messages_per_hour == 0) return true;
-  Rate* r = rate(address, now);
-  if (r == nullptr) return true;
-  if (r->messages >= limits_.messages_per_hour) return false;
-  r->messages++;
+  Rate& r = rate(address, now);
+  if (r.messages >= limits_.messages_per_hour) return false;
+  r.messages++;
   return true;
 }
 
 bool Admission::take_recipient(const std::string& address, Micros now) {
   if (limits_.recipients_per_hour == 0) return true;
-  Rate* r = rate(address, now);
-  if (r == nullptr) return true;
-  if (r->recipients >= limits_.recipients_per_hour) return false;
-  r->recipients++;
+  Rate& r = rate(address, now);
+  if (r.recipients >= limits_.recipients_per_hour) return false;
+  r.recipients++;
   return true;
 }
 
 void Admission::sweep(Micros now) {
-  for (auto it = rates_.begin(); it != rates_.end();) {
-    it = now - it->second.since >= Micros(kRateWindow) ? rates_.erase(it) : std::next(it);
-  }
+  while (!begun_.empty() && now - begun_.front().first >= Micros(kRateWindow)) forget_oldest();
 }
 
 }  // namespace mailkeep::receive

@@ -1,4 +1,5 @@
-// Who may come in, and how much of each source: counts of sessions by address and by network, messages and recipients an hour.
+// Who may come in, and how much of each source: counts of sessions by address and by network; messages and recipients an hour by
+// IPv4 address or by IPv6 network, in which a host has as many addresses as it likes.
 //
 // A network (IPv4 /24, IPv6 /64) never holds more sessions than are still free: as the pool fills, the share of each shrinks, and
 // one source alone gets half of it at most. A full pool makes room for a network that has less by ending the idlest session of the
@@ -8,15 +9,17 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "lib/base/clock.h"
 
 namespace mailkeep::receive {
 
 constexpr Seconds kRateWindow(3600);
-constexpr size_t kMaxRatedSources = 100'000;  // addresses whose mail is counted at once; those beyond are not limited
+constexpr size_t kMaxRatedSources = 100'000;  // whose mail is counted at once; one more, and the oldest count is forgotten
 
 // The network of an address as text: "192.0.2.0/24" is the first three bytes; what is no address is its own network.
 std::string network_of(const std::string& address);
@@ -43,7 +46,7 @@ class Admission {
   std::string most_present(size_t than) const;
   size_t of_network(const std::string& address) const;
 
-  // One more message or recipient of that source this hour; false: that is too many.
+  // One more message or recipient of that source this hour; false: that is too many. `now` never goes back.
   bool take_message(const std::string& address, Micros now);
   bool take_recipient(const std::string& address, Micros now);
   // Forgets what is older than an hour.
@@ -55,13 +58,15 @@ class Admission {
     uint32_t messages = 0;
     uint32_t recipients = 0;
   };
-  Rate* rate(const std::string& address, Micros now);
+  Rate& rate(const std::string& address, Micros now);
+  void forget_oldest();
 
   Limits limits_;
   size_t total_ = 0;
   std::unordered_map<std::string, uint32_t> sources_;
   std::unordered_map<std::string, uint32_t> networks_;
   std::unordered_map<std::string, Rate> rates_;
+  std::deque<std::pair<Micros, std::string>> begun_;  // when their hours began; of one that has begun anew, both
 };
 
 }  // namespace mailkeep::receive

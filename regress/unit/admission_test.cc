@@ -67,6 +67,34 @@ static void limits_of_a_full_pool(void**) {
   assert_true(a.enter("10.0.0.1", true, true) == Verdict::kFull);
 }
 
+// An IPv6 host has as many addresses as it likes.
+static void rates_of_a_network(void**) {
+  Admission a;
+  a.set_limits({.sessions = 10, .messages_per_hour = 2, .recipients_per_hour = 2});
+  for (const char* one : {"2001:db8::1", "2001:db8::2"}) {
+    assert_true(a.take_message(one, Seconds(1)));
+    assert_true(a.take_recipient(one, Seconds(1)));
+  }
+  assert_false(a.take_message("2001:db8::3", Seconds(1)));
+  assert_false(a.take_recipient("2001:db8::ffff:1", Seconds(1)));
+  assert_true(a.take_message("2001:db8:0:1::1", Seconds(1)));
+}
+
+// However many sources there are: the newest is counted as any other, and the oldest is what is forgotten.
+static void more_sources_than_are_counted(void**) {
+  Admission a;
+  a.set_limits({.sessions = 10, .messages_per_hour = 1, .recipients_per_hour = 1});
+  const auto address = [](size_t i) { return "10." + std::to_string(i >> 16 & 255) + "." + std::to_string(i >> 8 & 255) + "." + std::to_string(i & 255); };
+  for (size_t i = 0; i < receive::kMaxRatedSources + 10; i++) {
+    assert_true(a.take_message(address(i), Seconds(1)));
+    assert_false(a.take_message(address(i), Seconds(1)));
+  }
+  assert_false(a.take_message(address(10), Seconds(1)));
+  assert_true(a.take_message(address(9), Seconds(1)));
+  a.sweep(Seconds(3601));
+  assert_true(a.take_message(address(11), Seconds(3601)));
+}
+
 static void rates(void**) {
   Admission a;
   const Micros start = Seconds(1000);
@@ -87,6 +115,6 @@ static void rates(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(networks), unit_test(limits), unit_test(shares), unit_test(limits_of_a_full_pool),
-                              unit_test(rates)};
+                              unit_test(rates), unit_test(rates_of_a_network), unit_test(more_sources_than_are_counted)};
   return run_unit_tests(tests);
 }
