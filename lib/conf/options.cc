@@ -73,7 +73,7 @@ constexpr Option kOptions[] = {
      "Sessions at once of each protocol process. As an SMTP process fills up, the share of each network shrinks to as many as are "
      "still free; when it is full, the idlest session of the network that has most gives way to one that has less."},
     {"max-sessions-per-source", T::count, &O::max_sessions_per_source, 1, 100'000, "100", "",
-     "Sessions at once from one address. This limit and those below are counted by each process: with several smtpd-workers a "
+     "Sessions at once from one address, or of one local user. This limit and those below are counted by each process: with several smtpd-workers a "
      "source may have as many times as much."},
     {"max-sessions-per-network", T::count, &O::max_sessions_per_network, 1, 100'000, "400", "",
      "SMTP sessions at once from one network, an IPv4 /24 or an IPv6 /64."},

@@ -162,7 +162,7 @@ Calls sanitizers() {
 Calls calls_of(Profile profile) {
   std::vector<Calls> rows = {basic()};
   switch (profile) {
-    case Profile::kReceive: rows.insert(rows.end(), {accepting(), pairs(), connections(), memory_files()}); break;
+    case Profile::kReceive: rows.insert(rows.end(), {accepting(), pairs(), connections(), credentials_of_clients(), memory_files()}); break;
     case Profile::kLogin: rows.insert(rows.end(), {accepting(), pairs(), connections()}); break;
     case Profile::kTls: rows.insert(rows.end(), {connections()}); break;
     case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving(), database()}); break;

@@ -58,6 +58,14 @@ std::vector<conf::Network> networks(const std::vector<std::string>& texts) {
   return out;
 }
 
+// Who is at the other end of a Unix socket, by uid.
+std::string user_of(const Fd& connection) {
+  struct ucred peer {};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer) return "uid unknown";
+  return "uid " + std::to_string(peer.uid);
+}
+
 bool is_among(const std::vector<conf::Network>& all, const std::optional<conf::Network>& address) {
   return address && std::any_of(all.begin(), all.end(), [&](const conf::Network& n) { return n.contains(*address); });
 }
@@ -164,6 +172,9 @@ void Server::on_commit(uint32_t generation) {
   admission_.set_limits({.sessions = config_.max_sessions, .per_source = config_.max_sessions_per_source,
                          .per_network = config_.max_sessions_per_network, .messages_per_hour = config_.max_messages_per_hour,
                          .recipients_per_hour = config_.max_recipients_per_hour});
+  // Of a local user as of a network: never more than are still free for all of them.
+  locals_.set_limits({.sessions = std::max(config_.max_sessions / kLocalShare, 1U), .per_source = config_.max_sessions_per_source,
+                      .per_network = config_.max_sessions_per_source});
   std::map<uint32_t, std::unique_ptr<Listening>> fresh;
   for (auto& l : next_listeners_) {
     auto listening = std::make_unique<Listening>();
@@ -222,14 +233,15 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   } while (id == 0 || sessions_.count(id) != 0);
   // Local users may have a part of all sessions, so that none of them keeps the world out.
   const bool is_local = listening.listener.protocol == smtpd::Protocol::kLocal;
-  const bool is_crowded = is_local && local_sessions_ >= std::max(config_.max_sessions / kLocalShare, 1U);
-  if (is_local) local_sessions_++;
+  if (is_local) peer.user = user_of(connection);
+  const Verdict of_locals = is_local ? locals_.enter(peer.user, true, true) : Verdict::kWelcome;
   const bool is_limited = !peer.is_trusted && peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
   const Verdict verdict = admission_.enter(peer.address, is_limited, is_limited && !peer.is_ours);
-  const bool is_full = is_crowded || (verdict == Verdict::kFull && !make_room(peer.address));
+  const bool is_full = of_locals == Verdict::kFull || (of_locals == Verdict::kWelcome && verdict == Verdict::kFull && !make_room(peer.address));
   auto& session = sessions_[id];
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
   if (is_full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
+  if (of_locals != Verdict::kWelcome) return session->refuse("4.7.0", config_.hostname + " Too many sessions of your user");
   if (verdict == Verdict::kSourceCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
   if (verdict == Verdict::kNetworkCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network");
   session->start();
@@ -332,7 +344,7 @@ void Server::read_introduction(uint64_t id) {
 // From now on it counts no longer: whoever else comes in this turn has its place.
 void Server::ended(const Session& session) {
   admission_.leave(session.source());
-  if (session.is_local()) local_sessions_--;
+  if (session.is_local()) locals_.leave(session.user());
   ended_.push_back(session.id());
 }
 

@@ -100,6 +100,7 @@ class Server : public worker::Hooks {
   std::map<uint32_t, std::unique_ptr<Listening>> listening_;
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   Admission admission_;
+  Admission locals_;  // of local sockets alone, by user
   std::map<uint64_t, Introduction> introductions_;  // connections of proxies that have not yet said for whom they are
   uint64_t next_introduction_ = 1;
   std::multimap<Micros, uint64_t> alarms_;
@@ -114,7 +115,6 @@ class Server : public worker::Hooks {
   uint64_t messages_ = 0;
   uint64_t connections_ = 0;
   uint64_t early_talkers_ = 0;
-  uint32_t local_sessions_ = 0;
 };
 
 }  // namespace mailkeep::receive

@@ -77,6 +77,7 @@ class Session {
     bool is_ours = false;      // local, or loopback
     bool is_trusted = false;   // named so, by the listener
     bool may_xclient = false;  // of the connection itself, whoever it speaks for
+    std::string user;          // of a local socket: "uid 1000"
   };
 
   Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection);
@@ -108,6 +109,7 @@ class Session {
   uint32_t listener() const { return listener_; }
   bool is_local() const { return protocol_ == smtpd::Protocol::kLocal; }
   const std::string& source() const { return peer_.address; }
+  const std::string& user() const { return peer_.user; }
   // Whether it may have to go when others find no room, and since when it has done nothing.
   bool is_idle() const { return !over_ && waiting_ != Waiting::kQueue && !login_ && !peer_.is_trusted; }
   Micros last_progress() const { return last_; }

@@ -170,11 +170,11 @@ static void the_trusted_are_not_asked(void**) {
 
 // Half of all sessions is for the world.
 static void local_users_keep_nobody_out(void**) {
-  Local h;  // room for ten
-  h.config.max_sessions_per_source = 10;
+  Local h;
+  h.config.max_sessions = 2;
   assert_text(h.configure(), "");
   std::vector<Client> clients;
-  for (int i = 0; i < 5; i++) clients.push_back(h.known("ann", "ann"));
+  clients.push_back(h.known("ann", "ann"));
   Client c = h.dial();
   h.expect(c, "421 4.3.2");
   clients.pop_back();
@@ -182,11 +182,33 @@ static void local_users_keep_nobody_out(void**) {
   h.known("ann", "ann");
 }
 
+// Ten places of twenty are for local users, of whom this test is one: never more than are still free.
+static void one_user_leaves_room_for_others(void**) {
+  Local h;
+  h.config.max_sessions = 20;
+  h.config.max_sessions_per_source = 100;
+  assert_text(h.configure(), "");
+  std::vector<Client> mine;
+  for (int i = 0; i < 5; i++) mine.push_back(h.known("www-data", ""));
+  Client sixth = h.dial();
+  h.expect(sixth, "421 4.7.0");
+  h.hear(sixth);
+  assert_true(sixth.ended);
+  h.say(mine.back(), "QUIT\r\n");
+  h.expect(mine.back(), "221");
+  Client again = h.known("www-data", "");
+  h.config.max_sessions_per_source = 3;
+  assert_text(h.configure(), "");
+  h.say(again, "QUIT\r\n");
+  Client over = h.dial();
+  h.expect(over, "421 4.7.0");
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(the_greeting_waits_for_auth),   unit_test(whom_auth_does_not_know),
                               unit_test(auth_answers_once),             unit_test(a_message_goes_with_its_ticket),
                               unit_test(a_foreign_envelope_sender_is_refused), unit_test(a_foreign_author_is_marked),
                               unit_test(or_refused),                    unit_test(the_trusted_are_not_asked),
-                              unit_test(local_users_keep_nobody_out)};
+                              unit_test(local_users_keep_nobody_out),   unit_test(one_user_leaves_room_for_others)};
   return run_unit_tests(tests);
 }
