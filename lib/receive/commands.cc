@@ -51,8 +51,8 @@ void Session::run(const smtp::Command& c) {
     case Verb::quit: reply(221, "2.0.0", server_.config().hostname + " Bye"); return end();
     case Verb::auth: return cmd_auth(c);
     case Verb::bdat: return cmd_bdat(c);
-    case Verb::expn:
     case Verb::xclient: return cmd_xclient(c);
+    case Verb::expn:
     case Verb::etrn: return bad(502, "5.5.1", "Command not offered here");
     case Verb::unknown: return bad(500, "5.5.1", "Command not recognized: " + printable(c.name, 40));
   }
@@ -182,6 +182,8 @@ void Session::cmd_xclient(const smtp::Command& c) {
   const auto args = parse_xclient(c.arguments);
   if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200));
   if (args->names_login) return bad(550, "5.7.1", "LOGIN is not taken: who has logged in is found out here");
+  // Its own address would be trusted in the client's place.
+  if (args->hides_address) return refuse("4.7.0", server_.config().hostname + " The address of the client must be known");
   log::info("xclient").kv("session", hex64(id_)).kv("via", peer_.address).kv("src", args->address.value_or(peer_.address));
   if (args->address) {
     const bool may_go_on = peer_.may_xclient;

@@ -59,6 +59,7 @@ Result<Xclient> parse_xclient(std::string_view arguments) {
     seen.push_back(row->name);
     const auto value = smtp::decode_xtext(word.substr(equals + 1));
     if (!value || value->size() > kMaxValue) return Error("bad value of " + std::string(row->name));
+    if (row->name == "ADDR") out.hides_address = is_unknown(*value);
     if (is_unknown(*value)) continue;
     if (!row->is_good(*value)) return Error("bad value of " + std::string(row->name));
     if (row->name == "ADDR") out.address = numeric(*value);

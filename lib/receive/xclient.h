@@ -16,6 +16,7 @@ constexpr std::string_view kXclientAttributes = "NAME ADDR PORT PROTO HELO DESTA
 
 struct Xclient {
   std::optional<std::string> address;  // numeric; nothing: not said, or not known
+  bool hides_address = false;          // not known
   bool names_login = false;            // it claims somebody has logged in
 };
 

@@ -165,9 +165,35 @@ static void xclient_starts_anew(void**) {
   assert_text(q.facts.account, "");
 }
 
+// A front end that does not know for whom it speaks is not to be taken for its client, whom the rules may trust.
+static void an_unknown_client_is_turned_away(void**) {
+  House h;
+  h.xclients = {"127.0.0.1"};
+  assert_text(h.configure(), "");
+  for (const char* state : {"[UNAVAILABLE]", "[tempunavail]"}) {
+    Client c = h.greeted();
+    h.say(c, "XCLIENT NAME=[UNAVAILABLE] ADDR=" + std::string(state) + "\r\nEHLO x.test\r\nMAIL FROM:<a@b.test>\r\n");
+    h.expect(c, "421 4.7.0");
+    h.hear(c);
+    assert_true(c.ended);
+    assert_text(c.heard, "");
+  }
+}
+
+static void expn_is_no_xclient(void**) {
+  House h;
+  h.xclients = {"127.0.0.1"};
+  assert_text(h.configure(), "");
+  Client c = h.greeted();
+  h.say(c, "EXPN ADDR=192.0.2.7\r\nETRN x.test\r\n");
+  h.expect(c, "502 5.5.1");
+  h.expect(c, "502 5.5.1");
+}
+
 int main() {
   log::set_level(log::Level::kError);
   const CMUnitTest tests[] = {unit_test(good_headers), unit_test(bad_headers), unit_test(xclient_arguments), unit_test(the_named_client_counts),
-                              unit_test(proxy_before_tls), unit_test(nobody_else_may), unit_test(xclient_starts_anew)};
+                              unit_test(proxy_before_tls), unit_test(nobody_else_may), unit_test(xclient_starts_anew),
+                              unit_test(an_unknown_client_is_turned_away), unit_test(expn_is_no_xclient)};
   return run_unit_tests(tests);
 }
