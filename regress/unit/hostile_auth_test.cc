@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "smtpd/auth/server.h"
 
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "queue/messages.h"
@@ -73,7 +74,7 @@ void pam_cannot_log_anybody_in(void**) {
 // A socket of ours, one elsewhere, and auth between smtpd, which presents connections, the parent and the queue.
 class Local : public hostile::Peerage {
  public:
-  Local() : role_((become_parent(), loop)) {
+  explicit Local(bool system = false) : role_((become_parent(), loop)) {
     ours_ = listen_at(kOurs);
     elsewhere_ = listen_at(kElsewhere);
     auth::Config c;
@@ -82,6 +83,7 @@ class Local : public hostile::Peerage {
     c.domains = {"mk.test"};
     c.sockets = {kOurs};
     c.trusted = {"www"};
+    c.system = system;
     const std::string table = "alice:{PLAIN}secret:" + std::to_string(getuid() == 0 ? 1 : getuid()) + ":::\nben:!:4711:::\n";
     c.table.reset(memfd_create("accounts", MFD_CLOEXEC));
     assert_int_equal(write(c.table.get(), table.data(), table.size()), static_cast<ssize_t>(table.size()));
@@ -145,6 +147,7 @@ class Local : public hostile::Peerage {
     Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_un a = address(path);
     assert_int_equal(bind(fd.get(), reinterpret_cast<const sockaddr*>(&a), sizeof a), 0);
+    assert_int_equal(chmod(path.c_str(), 0777), 0);
     assert_int_equal(listen(fd.get(), 5), 0);
     return fd;
   }
@@ -209,10 +212,31 @@ void who_has_no_name_sends_nothing(void**) {
   assert_int_equal(house.vouched(), 0);
 }
 
+// The system's users that differ in letter case are several; accounts do not.
+void a_user_is_no_account_of_another_case(void**) {
+  const uint32_t me = getuid() == 0 ? 4711 : getuid();
+  const struct {
+    const char *name, *account, *address;
+  } table[] = {{"bob", "bob", "bob@mk.test"}, {"Bob", "", "Bob@mx.mk.test"}, {"BOB", "", "BOB@mx.mk.test"}};
+  for (const auto& row : table) {
+    Local house(true);
+    if (getuid() == 0) assert_int_equal(seteuid(me), 0);  // connect(2) is whose the connection is
+    auto c = house.ours();
+    if (getuid() == 0) assert_int_equal(seteuid(0), 0);
+    house.present(c.server);
+    assert_int_equal(house.last<parent::WhoIs>({Role::kParent, 0}).uid, me);
+    const auto who = house.named(me, row.name);
+    assert_true(who.ok);
+    assert_text(who.user, row.name);
+    assert_text(who.account, row.account);
+    assert_text(who.address, row.address);
+  }
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {unit_test(anything_from_anybody), unit_test(pam_cannot_log_anybody_in), unit_test(smtpd_cannot_invent_a_local_user),
-                              unit_test(who_has_no_name_sends_nothing)};
+                              unit_test(who_has_no_name_sends_nothing), unit_test(a_user_is_no_account_of_another_case)};
   return run_unit_tests(tests);
 }

@@ -107,6 +107,8 @@ static void the_refusal_names_the_address(void**) {
   assert_false(check_sender(r, "", "www-data@mk.test", "www-data").accepted());
   assert_false(check_sender(r, "", "ann@" + r.hostname, "www-data").accepted());
   assert_false(check_sender(r, "", "@" + r.hostname, "").accepted());
+  assert_true(check_sender(r, "", "Bob@" + r.hostname, "Bob").accepted());
+  assert_false(check_sender(r, "", "bob@" + r.hostname, "Bob").accepted());  // another one's
   for (const char* bad : {"ann", "@mk.test", "ann@", "ann@mk.test@mk.test", "a b@mk.test", "ann@mk.test\r\nx"}) {
     const Verdict refused = check_sender(r, "ann", bad);
     assert_int_equal(refused.code, 550);

@@ -84,11 +84,11 @@ void Server::on_user_named(PeerId, UserNamed&& m) {
   for (const Asker& asker : node.mapped()) introduce(asker, m.uid, m.name);
 }
 
-// root has none: its mail is somebody else's to read.
+// root has none: its mail is somebody else's to read. Of the system's users "Bob" and "bob" are two, of accounts they are one: bob's.
 std::string Server::account_of(uint32_t uid, const std::string& name) const {
   if (uid == 0 || now_.none) return {};
   if (!now_.system) return now_.accounts.of_uid(uid);
-  return conf::is_account_name(name) ? lower(name) : "";
+  return conf::is_account_name(name) && name == lower(name) ? name : "";
 }
 
 void Server::introduce(const Asker& asker, uint32_t uid, const std::string& name) {

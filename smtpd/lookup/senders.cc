@@ -38,7 +38,8 @@ bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailb
 
 bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mailbox& address) {
   const auto local = smtp::split_subaddress(address.local, rules.subaddress_separators).user;
-  return !user.empty() && equals_nocase(local, user) && address.canonical_domain() == rules.hostname;
+  const bool is_named = local == user || lower(local) == user;  // not Bob by bob, who is another
+  return !user.empty() && is_named && address.canonical_domain() == rules.hostname;
 }
 
 Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address, const std::string& user) {
