@@ -37,7 +37,8 @@ Status Relay::plan(Job& job, const Action& action) {
   job.helo = action.helo.empty() ? active_.config.hostname : action.helo;
   job.sources = action.sources;
   job.own_name = action.own_name;
-  job.key = action.name + "\n" + (job.smart ? std::string() : t.domain) + "\n" + (requires_tls(t) ? "!" : "");
+  job.generation = active_.config.generation;
+  set_key(job);
   for (const SmartHost& h : action.hosts) {
     Plan p;
     p.name = h.host;
@@ -62,6 +63,15 @@ Status Relay::plan(Job& job, const Action& action) {
   }
   job.plans.push_back(std::move(p));
   return {};
+}
+
+// What decides where a connection leads and what it must show: mail of another key never goes out on it.
+void Relay::set_key(Job& job) const {
+  const Transfer& t = job.transfer;
+  job.key = std::to_string(job.generation) + "\n" + (t.action.empty() ? active_.first : t.action) + "\n" + (requires_tls(t) ? "!" : "") + "\n";
+  if (job.smart) return;
+  const PolicyInput in = policy_input(t.domain, true, job.action_tls);
+  job.key += t.domain + "\n" + (in.sts == nullptr ? "" : sts_.identity(t.domain, now_unix())) + "\n" + (in.is_learned ? "learned" : "");
 }
 
 PolicyInput Relay::policy_input(const std::string& domain, bool by_mx, Tls least) const {
@@ -207,6 +217,7 @@ void Relay::take_addresses(Job& job, lookup::Hops&& m) {
 // The hosts in their order; lookup has left out this server and those no better than it.
 void Relay::take_mx(Job& job) {
   lookup::Hops m = std::move(job.hops);
+  set_key(job);  // more is known than when it came
   for (auto& hop : m.hops) {
     if (hop.addresses.empty()) {
       job.failure = {"4.4.3", hop.name + ": " + (hop.problem.empty() ? "no address" : hop.problem), 0};

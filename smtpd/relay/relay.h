@@ -79,6 +79,7 @@ class Relay final : public worker::Hooks {
     Transfer transfer;          // its recipients: those without a result yet
     std::vector<Result> results;
     std::string key;            // of its connections
+    uint32_t generation = 0;    // of the configuration that it is sent by
     std::deque<Plan> plans;
     std::string helo;
     std::string own_name;       // as an MX
@@ -148,6 +149,8 @@ class Relay final : public worker::Hooks {
   void object(Job& job, const Objection& why);
   void take_addresses(Job& job, lookup::Hops&& m);
   Status plan(Job& job, const Action& action);
+  void set_key(Job& job) const;
+  bool is_known(const std::string& domain);
   void resolve(Job& job, const std::string& name, bool is_host, uint16_t port);
   void take_mx(Job& job);
   void next_host(Job& job);

@@ -88,6 +88,12 @@ const StsPolicy* StsBook::policy(const std::string& domain, int64_t now) const {
   return &it->second.record->policy;
 }
 
+std::string StsBook::identity(const std::string& domain, int64_t now) const {
+  if (policy(domain, now) == nullptr) return {};
+  const StsRecord& record = *entries_.find(domain)->second.record;
+  return record.id + " " + std::to_string(record.fetched);
+}
+
 bool StsBook::is_due(const Entry& e, int64_t now) const { return e.looked == 0 || now >= e.looked + kLookAgain || now < e.looked; }
 
 bool StsBook::ready(const std::string& domain, int64_t now) {

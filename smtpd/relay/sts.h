@@ -73,6 +73,8 @@ class StsBook {
   // True: policy() says what is known. False: known() follows, from a later call.
   bool ready(const std::string& domain, int64_t now);
   const StsPolicy* policy(const std::string& domain, int64_t now) const;  // nullptr: none that holds
+  // Another when that is another; empty: none that holds.
+  std::string identity(const std::string& domain, int64_t now) const;
   std::string describe(const std::string& domain, int64_t now) const;
 
   void recalled(const std::string& domain, std::optional<StsRecord> record, int64_t now);
