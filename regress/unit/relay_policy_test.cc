@@ -57,9 +57,53 @@ void a_connection_of_an_old_policy(void**) {
   assert_int_equal(host.connections, 2);
 }
 
+// Whatever the DNS says sooner, and without MTA-STS too: the mail waits for what is known of the domain.
+void what_was_learned_is_waited_for(void**) {
+  if (geteuid() != 0) skip();  // port 25
+  Host host("127.0.0.33", 25);
+  House house({}, relay::Tls::kMay, false, relay::Learn::kEnforce);
+  house.transfer(1);
+  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  house.turns(50);
+  assert_int_equal(host.connections, 0);
+  relay::Learned kept{"x.test", now_unix() - 30 * 86400, now_unix(), 100};
+  house.remember(queue::NoteKind::kLearned, "x.test", &kept);
+  const auto r = house.result();
+  assert_true(r.results.at(0).outcome == Outcome::kTemporary);  // this host has no TLS
+  assert_int_equal(host.messages, 0);
+  // Of another domain nothing is known: that is an answer too.
+  house.transfer(2, "y.test");
+  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  house.turns(50);
+  assert_int_equal(house.heard_of(kQueue, relay::Transferred::kType), 1);
+  house.remember<relay::Learned>(queue::NoteKind::kLearned, "y.test", nullptr);
+  assert_true(house.result(2).results.at(0).outcome == Outcome::kDelivered);
+  assert_int_equal(host.messages, 1);
+  house.until([&] { return house.heard_of(kQueue, queue::KeepNote::kType) > 0; });  // of the session with y.test
+  assert_int_equal(house.heard_of(kQueue, queue::FindNote::kType), house.recalled);
+}
+
+// One question for all who wait.
+void several_wait_for_what_was_learned(void**) {
+  if (geteuid() != 0) skip();  // port 25
+  Host host("127.0.0.33", 25);
+  House house({}, relay::Tls::kMay, false, relay::Learn::kSuggest);
+  for (uint64_t n = 1; n <= 3; n++) {
+    house.transfer(n);
+    house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  }
+  house.turns(50);
+  assert_int_equal(house.heard_of(kQueue, queue::FindNote::kType), house.recalled + 1);
+  assert_int_equal(host.connections, 0);
+  house.remember<relay::Learned>(queue::NoteKind::kLearned, "x.test", nullptr);
+  assert_true(house.result(3).results.at(0).outcome == Outcome::kDelivered);
+  assert_int_equal(host.messages, 3);
+}
+
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(a_connection_of_an_old_configuration), unit_test(a_connection_of_an_old_policy)};
+  const CMUnitTest tests[] = {unit_test(a_connection_of_an_old_configuration), unit_test(a_connection_of_an_old_policy),
+                              unit_test(what_was_learned_is_waited_for), unit_test(several_wait_for_what_was_learned)};
   return run_unit_tests(tests);
 }

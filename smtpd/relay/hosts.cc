@@ -197,8 +197,14 @@ void Relay::on_hops(PeerId, lookup::Hops&& m) {
   }
   job.hops = std::move(m);
   const std::string& domain = job.transfer.domain;
-  if (!wants_sts(domain) || sts_.ready(domain, now_unix())) return take_mx(job);
-  awaiting_sts_[domain].jobs.push_back(job.id);
+  if (is_known(domain)) return take_mx(job);
+  awaiting_[domain].jobs.push_back(job.id);
+}
+
+// Whether all that decides about the domain's TLS is here. False: on_known() follows.
+bool Relay::is_known(const std::string& domain) {
+  const bool has_sts = !wants_sts(domain) || sts_.ready(domain, now_unix());
+  return has_sts && !learned_recalls_.contains(domain);
 }
 
 // Of a smart host.

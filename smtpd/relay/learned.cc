@@ -8,14 +8,24 @@
 namespace mailkeep::relay {
 
 void LearnedBook::note(const std::string& domain, bool is_verified, int64_t now) {
-  // What is kept can be recalled; what has changed is kept first.
-  if (entries_.size() >= kMaxLearned) std::erase_if(entries_, [this](const auto& e) { return !changed_.contains(e.first); });
+  make_room();
   Learned& l = entries_[domain];
   l.domain = domain;
   if (!is_verified || l.sessions == 0) l.first = now;
   l.last = now;
   l.sessions = is_verified ? std::min(l.sessions + 1, UINT32_MAX - 1) : 0;
   changed_.insert(domain);
+}
+
+// What is kept can be recalled; what has changed is kept first.
+void LearnedBook::make_room() {
+  if (entries_.size() >= kMaxLearned) std::erase_if(entries_, [this](const auto& e) { return !changed_.contains(e.first); });
+}
+
+void LearnedBook::recalled(const std::string& domain, std::optional<Learned> kept) {
+  make_room();
+  if (kept) return restore(std::move(*kept));
+  entries_.try_emplace(domain).first->second.domain = domain;
 }
 
 // What has been seen since the process began comes on top.
@@ -36,7 +46,7 @@ bool LearnedBook::is_learned(const std::string& domain) const {
 
 std::string LearnedBook::describe(const std::string& domain) const {
   const auto it = entries_.find(domain);
-  if (it == entries_.end()) return "nothing seen";
+  if (it == entries_.end() || it->second.last == 0) return "nothing seen";
   const Learned& l = it->second;
   if (l.sessions == 0) return "the last session was not verified";
   return std::to_string(l.sessions) + " verified sessions in a row, over " + std::to_string((l.last - l.first) / 86400) + " days" +

@@ -37,12 +37,16 @@ class LearnedBook {
  public:
   void note(const std::string& domain, bool is_verified, int64_t now);
   void restore(Learned kept);
+  // What was kept of it; nothing: that is known now.
+  void recalled(const std::string& domain, std::optional<Learned> kept);
   bool knows(const std::string& domain) const { return entries_.contains(domain); }
   bool is_learned(const std::string& domain) const;
   std::string describe(const std::string& domain) const;
   std::vector<Learned> take_changed();
 
  private:
+  void make_room();
+
   std::unordered_map<std::string, Learned> entries_;
   std::set<std::string> changed_;
 };

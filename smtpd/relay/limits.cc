@@ -186,11 +186,7 @@ void Relay::recall_scores() {
 
 // True: it was one of these.
 bool Relay::take_score(const queue::NoteFound& m) {
-  if (m.kind == queue::NoteKind::kLearned) {
-    Learned learned;
-    if (m.found && decode(m.value, learned) && learned.domain == m.name) learned_.restore(std::move(learned));
-    return true;
-  }
+  if (m.kind == queue::NoteKind::kLearned) return take_learned(m), true;
   if (m.kind != queue::NoteKind::kScores) return false;
   KeptScore score;
   WarmUp warm_up;
@@ -216,19 +212,33 @@ void Relay::keep_scores() {
 
 // --- what is learned of TLS ------------------------------------------------------------------------
 
-// Asked for before anything else is of the domain, so that the answer is there when it counts.
+// Asked for before anything else is of the domain; its mail waits for the answer.
 void Relay::recall_learned(const std::string& domain) {
-  if (active_.config.learn == Learn::kOff || domain.empty() || learned_.knows(domain)) return;
+  if (active_.config.learn == Learn::kOff || domain.empty() || learned_.knows(domain) || learned_recalls_.contains(domain)) return;
   queue::FindNote m;
   m.kind = queue::NoteKind::kLearned;
   m.name = domain;
-  worker_.send_role(Role::kQueue, m);
+  if (worker_.send_role(Role::kQueue, m)) learned_recalls_.insert(domain);
 }
 
-// Of a session that has come as far as a transaction. DANE needs no such crutch, and the list is made by hand.
+void Relay::take_learned(const queue::NoteFound& m) {
+  if (learned_recalls_.erase(m.name) == 0) return;
+  Learned learned;
+  const bool is_good = m.found && decode(m.value, learned) && learned.domain == m.name;
+  learned_.recalled(m.name, is_good ? std::optional(std::move(learned)) : std::nullopt);
+  on_known(m.name);
+}
+
+// The queue is gone, and its answers with it.
+void Relay::lose_recalls() {
+  for (const auto& domain : std::exchange(learned_recalls_, {})) on_known(domain);
+}
+
+// Of a session that has come as far as a transaction. DANE needs no such crutch, and the list is made by hand. What is on disk and
+// could not be recalled is not to be written over.
 void Relay::learn(const Job& job, const Connection& connection) {
   const Authority by = connection.host().policy.authority;
-  if (active_.config.learn == Learn::kOff || job.smart || by == Authority::kDane || by == Authority::kList) return;
+  if (active_.config.learn == Learn::kOff || job.smart || !learned_.knows(job.transfer.domain) || by == Authority::kDane || by == Authority::kList) return;
   learned_.note(job.transfer.domain, connection.is_verified(), now_unix());
 }
 

@@ -328,6 +328,7 @@ void Relay::on_peer_down(PeerId peer) {
     jobs_.clear();
     queries_.clear();
     for (const uint64_t id : ids) drop(id);
+    lose_recalls();
   }
 }
 

@@ -89,7 +89,7 @@ class Relay final : public worker::Hooks {
     bool smart = false;         // the action names the hosts
     bool objected = false;      // a host will never do for this message
     bool hopeful = false;       // another one may, later
-    lookup::Hops hops;          // while the MTA-STS policy is waited for
+    lookup::Hops hops;          // while the domain's policy is waited for
     bool reached = false;       // a host got as far as a transaction
     size_t sessions = 0;
     size_t tried = 0;
@@ -118,7 +118,7 @@ class Relay final : public worker::Hooks {
   struct Question {
     imsg::PeerId from;
     ShowTlsPolicy question;
-    lookup::Hops hops;  // while the MTA-STS policy is waited for
+    lookup::Hops hops;  // while the domain's policy is waited for
   };
 
   // relay.cc
@@ -170,6 +170,8 @@ class Relay final : public worker::Hooks {
   void keep_scores();
   bool take_score(const queue::NoteFound& m);
   void recall_learned(const std::string& domain);
+  void take_learned(const queue::NoteFound& m);
+  void lose_recalls();
   void learn(const Job& job, const Connection& connection);
   void on_show_delivery(imsg::PeerId peer, ShowDelivery&& m);
   // reports.cc
@@ -189,7 +191,7 @@ class Relay final : public worker::Hooks {
   bool wants_sts(const std::string& domain) const;
   void on_note_found(imsg::PeerId peer, queue::NoteFound&& m);
   void on_texts(imsg::PeerId peer, lookup::Texts&& m);
-  void on_sts_known(const std::string& domain);
+  void on_known(const std::string& domain);
   void start_fetch(const std::string& domain);
   bool fetch_hops(lookup::Hops& m);
   void sts_peer_down(imsg::Role role);
@@ -206,7 +208,7 @@ class Relay final : public worker::Hooks {
     std::vector<uint64_t> jobs;
     std::vector<Question> questions;
   };
-  std::unordered_map<std::string, Awaited> awaiting_sts_;      // by domain
+  std::unordered_map<std::string, Awaited> awaiting_;          // by domain: its MTA-STS policy, or what was learned of it
   std::set<std::string> recalls_;                              // domains that the queue is asked for
   std::unordered_map<uint64_t, std::string> looks_;            // domain, by query to lookup
   std::unordered_map<uint64_t, uint64_t> fetch_hosts_;         // fetch, by query to lookup
@@ -217,6 +219,7 @@ class Relay final : public worker::Hooks {
   Scores scores_;
   std::set<std::string> recalled_scores_;                      // names of notes that have been asked for
   LearnedBook learned_;
+  std::set<std::string> learned_recalls_;                      // domains that the queue is asked for
   TlsReports reports_;
   struct DueReport {
     std::string domain;

@@ -79,11 +79,11 @@ bool Relay::show_hops(lookup::Hops& m) {
   if (node.empty()) return false;
   Question& asked = node.mapped();
   const std::string domain = asked.question.domain;
-  if (!wants_sts(domain) || sts_.ready(domain, now_unix())) {
+  if (is_known(domain)) {
     show(asked, m);
   } else {
     asked.hops = std::move(m);
-    awaiting_sts_[domain].questions.push_back(std::move(asked));
+    awaiting_[domain].questions.push_back(std::move(asked));
   }
   return true;
 }

@@ -60,7 +60,7 @@ StsBook::Calls Relay::sts_calls() {
                 m.value = encode(record);
                 worker_.send_role(Role::kQueue, m);
               },
-          .known = [this](const std::string& domain) { on_sts_known(domain); }};
+          .known = [this](const std::string& domain) { on_known(domain); }};
 }
 
 // The administrator's list leaves nothing to decide.
@@ -114,9 +114,10 @@ bool Relay::fetch_hops(lookup::Hops& m) {
   return true;
 }
 
-void Relay::on_sts_known(const std::string& domain) {
-  auto node = awaiting_sts_.extract(domain);
-  if (node.empty()) return;
+void Relay::on_known(const std::string& domain) {
+  if (!awaiting_.contains(domain) || !is_known(domain)) return;
+  auto node = awaiting_.extract(domain);
+  if (node.empty()) return;  // is_known() asks, and an answer may be at hand
   for (const uint64_t id : node.mapped().jobs) {
     const auto it = jobs_.find(id);
     if (it != jobs_.end()) take_mx(*it->second);
