@@ -96,10 +96,10 @@ Parsed parse_http(std::string_view bytes, bool ended) {
   const std::string_view rest = bytes.substr(end + kEnd.size());
   if (head.chunked && head.length) return bad("two lengths");
   if (head.chunked) return parse_chunks(head, rest, ended);
-  const uint64_t length = head.length.value_or(rest.size());
+  if (!head.length && head.answer.status == 200) return bad("a body without a length");
+  const uint64_t length = head.length.value_or(0);
   if (length > kMaxHttpBody) return bad("more than " + std::to_string(kMaxHttpBody) + " bytes");
   if (rest.size() < length) return ended ? bad("its end is missing") : Parsed();
-  if (!head.length && !ended) return Parsed();
   head.answer.body = rest.substr(0, length);
   return mailkeep::Result<HttpAnswer>(std::move(head.answer));
 }

@@ -1,5 +1,6 @@
 // An answer of an HTTP/1.1 server (RFC 9112) to one GET with "Connection: close": as much of HTTP as fetching a small text needs.
-// Pure. Trusts nothing: every part has its limit, and what is not plainly one answer is an error.
+// Pure. Trusts nothing: every part has its limit, and what is not plainly one answer is an error. So is a body that only the
+// connection's end ends: whoever is on the way can cut that short, and TLS's own end does not come this far.
 // SPDX-License-Identifier: ISC
 #pragma once
 
