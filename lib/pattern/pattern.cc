@@ -6,6 +6,7 @@
 #include <pcre2.h>
 
 #include <algorithm>
+#include <ctime>
 #include <string>
 
 namespace mailkeep::pattern {
@@ -24,7 +25,16 @@ using CompileContext = std::unique_ptr<pcre2_compile_context, Release<pcre2_comp
 using MatchContext = std::unique_ptr<pcre2_match_context, Release<pcre2_match_context, pcre2_match_context_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Release<pcre2_match_data, pcre2_match_data_free>>;
 
+Micros processor_time() {
+  struct timespec used {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::duration_cast<Micros>(Seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec));
+}
+
 }  // namespace
+
+Budget::Budget(Micros most) : end_(processor_time() + most) {}
+bool Budget::is_spent() const { return processor_time() >= end_; }
 
 void Pattern::Free::operator()(void* code) const { pcre2_code_free(static_cast<pcre2_code*>(code)); }
 

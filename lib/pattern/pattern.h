@@ -1,7 +1,8 @@
 // Regular expressions of the configuration and its tables: PCRE2's, of which POSIX extended ones are nearly a part.
 //
 // Bytes, without regard to case, found anywhere in the subject unless the pattern says ^ or $. A pattern is compiled once;
-// what one question may cost is bounded (kMaxSteps, kMaxDepth), and one that would cost more is neither yes nor no.
+// what one question may cost is bounded (kMaxSteps, kMaxDepth), and what many that belong together cost (Budget); one that would
+// cost more is neither yes nor no.
 // Patterns are the administrator's, subjects anybody's. Processes: lookup; the parent, to tell errors by line and column.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string_view>
 
+#include "lib/base/clock.h"
 #include "lib/base/result.h"
 
 namespace mailkeep::pattern {
@@ -19,6 +21,18 @@ constexpr unsigned kMaxSteps = 20'000;  // calls of PCRE2's match function in on
 constexpr unsigned kMaxDepth = 2'000;   // of its backtracking
 constexpr unsigned kMaxHeap = 1024;     // KiB of it
 constexpr unsigned kMaxNesting = 50;    // parentheses
+
+constexpr Millis kMaxTime(50);          // of the processor, for all that is asked for one recipient
+
+// Time of the processor, from when it is made.
+class Budget {
+ public:
+  explicit Budget(Micros most = kMaxTime);
+  bool is_spent() const;
+
+ private:
+  Micros end_;
+};
 
 enum class Outcome : uint8_t { kNo, kYes, kTooMuch };
 

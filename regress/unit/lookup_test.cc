@@ -331,6 +331,23 @@ static void conditions(void**) {
   assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");
 }
 
+// Each of them is cheap enough; together they would hold up everybody.
+static void many_patterns_have_one_budget(void**) {
+  std::string table = "table slow { x";
+  for (int i = 0; i < 900; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
+  table += " }\n";
+  for (int i = 0; i < 20; i++) table += "match from any for any helo regex <slow> reject\n";
+  const auto rules = make_rules("domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n", "", {"ann"});
+  Facts f = from_world();
+  f.helo = "mk.test";
+  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
+  f.helo = std::string(11, 'a') + "!";
+  assert_true(pattern::Pattern::compile("^(a+)+$|^x0$")->match(f.helo) == pattern::Outcome::kNo);
+  const pattern::Budget spent(pattern::kMaxTime * 3);
+  assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");
+  assert_false(spent.is_spent());
+}
+
 static void virtual_users(void**) {
   const auto rules = make_rules(
       "domain v.test\ndomain w.test alias-of v.test\ndomain mk.test\nsubaddress-separator \"+-\"\n"
@@ -515,7 +532,7 @@ int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
                               unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages),
-                              unit_test(conditions), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
+                              unit_test(conditions), unit_test(many_patterns_have_one_budget), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
                               unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
   return run_unit_tests(tests);
 }

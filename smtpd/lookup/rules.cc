@@ -42,6 +42,7 @@ class Question {
   const Facts& facts_;
   const smtp::Mailbox& recipient_;
   const std::string domain_;
+  std::optional<pattern::Budget> budget_;  // from the first regular expression on
 };
 
 // A table that is asked but not there says no to everything: the parser has made sure that there is none such.
@@ -114,7 +115,8 @@ bool Question::matches(const conf::Condition& c) {
   const auto patterns = rules_.patterns.find(c.table);
   const auto subject = subject_of(c);
   if (!subject || patterns == rules_.patterns.end()) return false;
-  const auto outcome = patterns->second.match(*subject);
+  if (!budget_) budget_.emplace();
+  const auto outcome = patterns->second.match(*subject, *budget_);
   if (outcome == pattern::Outcome::kTooMuch) is_undecided = true;
   return outcome == pattern::Outcome::kYes;
 }

@@ -102,8 +102,8 @@ class PatternList {
   static Result<PatternList> make(const std::vector<conf::TableEntry>& entries, const std::string& name);
   size_t size() const { return patterns_.size(); }
   std::vector<conf::TableEntry> first(size_t most) const;
-  // kTooMuch: one of them costs too much for that subject before any was found in it.
-  pattern::Outcome match(std::string_view subject) const;
+  // kTooMuch: one of them costs too much for that subject, or all of them for the budget, before any was found in it.
+  pattern::Outcome match(std::string_view subject, const pattern::Budget& budget = pattern::Budget()) const;
 
  private:
   std::vector<pattern::Pattern> patterns_;
