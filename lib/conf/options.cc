@@ -78,9 +78,9 @@ constexpr Option kOptions[] = {
     {"max-sessions-per-network", T::count, &O::max_sessions_per_network, 1, 100'000, "400", "",
      "SMTP sessions at once from one network, an IPv4 /24 or an IPv6 /64."},
     {"max-messages-per-hour", T::count, &O::max_messages_per_hour, 0, 100'000'000, "10000", "",
-     "Messages that one address may send by SMTP in an hour, loopback and trusted sources apart; 0 for as many as it likes."},
+     "Messages that one IPv4 address or one IPv6 /64 may send by SMTP in an hour, loopback and trusted sources apart; 0 for as many as it likes."},
     {"max-recipients-per-hour", T::count, &O::max_recipients_per_hour, 0, 100'000'000, "50000", "",
-     "Recipients that one address may name by SMTP in an hour, those that are refused too, loopback and trusted sources apart; 0 for "
+     "Recipients that one IPv4 address or one IPv6 /64 may name by SMTP in an hour, those that are refused too, loopback and trusted sources apart; 0 for "
      "as many as it likes."},
     {"max-recipients-per-session", T::count, &O::max_recipients_per_session, 0, 100'000'000, "10000", "",
      "Recipients of all messages of one SMTP session; those beyond get 452. 0 for as many as they like."},
