@@ -152,6 +152,7 @@ bool Local::hand_over(Account& account, Item& item) {
   deliver.recipient = item.envelope.recipient;
   deliver.detail = item.envelope.detail;
   deliver.size = held->message.size;
+  deliver.junk = held->message.options.junk;
   deliver.content.reset(::fcntl(held->content.get(), F_DUPFD_CLOEXEC, 3));
   if (!deliver.content || !calls_.deliver(*account.user, deliver)) return false;
   release(item);

@@ -92,6 +92,7 @@ struct MailOptions {
   bool by_trace = false;
   int64_t deliver_by = 0;    // unix seconds
   int64_t priority = 0;      // RFC 6710: -9 to 9
+  bool junk = false;         // marked by a filter: delivered to the mailbox for junk
   bool operator==(const MailOptions&) const = default;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -105,6 +106,7 @@ struct MailOptions {
     c.flag(m.by_trace);
     c.i64(m.deliver_by);
     c.i64(m.priority);
+    c.flag(m.junk);
   }
 };
 

@@ -42,6 +42,7 @@ uint16_t default_port(Protocol protocol) { return kProtocolRows[static_cast<size
 const Table* Config::table(std::string_view name) const { return find_named(tables, name); }
 const Pki* Config::find_pki(std::string_view name) const { return find_named(pki, name); }
 const Action* Config::action(std::string_view name) const { return find_named(actions, name); }
+const Filter* Config::filter(std::string_view name) const { return find_named(filters, name); }
 
 bool Config::speaks(Protocol protocol) const {
   return std::any_of(listeners.begin(), listeners.end(), [&](const Listener& l) { return l.protocol == protocol; });

@@ -85,6 +85,7 @@ struct Listener {
   Sources trust;                 // smtp, submission, submissions: no limits, no pause before the greeting
   Sources proxy;                 // and lmtp: they speak the PROXY protocol
   Sources xclient;               // they may say XCLIENT
+  std::vector<std::string> filters;  // in the order to ask; of smtp, submission, submissions, lmtp. No chains: what they stand for
   Position position;             // of the protocol's word
 };
 
@@ -211,6 +212,30 @@ struct Match {
   Position position;
 };
 
+// When a filter is asked.
+enum class Phase : uint8_t { connect, helo, ehlo, mail_from, rcpt_to, data, commit };  // ehlo: LHLO too; data: DATA, or the first BDAT
+constexpr int kPhases = 7;
+std::string_view phase_name(Phase phase);
+
+// What a filter does with what fits it.
+enum class Decision : uint8_t {
+  reject,      // this answer, and the session goes on; at connect it ends
+  disconnect,  // this answer, and the session ends
+  junk,        // marked as spam; later filters are asked
+  bypass,      // no later filter of this phase is asked
+};
+struct Filter {
+  std::string name;
+  std::vector<std::string> chain;  // names of others; then it has nothing else
+  Phase phase = Phase::connect;
+  std::vector<Condition> tests;  // all must hold
+  Decision decision = Decision::reject;
+  uint16_t code = 550;
+  std::string status = "5.7.1";  // RFC 3463
+  std::string text;
+  Position position;
+};
+
 // The scalar options; names, types, ranges, defaults and help are the rows of options.cc.
 struct Options {
   std::string state;    // all that the server writes
@@ -282,12 +307,14 @@ struct Config {
   std::vector<Resolver> resolvers;  // empty: the system's
   Srs srs;
   std::optional<UidRange> uid_range;
+  std::vector<Filter> filters;
   std::vector<Action> actions;
   std::vector<Match> matches;  // in the file's order: the first that fits decides
 
   const Table* table(std::string_view name) const;
   const Pki* find_pki(std::string_view name) const;
   const Action* action(std::string_view name) const;
+  const Filter* filter(std::string_view name) const;
   // Whether a listener, an action or a rule uses that protocol.
   bool speaks(Protocol protocol) const;
 

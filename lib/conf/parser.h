@@ -2,7 +2,7 @@
 //
 //   file      = *( [ statement ] newline )
 //   statement = macro / include / domain / pki / table / listen / auth / resolver / uid-range / action / match / tls-policy /
-//               provider / option
+//               provider / filter / option
 //   macro     = name "=" 1*value                      ; "$name" later stands for its words
 //   include   = "include" value                       ; a relative path starts at this file's directory
 //   domain    = "domain" ( 1*value / list ) [ "alias-of" name ]
@@ -12,7 +12,7 @@
 //   entry     = value [ "=" value ]
 //   list      = "{" value *( "," value ) "}"
 //   listen    = "listen" "on" ( "all" / "socket" value / address / interface ) *( "port" number / protocol /
-//               "pki" ( name / list ) / "tag" name / "plaintext-ok" )     ; protocol once
+//               "pki" ( name / list ) / "tag" name / "filter" ( name / list ) / "plaintext-ok" )     ; protocol once
 //   auth      = "auth" ( "system" / "table" tableref )
 //   resolver  = "resolver" address [ "port" number ]
 //   srs       = "srs" ( "key" [ "backup" ] value / "ttl" time )     ; keys may be several, the first not backup signs
@@ -26,9 +26,12 @@
 //   test      = [ "!" ] ( "from" source / "for" target / test-of )
 //   tls-policy = "tls-policy" ( tableref / entries )       ; values: tls_policy.h
 //   provider  = "provider" name *( "mx" ( suffix / list ) / "connections" number / "rate" number )   ; each once
+//   filter    = "filter" name ( "chain" list / "phase" phase "match" 1*( [ "!" ] test-of ) decision )
+//   phase     = "connect" / "helo" / "ehlo" / "mail-from" / "rcpt-to" / "data" / "commit"
+//   decision  = ( "reject" / "disconnect" ) string / "junk" / "bypass"
 //   source    = "any" / "local" / "socket" / test-of
 //   target    = "any" / "local" / "domain" operand / "rcpt-to" operand
-//   test-of   = "tls" / "tag" operand / "rdns" [ operand ] / "auth" [ operand ] /
+//   test-of   = "tls" / "fcrdns" / "tag" operand / "rdns" [ operand ] / "auth" [ operand ] /
 //               ( "src" / "mail-from" / "helo" / "rcpt-to" ) operand      ; after from, neither tls nor rcpt-to
 //   operand   = [ "regex" ] ( value / tableref / list )   ; where it may be missing, a value is a string
 //   option    = option-name value
@@ -49,7 +52,7 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, pki, action };
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, pki, action, filter };
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -110,7 +113,7 @@ class Parser {
   bool parse_listen();
   bool parse_sources(Sources& out);
   bool parse_listen_where(Listener& out);
-  bool parse_listen_pki(Listener& out);
+  bool parse_names(std::vector<std::string>& out, RefKind kind, const std::string& what, size_t most);
   bool parse_auth(const Token& keyword);
   bool parse_resolver();
   bool parse_srs();
@@ -125,6 +128,10 @@ class Parser {
   bool parse_tls_policy(const Token& keyword);
   bool parse_match(const Token& keyword);
   bool parse_reject(Match& match);
+  bool parse_reply(const Token& at, Refusal& out);
+  bool parse_filter();
+  bool parse_filter_test(Filter& out);
+  bool parse_decision(Filter& out);
   bool parse_source(Condition& out);
   bool parse_target(Condition& out);
   bool parse_condition(Condition& out, std::string_view expected);

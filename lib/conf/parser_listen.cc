@@ -39,7 +39,10 @@ bool Parser::parse_listen() {
       if (!expect_port(port)) return false;
     } else if (word.is("pki") && out.pki.empty()) {
       take();
-      if (!parse_listen_pki(out)) return false;
+      if (!parse_names(out.pki, RefKind::pki, "pki", kMaxListenerPki)) return false;
+    } else if (word.is("filter") && out.filters.empty()) {
+      take();
+      if (!parse_names(out.filters, RefKind::filter, "filter", kMaxListenerFilters)) return false;
     } else if (word.is("tag") && out.tag.empty()) {
       take();
       if (!expect_name(out.tag, "the tag")) return false;
@@ -50,7 +53,7 @@ bool Parser::parse_listen() {
       take();
       out.plaintext_ok = true;
     } else {
-      return fail_here(has_protocol ? "port, pki, tag, trust, proxy, xclient, plaintext-ok (each once) or end of line"
+      return fail_here(has_protocol ? "port, pki, tag, filter, trust, proxy, xclient, plaintext-ok (each once) or end of line"
                                     : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp, local");
     }
   }
@@ -85,19 +88,20 @@ bool Parser::parse_listen_where(Listener& out) {
   return out.on == ListenOn::address || is_interface(where.text) || fail(where, expected);
 }
 
-bool Parser::parse_listen_pki(Listener& out) {
+// A name, or a list of them, that the second pass looks up.
+bool Parser::parse_names(std::vector<std::string>& out, RefKind kind, const std::string& what, size_t most) {
   std::vector<TableEntry> names;
   const Token at = peek();
   if (at.is('{')) {
-    if (!parse_entries(names, is_name, "the name of a pki")) return false;
+    if (!parse_entries(names, is_name, "the name of a " + what)) return false;
   } else {
     names.emplace_back();
-    if (!expect_name(names[0].key, "the name of a pki")) return false;
+    if (!expect_name(names[0].key, "the name of a " + what)) return false;
   }
-  if (names.size() > kMaxListenerPki) return fail(at, "at most " + std::to_string(kMaxListenerPki) + " pki for a listener");
+  if (names.size() > most) return fail(at, "at most " + std::to_string(most) + " names");
   for (const auto& name : names) {
-    refer(RefKind::pki, name.key, at);
-    out.pki.push_back(name.key);
+    refer(kind, name.key, at);
+    out.push_back(name.key);
   }
   return true;
 }

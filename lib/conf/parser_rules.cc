@@ -29,7 +29,7 @@ struct Kind {
   bool needs_operand;
 };
 // What may stand after from, or as a test by itself.
-constexpr std::array<Kind, 8> kKinds = {{
+constexpr std::array<Kind, 9> kKinds = {{
     {"src", Subject::src, RefKind::network_table, is_network, "an address or a network", true},
     {"rdns", Subject::rdns, RefKind::domain_table, is_domain_pattern, "a host name, or *. and a domain", false},
     {"auth", Subject::auth, RefKind::table, is_account_name, "an account", false},
@@ -37,6 +37,7 @@ constexpr std::array<Kind, 8> kKinds = {{
     {"helo", Subject::helo, RefKind::table, is_helo, "a name", true},
     {"tag", Subject::tag, RefKind::table, is_name, "the tag of a listener", true},
     {"rcpt-to", Subject::rcpt_to, RefKind::address_table, is_address_pattern, "an address, or @ and a domain name", true},
+    {"fcrdns", Subject::rdns, RefKind::domain_table, nullptr, "", false},
     {"tls", Subject::tls, RefKind::table, nullptr, "", false},
 }};
 
@@ -78,7 +79,7 @@ bool Parser::parse_match(const Token& keyword) {
       if (match.tests.size() >= kMaxTests) return fail_here("at most " + std::to_string(kMaxTests) + " tests in a rule");
       Condition& test = match.tests.emplace_back();
       test.negated = negated;
-      if (!parse_condition(test, "from or for (each once), auth, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject")) return false;
+      if (!parse_condition(test, "from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject")) return false;
     }
   }
   if (!has_from) return fail_here("from any, local, auth, socket, src, rdns or mail-from: no rule means it by itself");
@@ -99,16 +100,22 @@ bool Parser::parse_match(const Token& keyword) {
 bool Parser::parse_reject(Match& match) {
   match.reject = true;
   if (peek().kind != TokenKind::string) return true;
-  const Token at = take();
+  Refusal reply;
+  if (!parse_reply(take(), reply)) return false;
+  match.reject_code = reply.code;
+  match.reject_status = std::move(reply.status);
+  match.reject_text = std::move(reply.text);
+  return true;
+}
+
+bool Parser::parse_reply(const Token& at, Refusal& out) {
   const bool plain = std::all_of(at.text.begin(), at.text.end(), [](char c) { return c >= ' ' && c <= '~'; });
   if (!plain || at.text.size() > kMaxReplyText) {
     return fail(at, "at most " + std::to_string(kMaxReplyText) + " characters of printable ASCII");
   }
   auto reply = parse_refusal(at.text);
   if (!reply) return fail(at, reply.error().text);
-  match.reject_code = reply->code;
-  match.reject_status = std::move(reply->status);
-  match.reject_text = std::move(reply->text);
+  out = std::move(*reply);
   return true;
 }
 

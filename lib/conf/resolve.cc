@@ -71,8 +71,45 @@ void check_reference(Draft& draft, const Reference& ref) {
     if (draft.config.action(ref.name) == nullptr) {
       draft.errors.push_back(complaint(ref.position, "'" + ref.name + "'", "an action that the file declares"));
     }
+  } else if (ref.kind == RefKind::filter) {
+    if (draft.config.filter(ref.name) == nullptr) {
+      draft.errors.push_back(complaint(ref.position, "'" + ref.name + "'", "a filter that the file declares"));
+    }
   } else {
     check_table(draft, ref);
+  }
+}
+
+// Chains hold filters, never chains: there are no circles, and a listener's list says all.
+void check_chains(Draft& draft) {
+  const auto is_chain = [&](const std::string& name) {
+    const Filter* f = draft.config.filter(name);
+    return f != nullptr && !f->chain.empty();
+  };
+  for (const Filter& filter : draft.config.filters) {
+    const auto inner = std::find_if(filter.chain.begin(), filter.chain.end(), is_chain);
+    if (inner != filter.chain.end()) {
+      draft.errors.push_back(complaint(filter.position, "the chain '" + *inner + "' in the chain '" + filter.name + "'", "filters that are no chains"));
+    }
+  }
+}
+
+void unfold_chains(Draft& draft) {
+  for (Listener& l : draft.config.listeners) {
+    std::vector<std::string> all;
+    for (const auto& name : l.filters) {
+      const Filter* f = draft.config.filter(name);
+      if (f == nullptr || f->chain.empty()) {
+        all.push_back(name);
+      } else {
+        all.insert(all.end(), f->chain.begin(), f->chain.end());
+      }
+    }
+    l.filters = std::move(all);
+    if (l.filters.size() > kMaxListenerFilters) {
+      draft.errors.push_back(complaint(l.position, std::to_string(l.filters.size()) + " filters",
+                                       "at most " + std::to_string(kMaxListenerFilters) + " for a listener, chains counted as what they hold"));
+    }
   }
 }
 
@@ -97,6 +134,7 @@ std::string expected_of(const Listener& l, const Config& config) {
   if (l.trust.any() && l.protocol == Protocol::lmtp) return "no trust: all sources of lmtp are trusted";
   if (reads_mail && (l.trust.any() || l.proxy.any() || l.xclient.any())) return "smtp, submission, submissions or lmtp with trust, proxy or xclient";
   if (l.protocol == Protocol::lmtp && !l.pki.empty()) return "no pki: LMTP has no TLS";
+  if (!l.filters.empty() && (reads_mail || l.protocol == Protocol::local)) return "smtp, submission, submissions or lmtp with a filter";
   if (l.plaintext_ok && !may_be_plain) return "imap or sieve with plaintext-ok";
   if ((reads_mail || submits) && l.pki.empty() && !l.plaintext_ok) {
     return std::string("pki and a name") + (may_be_plain ? ", or plaintext-ok" : "") + ", without which nobody can log in";
@@ -182,6 +220,8 @@ void resolve(Draft& draft) {
     if (draft.errors.size() == before) done.emplace(ref.kind, ref.name);
   }
   check_pki(draft);
+  check_chains(draft);
+  unfold_chains(draft);
   check_listeners(draft);
   check_domain_aliases(draft);
   check_auth(draft);

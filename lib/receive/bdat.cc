@@ -25,11 +25,16 @@ void Session::cmd_bdat(const smtp::Command& c) {
     return over_ ? void() : refuse("4.5.4", server_.config().hostname + " What follows cannot be told from commands, closing the connection");
   }
   chunk_ = Chunk{args->size, args->is_last, refuse_chunk()};
-  if (!chunk_->refusal && !transaction_->chunks) {
+  if (chunk_->refusal) return;
+  if (transaction_->chunks || !ask_filters(conf::Phase::data)) begin_chunk();
+}
+
+void Session::begin_chunk() {
+  if (!transaction_->chunks) {
     begin_content();
     transaction_->chunks.emplace(server_.config().message_size);
   }
-  if (!chunk_->refusal) chunk_begins_at_ = transaction_->chunks->size();
+  chunk_begins_at_ = transaction_->chunks->size();
 }
 
 // False: nothing more can be done with the input that is there.

@@ -83,7 +83,8 @@ void Session::cmd_helo(const smtp::Command& c) {
   reset();
   helo_ = c.arguments;
   extended_ = false;
-  reply(250, "", server_.config().hostname);
+  hello_is_junk_ = false;
+  if (!ask_filters(conf::Phase::helo)) say_hello();
 }
 
 void Session::cmd_ehlo(const smtp::Command& c) {
@@ -91,6 +92,12 @@ void Session::cmd_ehlo(const smtp::Command& c) {
   reset();
   helo_ = c.arguments;
   extended_ = true;
+  hello_is_junk_ = false;
+  if (!ask_filters(conf::Phase::ehlo)) say_hello();
+}
+
+void Session::say_hello() {
+  if (!extended_) return reply(250, "", server_.config().hostname);
   std::vector<std::string> lines = ehlo_lines(terms());
   lines.insert(lines.begin(), server_.config().hostname);
   if (is_local() && login_) lines.push_back("XLOCAL " + login_->address + " " + login_->origin);
@@ -114,10 +121,11 @@ void Session::cmd_mail(const smtp::Command& c) {
   transaction_->message = server_.new_message_id();
   transaction_->sender = args->path.is_null ? "" : args->path.mailbox.text();
   transaction_->options = mail_options(args->params, now_unix());
-  if (is_submission() && !transaction_->sender.empty()) {
-    ask_senders({transaction_->sender});
-    return;
-  }
+  if (!ask_filters(conf::Phase::mail_from)) accept_sender();
+}
+
+void Session::accept_sender() {
+  if (is_submission() && !transaction_->sender.empty()) return ask_senders({transaction_->sender});
   reply(250, "2.1.0", "Sender ok");
 }
 
@@ -143,6 +151,7 @@ void Session::cmd_rcpt(const smtp::Command& c) {
   lookup::CheckRcpt m;
   m.session = id_;
   m.query = pending.query;
+  if ((phases_ & 1U << static_cast<unsigned>(conf::Phase::rcpt_to)) != 0) m.listener = listener_;
   m.facts = facts();
   m.recipient = pending.recipient.address;
   verdicts_.push_back(std::move(pending));
@@ -153,6 +162,10 @@ void Session::cmd_data(const smtp::Command& c) {
   if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument");
   if (transaction_->recipients.empty()) return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients");
   if (transaction_->chunks) return bad(503, "5.5.1", "DATA cannot follow BDAT; say RSET first");
+  if (!ask_filters(conf::Phase::data)) begin_data();
+}
+
+void Session::begin_data() {
   begin_content();
   transaction_->reader.emplace(server_.config().message_size);
   reply(354, "", "Go ahead, end with <CRLF>.<CRLF>");
@@ -196,7 +209,8 @@ void Session::cmd_xclient(const smtp::Command& c) {
   }
   helo_.clear();
   extended_ = false;
-  greet();
+  connect_is_junk_ = false;
+  welcome();
 }
 
 // RFC 3207.

@@ -47,6 +47,7 @@ std::string Session::with_protocol() const {
 
 // Of a submission it does not say where the client is and what it calls itself: that is its user's own business.
 std::string Session::received_field() const {
+  const std::string mark = is_junk() ? "X-Spam: yes\r\n" : "";  // as OpenSMTPD's filters mark
   const bool is_named = name_state_ != lookup::NameState::kUnasked;
   const std::string name = !is_named ? "" : client_name_.empty() ? "unknown " : client_name_ + " ";
   const std::string from = login_ ? "[authenticated]" : helo_ + " (" + name + peer_.literal + ")";
@@ -55,7 +56,7 @@ std::string Session::received_field() const {
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
   out += "\r\n\tid " + hex64(transaction_->message);
   if (transaction_->recipients.size() == 1) out += " for <" + transaction_->recipients[0].address + ">";
-  return out + ";\r\n\t" + rfc5322::format_date(now_unix()) + "\r\n";
+  return mark + out + ";\r\n\t" + rfc5322::format_date(now_unix()) + "\r\n";
 }
 
 void Session::set_trouble(int code, std::string_view enhanced, std::string_view text) {
@@ -167,6 +168,11 @@ void Session::note_fault() {
 void Session::submit() {
   Transaction& t = *transaction_;
   if (t.trouble == 0 && !t.content.in_file()) check_loop();
+  if (t.trouble != 0 || !ask_filters(conf::Phase::commit)) hand_over();
+}
+
+void Session::hand_over() {
+  Transaction& t = *transaction_;
   queue::Enqueue m;
   m.session = id_;
   m.message = t.message;
@@ -180,6 +186,7 @@ void Session::submit() {
                : tls_    ? queue::Protocol::kEsmtps
                          : queue::Protocol::kEsmtp;
   m.options = t.options;
+  m.options.junk = is_junk();
   m.recipients = t.recipients;
   if (t.trouble == 0) {
     if (t.content.in_file()) {
@@ -246,7 +253,7 @@ void Session::on_queue_down() {
   if (was_waiting) waiting_ = Waiting::kNothing;
   transaction_->spool_asked = false;
   set_trouble(451, "4.3.0", "The queue is not available now, try again later");
-  if (transaction_->ended) answer_data(transaction_->trouble, transaction_->trouble_enhanced, transaction_->trouble_text);
+  if (transaction_->ended && waiting_ != Waiting::kFilter) answer_data(transaction_->trouble, transaction_->trouble_enhanced, transaction_->trouble_text);
   if (shutting_down_) return shut_down();
   work();
 }

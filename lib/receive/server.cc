@@ -95,6 +95,7 @@ imsg::Routes<Server> Server::routes() {
   r.add(imsg::Role::kParent, &Server::on_config);
   r.add(imsg::Role::kParent, &Server::on_listener);
   r.add(imsg::Role::kLookup, &Server::on_verdict);
+  r.add(imsg::Role::kLookup, &Server::on_phase_verdict);
   r.add(imsg::Role::kLookup, &Server::on_sender_verdict);
   r.add(imsg::Role::kLookup, &Server::on_client_name);
   r.add(imsg::Role::kAuth, &Server::on_checked);
@@ -379,6 +380,12 @@ static bool is_file(const Fd& fd) {
 void Server::on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m) {
   if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
   if (Session* s = find(m.session)) s->on_verdict(std::move(m));
+}
+
+void Server::on_phase_verdict(imsg::PeerId from, lookup::PhaseVerdict&& m) {
+  const uint16_t code = m.filtered.code;
+  if (code != 0 && (!is_answer(code) || code < 400)) return peers_.condemn(from, "a filter's verdict that is no reply");
+  if (Session* s = find(m.session)) s->on_phase_verdict(std::move(m));
 }
 
 void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {

@@ -63,6 +63,7 @@ class Server : public worker::Hooks {
   void on_config(imsg::PeerId from, smtpd::Config&& m);
   void on_listener(imsg::PeerId from, smtpd::Listener&& m);
   void on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m);
+  void on_phase_verdict(imsg::PeerId from, lookup::PhaseVerdict&& m);
   void on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m);
   void on_client_name(imsg::PeerId from, lookup::ClientName&& m);
   void on_checked(imsg::PeerId from, auth::Checked&& m);

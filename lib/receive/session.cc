@@ -33,6 +33,7 @@ Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, P
       pki_(listener.pki),
       tag_(listener.tag),
       peer_(std::move(peer)),
+      phases_(listener.phases),
       last_(now_monotonic()) {
   attach(std::move(connection));
   const std::string_view kind = is_lmtp() ? "lmtp" : is_local() ? "local" : is_submission() ? "submission" : "inbound";
@@ -82,6 +83,7 @@ void Session::on_client_name(lookup::ClientName&& m) {
   name_asked_ = false;
   name_state_ = m.state;
   client_name_ = m.state == lookup::NameState::kConfirmed ? std::move(m.name) : std::string();
+  if (waiting_ == Waiting::kFilter && phase_query_ == 0) return send_phase();
   if (waiting_ != Waiting::kName) return;
   waiting_ = Waiting::kNothing;
   work();
@@ -106,8 +108,12 @@ void Session::start() {
     waiting_ = Waiting::kGreeting;
     server_.wake(id_, Seconds(server_.config().greet_pause));
   } else {
-    greet();
+    welcome();
   }
+}
+
+void Session::welcome() {
+  if (!ask_filters(conf::Phase::connect)) greet();
 }
 
 void Session::greet_too_late() {
@@ -121,7 +127,7 @@ void Session::on_alarm() {
   if (over_) return;
   if (waiting_ == Waiting::kGreeting) {
     waiting_ = Waiting::kNothing;
-    greet();
+    welcome();
   } else if (waiting_ == Waiting::kTarpit) {
     waiting_ = Waiting::kNothing;
     send(std::exchange(held_, {}));
@@ -284,6 +290,9 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
   for (PendingRcpt& p : verdicts_) {
     if (p.query != m.query || !p.reply.empty()) continue;
     p.accepted = m.code == 250;
+    p.disconnects = m.filtered.disconnects;
+    if (!m.filtered.name.empty()) note_filtered(conf::phase_name(conf::Phase::rcpt_to), m.filtered);
+    if (m.filtered.is_junk && p.accepted && transaction_) transaction_->is_junk = true;
     if (p.accepted) {
       p.reply = smtp::format_reply(250, "2.1.5", "Recipient ok");
     } else {
@@ -306,6 +315,7 @@ void Session::flush_verdicts() {
     if (p.accepted && transaction_) transaction_->recipients.push_back(std::move(p.recipient));
     if (p.is_error) count_error();
     send(p.reply);
+    if (p.disconnects) return end();
   }
   if (errors_ >= server_.config().max_errors) too_many_errors();
 }
@@ -320,6 +330,14 @@ void Session::on_lookup_down() {
     m.text = "Sender cannot be checked now, try again later";
     return on_sender_verdict(std::move(m));
   }
+  if (waiting_ == Waiting::kFilter) {
+    lookup::PhaseVerdict m;
+    m.query = phase_query_;
+    m.filtered.code = 451;
+    m.filtered.enhanced = "4.3.0";
+    m.filtered.text = "Filters cannot be asked now, try again later";
+    return on_phase_verdict(std::move(m));
+  }
   for (PendingRcpt& p : verdicts_) {
     if (p.reply.empty()) p.reply = smtp::format_reply(451, "4.3.0", "Recipient cannot be checked now, try again later");
   }
@@ -333,7 +351,7 @@ void Session::on_established(tls::Established&& m) {
   log::info("tls").kv("session", hex64(id_)).kv("version", m.version).kv("cipher", m.cipher).kv("servername", m.servername);
   tls_ = std::move(m);
   stream_->pause(false);
-  if (is_implicit_tls()) greet();
+  if (is_implicit_tls()) welcome();
   work();
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/conf/config.h"
 #include "lib/event/stream.h"
 #include "lib/receive/content.h"
 #include "lib/receive/chunk_reader.h"
@@ -46,6 +47,7 @@ struct Transaction {
   size_t header_seen = 0;                // of the content, when looking for the header's end
   bool spool_asked = false;
   bool ended = false;                    // the end of data has been seen
+  bool is_junk = false;                  // a filter says so
   bool is_chunk = false;                 // what is answered is a chunk, not the message: one reply, in LMTP too
   int trouble = 0;                       // 0, or the reply code that the end of data gets, with the next two
   std::string trouble_enhanced;
@@ -87,6 +89,7 @@ class Session {
 
   // Answers from other processes.
   void on_verdict(lookup::RcptVerdict&& m);
+  void on_phase_verdict(lookup::PhaseVerdict&& m);
   void on_sender_verdict(lookup::SenderVerdict&& m);
   void on_client_name(lookup::ClientName&& m);
   void on_checked(auth::Checked&& m);
@@ -115,13 +118,14 @@ class Session {
   Micros last_progress() const { return last_; }
 
  private:
-  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit, kName };
+  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit, kName, kFilter };
   struct PendingRcpt {
     uint32_t query = 0;
     queue::Recipient recipient;
     std::string reply;  // empty: no verdict yet
     bool accepted = false;
     bool is_error = false;  // counts towards kMaxErrors
+    bool disconnects = false;
   };
 
   // BDAT under way (RFC 3030).
@@ -134,6 +138,7 @@ class Session {
 
   void attach(Fd connection);
   void greet();
+  void welcome();  // asks the filters, then greets
   void greet_too_late();
   bool pauses_greeting() const;
   bool is_limited() const { return !peer_.is_ours && !peer_.is_trusted && !is_lmtp(); }
@@ -175,8 +180,19 @@ class Session {
   void cmd_help(const smtp::Command& c);
   void cmd_starttls(const smtp::Command& c);
   void cmd_xclient(const smtp::Command& c);
+  void say_hello();
+  void accept_sender();
+  void begin_data();
   Terms terms() const;
   lookup::SessionFacts facts() const;
+
+  // filters.cc
+  bool ask_filters(conf::Phase phase);
+  void send_phase();
+  void go_on_after(conf::Phase phase);
+  void refuse_in(conf::Phase phase, const lookup::Filtered& f);
+  void note_filtered(std::string_view phase, const lookup::Filtered& f) const;
+  bool is_junk() const { return connect_is_junk_ || hello_is_junk_ || transaction_->is_junk; }
 
   // auth.cc
   void cmd_auth(const smtp::Command& c);
@@ -196,6 +212,7 @@ class Session {
 
   // bdat.cc
   void cmd_bdat(const smtp::Command& c);
+  void begin_chunk();
   std::optional<Refusal> refuse_chunk() const;
   bool take_chunk();
   void end_chunk();
@@ -213,6 +230,7 @@ class Session {
   void need_spool_file();
   void finish_data();
   void submit();
+  void hand_over();
   void answer_data(int code, std::string_view enhanced, std::string_view text);
   void set_trouble(int code, std::string_view enhanced, std::string_view text);
 
@@ -226,6 +244,11 @@ class Session {
   lookup::NameState name_state_ = lookup::NameState::kUnasked;
   bool name_asked_ = false;  // and not answered
   std::string client_name_;  // lower case, when kConfirmed
+  uint16_t phases_;          // in which the listener has filters, bits
+  conf::Phase phase_ = conf::Phase::connect;  // while kFilter
+  uint32_t phase_query_ = 0;                  // 0: not asked yet, the client's name comes first
+  bool connect_is_junk_ = false;
+  bool hello_is_junk_ = false;
   std::unique_ptr<event::Stream> stream_;
   std::string helo_;
   bool extended_ = false;  // EHLO or LHLO

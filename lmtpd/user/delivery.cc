@@ -51,13 +51,14 @@ Outcome deliver(store::Store& store, const Deliver& m, uint64_t max_size) {
   constexpr uint64_t kHeadRoom = 16 * 1024;
   if (m.size > max_size + kHeadRoom) return rejection(m.envelope, Error("too large", EFBIG));
   const std::string head = "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n";
-  const store::Mailbox* inbox = store.find_mailbox("INBOX");
-  if (inbox == nullptr) fatal("store without INBOX");
+  const store::Mailbox* box = m.junk ? store.find_role(store::Role::junk) : nullptr;
+  if (box == nullptr) box = store.find_mailbox("INBOX");
+  if (box == nullptr) fatal("store without INBOX");
   store::Append what;
   what.message = head;
   what.rest = {m.size, [&m](uint64_t offset, std::span<char> into) { return read_content(m.content, offset, into); }};
   what.delivery = id;
-  auto appended = store.append(inbox->id, what);
+  auto appended = store.append(box->id, what);
   if (!appended) return rejection(m.envelope, appended.error());
   queue::Stored s;
   s.envelope = m.envelope;

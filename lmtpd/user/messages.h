@@ -57,6 +57,7 @@ struct Deliver {
   std::string recipient;  // for Delivered-To
   std::string detail;
   uint64_t size = 0;
+  bool junk = false;  // into the mailbox for junk, if there is one
   Fd content;  // the message; read it with pread from 0 to size
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -65,6 +66,7 @@ struct Deliver {
     c.text(m.recipient, kMaxAddress);
     c.text(m.detail, kMaxLocalPart);
     c.num(m.size);
+    c.flag(m.junk);
     c.fd(m.content);
   }
 };

@@ -22,7 +22,7 @@ using AllMessages = std::tuple<
     worker::Boot, worker::Wire, worker::Prepare, worker::Commit, worker::Abort, worker::Quit, worker::Follow, worker::Prepared,
     worker::Misbehaved, worker::LogLine, worker::StatsQuery, worker::Stats,
     tls::Keypair, tls::Serve, tls::Authorities, tls::Connect, tls::Established, tls::Failed,
-    lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::CheckRcpt, lookup::Route,
+    lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::Filter, lookup::Chain, lookup::CheckRcpt, lookup::CheckPhase, lookup::PhaseVerdict, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
     lookup::FindName, lookup::ClientName, lookup::ShowTable, lookup::TableShown,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,

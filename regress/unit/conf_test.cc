@@ -189,6 +189,49 @@ static void conditions(void**) {
   assert_int_equal(c->matches[3].tests.size(), 3);
 }
 
+static void filters(void**) {
+  const std::string base =
+      "filter slow phase connect match rdns regex { \"^dsl-\", \"dyn\" } !src 10.0.0.0/8 disconnect \"554 5.7.1 no dial-up lines\"\n"
+      "filter odd phase ehlo match helo regex \"^[0-9.]+$\" junk\n"
+      "filter known phase mail-from match auth bypass\n"
+      "filter late phase commit match mail-from { \"@bad.test\" } tag world reject \"no\"\n"
+      "filter all chain { odd, known }\n";
+  const auto c = parse(base + "listen on all smtp filter { slow, all, late } tag world\nlisten on socket /s lmtp filter odd\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  const Filter& slow = *c->filter("slow");
+  assert_true(slow.phase == Phase::connect && slow.decision == Decision::disconnect);
+  assert_text(std::to_string(slow.code) + slow.status + slow.text, "5545.7.1no dial-up lines");
+  assert_true(slow.tests.at(0).regex && slow.tests.at(1).negated);
+  assert_true(c->filter("odd")->decision == Decision::junk && c->filter("known")->decision == Decision::bypass);
+  assert_true(c->filter("late")->phase == Phase::commit && c->filter("late")->code == 550);
+  std::string names;
+  for (const auto& name : c->listeners[0].filters) names += name + " ";
+  assert_text(names, "slow odd known late ");
+  assert_text(c->listeners[1].filters.at(0), "odd");
+  const struct {
+    const char *text, *expected;
+  } wrong[] = {
+      {"filter x phase never", "/etc/c:1:16: found 'never', expected connect, helo, ehlo, mail-from, rcpt-to, data or commit"},
+      {"filter x", "/etc/c:1:9: found end of file, expected phase or chain"},
+      {"filter x phase connect match helo a junk", "/etc/c:1:30: found 'helo', expected src, rdns, fcrdns, tag, tls: what is known in phase connect"},
+      {"filter x phase data match rcpt-to a@b.test junk",
+       "/etc/c:1:27: found 'rcpt-to', expected src, rdns, fcrdns, tag, tls, helo, auth, mail-from: what is known in phase data"},
+      {"filter x phase connect match junk", "/etc/c:1:30: found 'junk', expected src, rdns, fcrdns, tag, tls"},
+      {"filter x phase connect match fcrdns or", "/etc/c:1:37: found 'or', expected src, rdns, fcrdns, tag, tls, reject, disconnect, junk or bypass"},
+      {"filter x phase connect match fcrdns reject", "/etc/c:1:43: found end of file, expected the answer as a string, such as \"550 5.7.1 Not from there\""},
+      {"filter x phase connect match fcrdns reject \"250 ok\"", "/etc/c:1:44: found \"250 ok\", expected a code of SMTP from 400 to 599, if one"},
+      {"filter x phase commit match tls junk",
+       "/etc/c:1:33: found 'junk', expected reject, disconnect or bypass: in phase commit the message can no longer be marked"},
+      {"filter x chain y", "/etc/c:1:16: found 'y', expected a filter that the file declares"},
+      {"filter x chain x", "/etc/c:1:8: found the chain 'x' in the chain 'x', expected filters that are no chains"},
+      {"filter x phase data match tls junk\nfilter x phase data match tls junk", "/etc/c:2:8: found 'x', expected a name that no other filter has"},
+      {"listen on all smtp filter x", "/etc/c:1:27: found 'x', expected a filter that the file declares"},
+      {"filter x phase data match tls junk\nlisten on socket /s local filter x",
+       "/etc/c:2:21: found 'local', expected smtp, submission, submissions or lmtp with a filter"},
+  };
+  for (const auto& w : wrong) assert_text(errors_of(w.text), w.expected);
+}
+
 static void actions(void**) {
   const auto c = parse(
       "auth table <p>\ntable p file:/p\ntable v { \"a@b.test\" = ann, \"@b.test\" = ben }\ntable a { root = ann }\n"
@@ -228,7 +271,7 @@ static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
   } cases[] = {
-      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, include, listen, match, pki, provider, resolver, srs, table, "
+      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, filter, include, listen, match, pki, provider, resolver, srs, table, "
                     "tls-policy, uid-range, the name of an option or a macro's name and '='"},
       {"domain\n", "/etc/c:1:7: found end of line, expected a domain name"},
       {"domain a..b", "/etc/c:1:8: found 'a..b', expected a domain name"},
@@ -264,7 +307,7 @@ static void errors_to_the_letter(void**) {
       {kBase + "match from any for any rdns regex \"a(\" action in", "/etc/c:3:35: found \"a(\", expected a regular expression (missing closing parenthesis at byte 3)"},
       {kBase + "table r { \"[b\" }\nmatch from src regex <r> for any action in",
        "/etc/c:3:7: found '[b' in <r>, expected a regular expression (missing terminating ] for character class at byte 3)"},
-      {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
+      {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
       {kBase + "match from any for any reject \"299 x\"", "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
       {kBase + "match from any for any reject \"550 4.1.1 x\"", "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
       {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, relay, discard, expand-only or forward-only"},
@@ -301,7 +344,7 @@ static void lists_and_paths_are_bounded(void**) {
   std::string text = "pki p cert /c key /k\nlisten on 127.0.0.1 smtp pki { p";
   for (int i = 1; i < 16; i++) text += ", p";
   assert_null(strstr(errors_of(text + " }\n").c_str(), "at most 16 pki"));
-  assert_non_null(strstr(errors_of(text + ", p }\n").c_str(), "expected at most 16 pki for a listener"));
+  assert_non_null(strstr(errors_of(text + ", p }\n").c_str(), "expected at most 16 names"));
   const std::string path(4096, 'x');
   assert_non_null(strstr(errors_of("pki p cert /" + path + " key /k\n").c_str(), "expected an absolute path"));
 }
@@ -379,7 +422,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(actions), unit_test(srs_and_compiled_tables),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(actions), unit_test(srs_and_compiled_tables),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

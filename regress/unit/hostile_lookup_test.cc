@@ -49,6 +49,20 @@ void configure(hostile::Peerage& house) {
   m.target.value = "mk.test";
   m.action = "in";
   house.tell_parent(m);
+  lookup::Filter f;
+  f.generation = 1;
+  f.name = "f";
+  f.phase = static_cast<uint16_t>(conf::Phase::rcpt_to);
+  f.code = 550;
+  f.tests.push_back(m.target);
+  f.tests[0].subject = static_cast<uint16_t>(conf::Subject::mail_from);
+  f.tests[0].value = "@spam.test";
+  house.tell_parent(f);
+  lookup::Chain chain;
+  chain.generation = 1;
+  chain.listener = 1;
+  chain.filters = {"f"};
+  house.tell_parent(chain);
   house.commit(1);
 }
 
@@ -62,6 +76,7 @@ void anything_from_anybody(void**) {
   for (const imsg::PeerId peer : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kLmtpd, 0}}) {
     house.wire(peer);
     house.row<lookup::CheckRcpt>(peer);
+    house.row<lookup::CheckPhase>(peer);
     if (peer.role == Role::kSmtpd) house.row<lookup::CheckSender>(peer);
   }
   house.wire({Role::kQueue, 0});

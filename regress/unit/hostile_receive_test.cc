@@ -74,6 +74,7 @@ class House : public hostile::Peerage {
   }
   void rows() {
     row<lookup::RcptVerdict>(Role::kLookup);
+    row<lookup::PhaseVerdict>(Role::kLookup);
     row<lookup::SenderVerdict>(Role::kLookup);
     row<auth::Checked>(Role::kAuth);
     row<auth::Identified>(Role::kAuth);

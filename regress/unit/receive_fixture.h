@@ -111,6 +111,7 @@ struct House {
     l.trusted = trusted;
     l.proxies = proxies;
     l.xclients = xclients;
+    l.phases = phases;
     l.socket.reset(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int on = 1;  // as the parent does: a second small reply must not wait for the client's acknowledgement
     assert_int_equal(setsockopt(l.socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
@@ -248,6 +249,7 @@ struct House {
   smtpd::Protocol protocol;
   std::vector<std::string> listener_pki;
   std::vector<std::string> trusted, proxies, xclients;
+  uint16_t phases = 0;  // in which lookup is asked for filters
   smtpd::Config config;
   Descriptor3 descriptor3;  // before the loop
   event::Loop loop;

@@ -74,6 +74,7 @@ struct Listener {
   std::vector<std::string> trusted;   // addresses and networks: no limit but that of all sessions together, no pause
   std::vector<std::string> proxies;   // who must speak the PROXY protocol first
   std::vector<std::string> xclients;  // who may say XCLIENT
+  uint16_t phases = 0;                // in which lookup has filters for it, a bit 1 << conf::Phase each
   Fd socket;  // listening, non-blocking
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -86,6 +87,7 @@ struct Listener {
     c.texts(m.trusted, kMaxSources, 64);
     c.texts(m.proxies, kMaxSources, 64);
     c.texts(m.xclients, kMaxSources, 64);
+    c.num(m.phases);
     c.fd(m.socket);
   }
 };

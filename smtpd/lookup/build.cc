@@ -54,6 +54,38 @@ Result<conf::Match> to_match(const Match& m, const Ruleset& rules) {
   return out;
 }
 
+Result<conf::Filter> to_filter(const Filter& m) {
+  conf::Filter out;
+  out.name = m.name;
+  bool good = set_kind(out.phase, m.phase, conf::Phase::commit) && set_kind(out.decision, m.decision, conf::Decision::bypass);
+  for (const Criterion& test : m.tests) good = to_condition(test, out.tests.emplace_back()) && good;
+  out.code = m.code;
+  out.status = m.status;
+  out.text = m.text;
+  if (!good) return Error("a filter of an unknown kind");
+  const bool refuses = out.decision == conf::Decision::reject || out.decision == conf::Decision::disconnect;
+  if (refuses && (out.code < 400 || out.code > 599)) return Error("a filter with a code that refuses nothing");
+  return out;
+}
+
+Status add_filters(Ruleset& out, const Draft& draft) {
+  std::map<std::string, std::shared_ptr<const conf::Filter>> filters;
+  for (const Filter& m : draft.filters) {
+    auto filter = to_filter(m);
+    if (!filter) return filter.error();
+    filters[m.name] = std::make_shared<const conf::Filter>(std::move(*filter));
+  }
+  for (const Chain& m : draft.chains) {
+    auto& chain = out.chains[m.listener];
+    for (const auto& name : m.filters) {
+      const auto it = filters.find(name);
+      if (it == filters.end()) return Error("a listener with an unknown filter: " + name);
+      chain.push_back(it->second);
+    }
+  }
+  return {};
+}
+
 // The names of tables that rules ask for what they hold, and those that actions take aliases from.
 struct Uses {
   std::set<std::string> lists, patterns, aliases, virtuals, accounts;
@@ -75,6 +107,9 @@ Uses uses_of(const Draft& draft) {
     out.add(match.from);
     out.add(match.target);
     for (const Criterion& test : match.tests) out.add(test);
+  }
+  for (const Filter& filter : draft.filters) {
+    for (const Criterion& test : filter.tests) out.add(test);
   }
   out.lists.insert(out.accounts.begin(), out.accounts.end());
   out.aliases.insert(out.virtuals.begin(), out.virtuals.end());
@@ -217,6 +252,7 @@ Result<Ruleset> build_rules(const Draft& draft, const AccountSet::Find& system_a
     if (!match) return match.error();
     out.matches.push_back(std::move(*match));
   }
+  if (auto added = add_filters(out, draft); !added) return added.error();
   return out;
 }
 

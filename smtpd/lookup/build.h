@@ -18,6 +18,8 @@ struct Draft {
   std::optional<Accounts> accounts;
   std::vector<Action> actions;
   std::vector<Match> matches;
+  std::vector<Filter> filters;
+  std::vector<Chain> chains;
 };
 
 // `system_account` answers whether the system has such a user, when the accounts are the system's.

@@ -11,6 +11,7 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/os/sandbox.h"
+#include "smtpd/lookup/filters.h"
 #include "smtpd/lookup/senders.h"
 
 namespace mailkeep::lookup {
@@ -97,6 +98,9 @@ imsg::Routes<Lookup> Lookup::routes() {
   r.add<Accounts>(Role::kParent, &Lookup::on_accounts);
   r.add<Action>(Role::kParent, &Lookup::on_action);
   r.add<Match>(Role::kParent, &Lookup::on_match);
+  r.add<Filter>(Role::kParent, &Lookup::on_filter);
+  r.add<Chain>(Role::kParent, &Lookup::on_chain);
+  for (const Role role : {Role::kSmtpd, Role::kLmtpd}) r.add<CheckPhase>(role, &Lookup::on_check_phase);
   r.add<CheckRcpt>(Role::kSmtpd, &Lookup::on_check_rcpt);
   r.add<CheckRcpt>(Role::kLmtpd, &Lookup::on_check_rcpt);
   r.add<CheckSender>(Role::kSmtpd, &Lookup::on_check_sender);
@@ -128,6 +132,8 @@ void Lookup::on_table(PeerId, Table&& m) { draft_.tables.push_back(std::move(m))
 void Lookup::on_accounts(PeerId, Accounts&& m) { draft_.accounts = std::move(m); }
 void Lookup::on_action(PeerId, Action&& m) { draft_.actions.push_back(std::move(m)); }
 void Lookup::on_dns(PeerId, Dns&& m) { dns_draft_ = std::move(m); }
+void Lookup::on_filter(PeerId, Filter&& m) { draft_.filters.push_back(std::move(m)); }
+void Lookup::on_chain(PeerId, Chain&& m) { draft_.chains.push_back(std::move(m)); }
 void Lookup::on_match(PeerId, Match&& m) { draft_.matches.push_back(std::move(m)); }
 
 Status Lookup::on_prepare(uint32_t generation) {
@@ -205,15 +211,32 @@ static Verdict ask(const Ruleset* rules, const Facts& facts, const std::string& 
 }
 
 void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
-  const Verdict verdict = ask(rules_ ? &*rules_ : nullptr, to_facts(m.facts), m.recipient);
-  checked_++;
-  if (!verdict.accepted()) refused_++;
+  const Facts facts = to_facts(m.facts);
   RcptVerdict answer;
+  if (rules_ && m.listener != 0) {
+    const auto mailbox = smtp::parse_mailbox(m.recipient);
+    answer.filtered = ask_filters(*rules_, m.listener, conf::Phase::rcpt_to, facts, mailbox ? *mailbox : smtp::Mailbox{m.recipient, ""});
+  }
+  const Filtered& f = answer.filtered;
+  const Verdict verdict = f.code != 0 ? lookup::verdict(f.code, f.enhanced, f.text) : ask(rules_ ? &*rules_ : nullptr, facts, m.recipient);
+  checked_++;
+  if (!f.name.empty()) filtered_++;
+  if (!verdict.accepted()) refused_++;
   answer.session = m.session;
   answer.query = m.query;
   answer.code = static_cast<uint16_t>(verdict.code);
   answer.enhanced = verdict.enhanced;
   answer.text = verdict.text;
+  worker_.send(from, answer);
+}
+
+void Lookup::on_check_phase(PeerId from, CheckPhase&& m) {
+  PhaseVerdict answer;
+  answer.session = m.session;
+  answer.query = m.query;
+  const bool is_known = m.phase <= static_cast<uint16_t>(conf::Phase::commit);
+  if (rules_ && is_known) answer.filtered = ask_filters(*rules_, m.listener, static_cast<conf::Phase>(m.phase), to_facts(m.facts), {});
+  if (!answer.filtered.name.empty()) filtered_++;
   worker_.send(from, answer);
 }
 
@@ -301,7 +324,7 @@ void Lookup::on_find_texts(PeerId from, FindTexts&& m) {
 
 std::vector<worker::Stat> Lookup::stats() {
   const auto dns = resolver_ ? resolver_->counts() : dns::Resolver::Counts{};
-  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"deliveries-routed", routed_},
+  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"filters-fitted", filtered_}, {"deliveries-routed", routed_},
           {"domains-looked-up", found_},    {"dns-queries", dns.asked},       {"dns-failed", dns.failed},
           {"dns-bogus", dns.bogus},         {"dns-timed-out", dns.timed_out}};
 }

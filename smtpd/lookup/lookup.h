@@ -48,8 +48,11 @@ class Lookup : public worker::Hooks {
   void on_accounts(imsg::PeerId from, Accounts&& m);
   void on_action(imsg::PeerId from, Action&& m);
   void on_match(imsg::PeerId from, Match&& m);
+  void on_filter(imsg::PeerId from, Filter&& m);
+  void on_chain(imsg::PeerId from, Chain&& m);
   void on_dns(imsg::PeerId from, Dns&& m);
   void on_check_rcpt(imsg::PeerId from, CheckRcpt&& m);
+  void on_check_phase(imsg::PeerId from, CheckPhase&& m);
   void on_check_sender(imsg::PeerId from, CheckSender&& m);
   void on_route(imsg::PeerId from, Route&& m);
   void on_find_hops(imsg::PeerId from, FindHops&& m);
@@ -74,7 +77,7 @@ class Lookup : public worker::Hooks {
   Finder finder_;
   NameFinder names_;
   uint64_t found_ = 0;
-  uint64_t checked_ = 0, refused_ = 0, routed_ = 0;
+  uint64_t checked_ = 0, refused_ = 0, routed_ = 0, filtered_ = 0;
   worker::Worker<Lookup> worker_;
 };
 

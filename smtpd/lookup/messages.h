@@ -146,6 +146,46 @@ struct Match {
   }
 };
 
+// A filter that is no chain; in the file's order.
+struct Filter {
+  static constexpr uint16_t kType = 306;
+  uint32_t generation = 0;
+  std::string name;
+  uint16_t phase = 0;     // conf::Phase
+  std::vector<Criterion> tests;
+  uint16_t decision = 0;  // conf::Decision
+  uint16_t code = 0;
+  std::string status;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.text(m.name, kMaxTag);
+    c.num(m.phase);
+    c.list(m.tests, 32);
+    c.num(m.decision);
+    c.num(m.code);
+    c.text(m.status, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+constexpr size_t kMaxChain = 100;
+
+// The filters of a listener.
+struct Chain {
+  static constexpr uint16_t kType = 307;
+  uint32_t generation = 0;
+  uint32_t listener = 0;
+  std::vector<std::string> filters;  // names, in the order to ask
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.generation);
+    c.num(m.listener);
+    c.texts(m.filters, kMaxChain, kMaxTag);
+  }
+};
+
 // An address of ours or of a DNS server.
 struct Endpoint {
   std::string address;  // numeric
@@ -219,14 +259,34 @@ struct CheckRcpt {
   static constexpr uint16_t kType = 310;
   uint64_t session = 0;
   uint32_t query = 0;  // echoed in the answer
+  uint32_t listener = 0;  // whose filters are asked first, in phase rcpt-to; 0: none
   SessionFacts facts;
   std::string recipient;  // without brackets
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
     c.num(m.query);
+    c.num(m.listener);
     c.part(m.facts);
     c.text(m.recipient, kMaxAddress);
+  }
+};
+
+// From smtpd and lmtpd: what do the filters of a listener say of a session? Not of phase rcpt-to. Answered with PhaseVerdict.
+struct CheckPhase {
+  static constexpr uint16_t kType = 319;
+  uint64_t session = 0;
+  uint32_t query = 0;  // echoed in the answer
+  uint32_t listener = 0;
+  uint16_t phase = 0;  // conf::Phase
+  SessionFacts facts;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.num(m.listener);
+    c.num(m.phase);
+    c.part(m.facts);
   }
 };
 
@@ -285,6 +345,39 @@ struct SenderVerdict {
   }
 };
 
+// What the filters of a phase came to.
+struct Filtered {
+  std::string name;         // of the filter that decided, or that marked last; empty: none fitted
+  uint16_t code = 0;        // not 0: the SMTP reply that refuses
+  bool disconnects = false;
+  bool is_junk = false;
+  std::string enhanced;
+  std::string text;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.name, kMaxTag);
+    c.num(m.code);
+    c.flag(m.disconnects);
+    c.flag(m.is_junk);
+    c.text(m.enhanced, 16);
+    c.text(m.text, kMaxReplyText);
+  }
+};
+
+// Answer to CheckPhase, received by smtpd and lmtpd.
+struct PhaseVerdict {
+  static constexpr uint16_t kType = 329;
+  uint64_t session = 0;
+  uint32_t query = 0;
+  Filtered filtered;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.session);
+    c.num(m.query);
+    c.part(m.filtered);
+  }
+};
+
 // Answer to CheckRcpt, received by smtpd and lmtpd.
 struct RcptVerdict {
   static constexpr uint16_t kType = 320;
@@ -293,6 +386,7 @@ struct RcptVerdict {
   uint16_t code = 0;  // 250, or the SMTP reply: 550, 451 ...
   std::string enhanced;  // "5.1.1"
   std::string text;
+  Filtered filtered;     // where it refuses, the three above are its too
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -300,6 +394,7 @@ struct RcptVerdict {
     c.num(m.code);
     c.text(m.enhanced, 16);
     c.text(m.text, kMaxReplyText);
+    c.part(m.filtered);
   }
 };
 

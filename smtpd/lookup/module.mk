@@ -1,12 +1,13 @@
 progs += lookup
 lookup_OUT := libexec/mailkeep
-lookup_SRC := $(addprefix smtpd/lookup/,main.cc lookup.cc show.cc dns.cc hops.cc names.cc build.cc expand.cc expansion.cc senders.cc rules.cc tables.cc)
+lookup_SRC := $(addprefix smtpd/lookup/,main.cc lookup.cc show.cc dns.cc hops.cc names.cc build.cc expand.cc expansion.cc senders.cc rules.cc filters.cc tables.cc)
 lookup_DEP := worker conf pattern db srs smtp dns base
 lookup_EXT := bsd
-lookup_TESTS := lookup_test lookup_sender_test hops_test names_test hostile_lookup_test
-lookup_TESTSRC := $(addprefix smtpd/lookup/,lookup.cc show.cc hops.cc names.cc dns.cc expand.cc expansion.cc senders.cc rules.cc tables.cc build.cc)
+lookup_TESTS := lookup_test lookup_sender_test lookup_filters_test hops_test names_test hostile_lookup_test
+lookup_TESTSRC := $(addprefix smtpd/lookup/,lookup.cc show.cc hops.cc names.cc dns.cc expand.cc expansion.cc senders.cc rules.cc filters.cc tables.cc build.cc)
 lookup_test_EXT := bsd
 lookup_sender_test_EXT := bsd
+lookup_filters_test_EXT := bsd
 hops_test_EXT := bsd
 names_test_EXT := bsd
 hostile_lookup_test_EXT := bsd

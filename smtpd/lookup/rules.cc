@@ -20,7 +20,10 @@ class Question {
  public:
   Question(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient)
       : rules_(rules), facts_(facts), recipient_(recipient), domain_(recipient.canonical_domain()) {}
-  bool fits(const conf::Match& m) { return holds(m.from) && holds(m.target) && std::all_of(m.tests.begin(), m.tests.end(), [this](const auto& c) { return holds(c); }); }
+  bool fits(const conf::Match& m) { return holds(m.from) && holds(m.target) && all_hold(m.tests); }
+  bool all_hold(const std::vector<conf::Condition>& tests) {
+    return std::all_of(tests.begin(), tests.end(), [this](const auto& c) { return holds(c); });
+  }
   // What a rule says of the recipient alone.
   bool fits_recipient(const conf::Match& m) {
     const auto holds_of_it = [this](const conf::Condition& c) { return c.subject != conf::Subject::rcpt_to || holds(c); };
@@ -165,6 +168,12 @@ FirstMatch first_match(const Ruleset& rules, const Facts& facts, const smtp::Mai
     if (fits) return {&m, false};
   }
   return {};
+}
+
+std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient, const std::vector<conf::Condition>& tests) {
+  Question question(rules, facts, recipient);
+  const bool out = question.all_hold(tests);
+  return question.is_undecided ? std::nullopt : std::optional(out);
 }
 
 const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& recipient) {

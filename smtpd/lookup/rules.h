@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -53,6 +54,7 @@ struct Ruleset {
   std::unordered_map<std::string, PatternList> patterns;   // those that conditions with `regex` ask
   std::unordered_map<std::string, AliasTable> aliases;     // those that actions name, virtual ones too
   AccountSet accounts;
+  std::unordered_map<uint32_t, std::vector<std::shared_ptr<const conf::Filter>>> chains;  // of listeners
 
   // A `domain` of the configuration, the host's own name or localhost.
   bool is_local_domain(std::string_view domain) const;
@@ -82,6 +84,8 @@ struct FirstMatch {
   bool is_undecided = false;           // a regular expression of a rule costs too much for these facts: no verdict at all
 };
 FirstMatch first_match(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
+// Whether all of them hold; of no recipient when `recipient` is empty. None: a regular expression costs too much.
+std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient, const std::vector<conf::Condition>& tests);
 // The first rule for that recipient that delivers, whoever sends: whether an alias's member stays here.
 const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& recipient);
 

@@ -39,6 +39,7 @@ bool any_relay(const conf::Config& c) {
   return std::any_of(c.actions.begin(), c.actions.end(), [](const auto& a) { return a.kind == conf::ActionKind::relay; });
 }
 
+uint16_t phase_bit(conf::Phase phase) { return static_cast<uint16_t>(1U << static_cast<unsigned>(phase)); }
 uint32_t seconds(Seconds s) { return static_cast<uint32_t>(std::clamp<int64_t>(s.count(), 0, UINT32_MAX)); }
 uint32_t count(uint64_t n) { return static_cast<uint32_t>(std::min<uint64_t>(n, UINT32_MAX)); }
 
@@ -121,6 +122,7 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
     out.trusted = l.config.trust.networks;
     out.proxies = l.config.proxy.networks;
     out.xclients = l.config.xclient.networks;
+    for (const auto& name : l.config.filters) out.phases |= phase_bit(g.config.filter(name)->phase);
     auto fd = sockets.socket_of(l);
     if (!fd) return fd.error();
     out.socket = std::move(*fd);
@@ -241,6 +243,30 @@ Status send_dns(imsg::Channel& to, const Generation& g) {
   return {};
 }
 
+void send_filters(imsg::Channel& to, const Generation& g) {
+  for (const auto& filter : g.config.filters) {
+    if (!filter.chain.empty()) continue;
+    lookup::Filter out;
+    out.generation = g.number;
+    out.name = filter.name;
+    out.phase = static_cast<uint16_t>(filter.phase);
+    for (const auto& t : filter.tests) out.tests.push_back(criterion(t));
+    out.decision = static_cast<uint16_t>(filter.decision);
+    out.code = filter.code;
+    out.status = filter.status;
+    out.text = filter.text;
+    to.send(out);
+  }
+  for (const auto& l : g.listeners) {
+    if (l.config.filters.empty()) continue;
+    lookup::Chain out;
+    out.generation = g.number;
+    out.listener = l.id;
+    out.filters = l.config.filters;
+    to.send(out);
+  }
+}
+
 Status send_lookup(imsg::Channel& to, const Generation& g) {
   lookup::Config m;
   m.generation = g.number;
@@ -290,6 +316,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.reject_text = match.reject_text;
     to.send(out);
   }
+  send_filters(to, g);
   return {};
 }
 
