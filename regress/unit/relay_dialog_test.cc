@@ -304,6 +304,47 @@ void in_seven_bits(void**) {
   assert_text(p.heard(), "MAIL FROM:<a@mk.test> SIZE=27\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
 }
 
+// RFC 3030: one chunk, without dots, once somebody has been accepted.
+void as_a_chunk(void**) {
+  const std::string offers = "250-m\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n";
+  for (const bool cut : {false, true}) {
+    Play p;
+    p.cut = cut;
+    hello(p, offers);
+    const Transfer t = transfer_to({"b@x.test", "c@x.test"});
+    p.begin(t);
+    assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<c@x.test>\r\n");
+    assert_true(p.say("250 ok\r\n250 ok\r\n") == Step::kWait);
+    assert_text(p.heard(), "");
+    assert_true(p.say("550 5.1.1 no\r\n") == Step::kWait);
+    assert_text(p.content(), "BDAT 27 LAST\r\n" + kMail);
+    assert_true(p.say("250 2.0.0 kept\r\n") == Step::kDone);
+    assert_true(p.result(0).outcome == Outcome::kDelivered && p.result(1).outcome == Outcome::kPermanent);
+    assert_true(p.d.is_reusable());
+    // Nobody accepted: nothing is sent, and the transaction that is left open is taken back.
+    const Transfer nobody = transfer_to({"b@x.test"});
+    p.begin(nobody);
+    p.heard();
+    assert_true(p.say("250 ok\r\n450 4.2.0 later\r\n") == Step::kDone);
+    assert_text(p.heard(), "");
+    // The line end that lacks is counted, and an empty message is one.
+    for (const std::string& text : {std::string("a: b\r\n\r\nx"), std::string()}) {
+      const Transfer last = transfer_to({"b@x.test"}, text);
+      p.begin(last);
+      assert_text(p.heard(), std::string(text.empty() ? "" : "RSET\r\n") + "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\n");
+      assert_true(p.say((text.empty() ? "" : "250 ok\r\n") + std::string("250 ok\r\n250 ok\r\n")) == Step::kWait);
+      assert_text(p.content(), text.empty() ? "BDAT 0 LAST\r\n" : "BDAT 11 LAST\r\n" + text + "\r\n");
+      assert_true(p.say("250 ok\r\n") == Step::kDone);
+    }
+  }
+  // What must be converted goes by DATA: nobody knows its size before.
+  Play q;
+  hello(q, "250-m\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+  const Transfer t = transfer_to({"b@x.test"}, "Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc\r\n");
+  q.begin(t);
+  assert_text(q.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
+}
+
 void an_early_refusal_and_an_unknown_end(void**) {
   const std::string large = "Subject: x\r\n\r\n" + std::string(200 * 1024, 'x');
   Play p;
@@ -411,7 +452,7 @@ int main() {
   const CMUnitTest tests[] = {unit_test(a_pipelined_transaction),     unit_test(one_command_at_a_time),
                               unit_test(every_phase_may_fail),        unit_test(starttls),
                               unit_test(auth),                        unit_test(what_a_server_cannot_take),
-                              unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354), unit_test(in_seven_bits),
+                              unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354), unit_test(in_seven_bits), unit_test(as_a_chunk),
                               unit_test(replies_are_bounded),         unit_test(content_in_slices),
                               unit_test(survey_across_slices)};
   return run_unit_tests(tests);

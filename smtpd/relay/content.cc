@@ -69,6 +69,7 @@ mailkeep::Result<Survey> survey(int fd, uint64_t size) {
     at += *n;
   }
   out.bad_lines = out.bad_lines || last == '\r';
+  out.ends_line = size == 0 || last == '\n';
   return out;
 }
 
@@ -99,10 +100,16 @@ Status Content::append_to(std::string& out) {
       if (at_ == size_) converter_->finish(converted);
       slice = std::move(converted);
     }
-    if (!slice.empty()) stuff(slice, out);
+    if (is_chunk_) {
+      out += slice;
+      line_start_ = slice.back() == '\n';
+    } else if (!slice.empty()) {
+      stuff(slice, out);
+    }
   }
   if (at_ < size_) return {};
-  out += line_start_ ? ".\r\n" : "\r\n.\r\n";
+  if (!line_start_) out += "\r\n";
+  if (!is_chunk_) out += ".\r\n";
   over_ = true;
   return {};
 }

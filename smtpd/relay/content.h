@@ -1,4 +1,5 @@
-// A message on its way out: read from its descriptor in slices, dots stuffed (RFC 5321 4.5.2), the final dot behind it.
+// A message on its way out: read from its descriptor in slices, dots stuffed (RFC 5321 4.5.2) and the final dot behind it, or
+// as one chunk (RFC 3030).
 // Memory is one slice, whatever the size. Run by relay; trusts the queue's descriptor not to change, not what is in it:
 // survey() looks for what must not leave.
 // SPDX-License-Identifier: ISC
@@ -18,6 +19,7 @@ constexpr size_t kSlice = 128 * 1024;
 struct Survey {
   bool eight_bit = false;    // has bytes above 127
   bool eight_bit_header = false;  // its own header has: it needs SMTPUTF8 if that was asked for (RFC 6531 3.5)
+  bool ends_line = true;     // its last byte is an LF, or it has none
   bool bad_lines = false;    // a CR or LF alone, or a NUL: never sent
 };
 // EINVAL: not a regular file of at least `size` bytes.
@@ -32,6 +34,8 @@ class Content {
   Content(int fd, uint64_t size) : fd_(fd), size_(size) {}
   // In 7 bits, as planned.
   Content(int fd, uint64_t size, const mime::SevenBit::Plan& plan) : fd_(fd), size_(size), converter_(plan) {}
+  // As a chunk: no dots, and a line end only if it lacks.
+  void send_as_chunk() { is_chunk_ = true; }
   // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is shorter.
   Status append_to(std::string& out);
   bool is_over() const { return over_; }
@@ -43,6 +47,7 @@ class Content {
   uint64_t at_ = 0;
   bool line_start_ = true;
   bool over_ = false;
+  bool is_chunk_ = false;
   std::optional<mime::SevenBit> converter_;
 };
 

@@ -2,8 +2,9 @@
 //
 //   greeting ─▶ EHLO ─▶ [STARTTLS ─▶ EHLO] ─▶ [AUTH] ─▶ ready ◀──────────────────────────────┐
 //                 └─ refused ─▶ HELO ───────────────────▶ │ begin()                          │ done
-//                                          [RSET] MAIL RCPT… DATA ─▶ content ─▶ final reply ─┘
+//                                          [RSET] MAIL RCPT… DATA ─▶ content ─▶ final reply ─┤
 //                                          one write where the server takes pipelines (RFC 2920)
+//                                          [RSET] MAIL RCPT… ─▶ BDAT … LAST, content ─▶ final reply ─┘ where it takes chunks
 //
 // After kFailed the connection is of no use; what then holds of a transaction is in results() and undecided().
 // Run by relay. Trusts nothing of the server; what it may send before it is waited for is an error.
@@ -99,6 +100,7 @@ class Dialog {
   Step authenticate();
   Step auth_reply(const Reply& reply);
   Step envelope_reply(const Reply& reply);
+  Step send_chunk();
   Step data_reply(const Reply& reply);
   Step final_reply(const Reply& reply);
   Step ready();
@@ -133,6 +135,7 @@ class Dialog {
   bool undecided_ = false;
   bool tls_failed_ = false;
   Content content_;
+  std::optional<uint64_t> chunk_;  // sent by BDAT, with so many octets
   std::optional<mime::SevenBit::Plan> seven_bit_;  // the message has 8-bit parts that this server does not take as they are
 };
 

@@ -133,8 +133,14 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   if (commands_.empty()) return Step::kDone;
   commands_.push_front({Verb::kMail, 0, mail_line(t, survey)});
   if (std::exchange(needs_reset_, false)) commands_.push_front({Verb::kRset, 0, "RSET"});
-  commands_.push_back({Verb::kData, 0, "DATA"});
   content_ = seven_bit_ ? Content(t.content.get(), t.size, *seven_bit_) : Content(t.content.get(), t.size);
+  chunk_.reset();
+  if (offers_.chunking && !seven_bit_) {  // how much comes of a conversion nobody knows
+    chunk_ = t.size + (survey.ends_line ? 0 : 2);
+    content_.send_as_chunk();
+  } else {
+    commands_.push_back({Verb::kData, 0, "DATA"});
+  }
   state_ = State::kEnvelope;
   send_commands();
   return Step::kWait;
@@ -177,6 +183,7 @@ Dialog::Step Dialog::envelope_reply(const Reply& reply) {
       decide(command.recipient, reply);
     }
   }
+  if (chunk_ && !accepted_.empty() && expected_.empty() && commands_.empty()) return send_chunk();
   const bool nobody = accepted_.empty() && commands_.size() == 1 && commands_.front().verb == Verb::kData;
   if (nobody) commands_.clear();
   if (expected_.empty() && commands_.empty()) {
@@ -184,6 +191,13 @@ Dialog::Step Dialog::envelope_reply(const Reply& reply) {
     return ready();
   }
   if (expected_.empty()) send_commands();
+  return Step::kWait;
+}
+
+// Only once somebody has been accepted: the octets could not be taken back.
+Dialog::Step Dialog::send_chunk() {
+  send("BDAT " + std::to_string(*chunk_) + " LAST");
+  state_ = State::kContent;
   return Step::kWait;
 }
 

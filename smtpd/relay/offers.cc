@@ -23,6 +23,7 @@ void parse_line(Offers& out, std::string_view line) {
   const std::string_view rest = end == line.npos ? std::string_view() : trim(line.substr(end + 1));
   if (keyword == "PIPELINING") out.pipelining = true;
   if (keyword == "8BITMIME") out.eight_bit = true;
+  if (keyword == "CHUNKING") out.chunking = true;
   if (keyword == "STARTTLS") out.starttls = true;
   if (keyword == "DSN") out.dsn = true;
   if (keyword == "SMTPUTF8") out.smtputf8 = true;

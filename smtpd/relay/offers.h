@@ -11,6 +11,7 @@ namespace mailkeep::relay {
 struct Offers {
   bool pipelining = false;   // RFC 2920
   bool eight_bit = false;    // RFC 6152
+  bool chunking = false;     // RFC 3030
   bool starttls = false;     // RFC 3207
   bool dsn = false;          // RFC 3461
   bool smtputf8 = false;     // RFC 6531
