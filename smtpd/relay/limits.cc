@@ -124,7 +124,7 @@ void Relay::close_for_others() {
   for (const auto& [key, id] : idle_) {
     const std::string& group = connections_[id].group;
     if (!gate_.is_awaited(group) || !gate_.is_full(group)) continue;
-    const bool is_wanted = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& j) { return j.second->connection == 0 && j.second->key == key; });
+    const bool is_wanted = std::any_of(jobs_.begin(), jobs_.end(), [&, &key = key](const auto& j) { return j.second->connection == 0 && j.second->key == key; });
     if (!is_wanted) unwanted.push_back(id);
   }
   for (const uint64_t id : unwanted) {

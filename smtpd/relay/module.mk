@@ -14,3 +14,6 @@ tls_policy_test_EXT := z
 sts_test_EXT := z
 gate_test_EXT := z
 tls_report_test_EXT := z
+relay_FUZZ := relay_dialog_fuzz relay_answers_fuzz
+relay_dialog_fuzz_EXT := z
+relay_answers_fuzz_EXT := z
