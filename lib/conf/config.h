@@ -236,6 +236,14 @@ struct Filter {
   Position position;
 };
 
+// How senders of submissions are written to the world.
+struct Canonical {
+  std::string table;                    // "a@b.test" or "@b.test" = "c@d.test" or "@d.test"; empty: none
+  std::vector<std::string> masquerade;  // domains in lower case: what is below one becomes it
+  std::vector<std::string> except;      // local parts that masquerade leaves alone, in lower case
+  bool any() const { return !table.empty() || !masquerade.empty(); }
+};
+
 // The scalar options; names, types, ranges, defaults and help are the rows of options.cc.
 struct Options {
   std::string state;    // all that the server writes
@@ -306,6 +314,7 @@ struct Config {
   std::string tls_policy;  // the table of the administrator's TLS policies; "" none
   std::vector<Resolver> resolvers;  // empty: the system's
   Srs srs;
+  Canonical canonical;
   std::optional<UidRange> uid_range;
   std::vector<Filter> filters;
   std::vector<Action> actions;

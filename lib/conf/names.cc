@@ -1,4 +1,4 @@
-// What names may look like: domains, paths, interfaces.
+// What names may look like: domains, paths, interfaces; and addresses that are rewritten.
 // SPDX-License-Identifier: ISC
 #include "lib/conf/names.h"
 
@@ -27,6 +27,11 @@ bool is_domain(std::string_view text) {
   if (text.size() > kMaxDomain) return false;
   const auto labels = split(text, '.');
   return std::all_of(labels.begin(), labels.end(), is_label);
+}
+
+bool is_rewriting(std::string_view text) {
+  const size_t at = text.rfind('@');
+  return at != text.npos && at <= kMaxLocalPart && is_domain(text.substr(at + 1));
 }
 
 bool is_absolute_path(std::string_view text) {

@@ -111,13 +111,15 @@ bool Parser::parse_statement() {
   if (first.is("uid-range")) return parse_uid_range(first);
   if (first.is("action")) return parse_action();
   if (first.is("match")) return parse_match(first);
+  if (first.is("canonical")) return parse_canonical(first);
+  if (first.is("masquerade")) return parse_masquerade(first);
   if (first.is("filter")) return parse_filter();
   if (first.is("provider")) return parse_provider();
   if (first.is("tls-policy")) return parse_tls_policy(first);
   const Option* option = first.kind == TokenKind::word ? find_option(first.text) : nullptr;
   if (option != nullptr) return parse_option(first, *option);
   return fail(first,
-              "action, auth, domain, filter, include, listen, match, pki, provider, resolver, srs, table, tls-policy, uid-range, the name of an option "
+              "action, auth, canonical, domain, filter, include, listen, masquerade, match, pki, provider, resolver, srs, table, tls-policy, uid-range, the name of an option "
               "or a macro's name and '='");
 }
 

@@ -2,7 +2,7 @@
 //
 //   file      = *( [ statement ] newline )
 //   statement = macro / include / domain / pki / table / listen / auth / resolver / uid-range / action / match / tls-policy /
-//               provider / filter / option
+//               provider / filter / canonical / masquerade / option
 //   macro     = name "=" 1*value                      ; "$name" later stands for its words
 //   include   = "include" value                       ; a relative path starts at this file's directory
 //   domain    = "domain" ( 1*value / list ) [ "alias-of" name ]
@@ -29,6 +29,8 @@
 //   filter    = "filter" name ( "chain" list / "phase" phase "match" 1*( [ "!" ] test-of ) decision )
 //   phase     = "connect" / "helo" / "ehlo" / "mail-from" / "rcpt-to" / "data" / "commit"
 //   decision  = ( "reject" / "disconnect" ) string / "junk" / "bypass"
+//   canonical = "canonical" ( tableref / entries )         ; values: addresses, or @ and a domain
+//   masquerade = "masquerade" ( domain / list ) [ "except" ( local-part / list ) ]
 //   source    = "any" / "local" / "socket" / test-of
 //   target    = "any" / "local" / "domain" operand / "rcpt-to" operand
 //   test-of   = "tls" / "fcrdns" / "tag" operand / "rdns" [ operand ] / "auth" [ operand ] /
@@ -52,7 +54,7 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, pki, action, filter };
+enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, canonical_table, pki, action, filter };
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -126,6 +128,10 @@ class Parser {
   bool parse_provider();
   bool parse_number(uint32_t& out, uint32_t least, uint32_t most, const std::string& what);
   bool parse_tls_policy(const Token& keyword);
+  bool parse_canonical(const Token& keyword);
+  bool parse_masquerade(const Token& keyword);
+  bool parse_mapping(std::string& table, RefKind kind, const Token& keyword);
+  bool parse_texts(std::vector<std::string>& out, Operand is_valid, const std::string& expected);
   bool parse_match(const Token& keyword);
   bool parse_reject(Match& match);
   bool parse_reply(const Token& at, Refusal& out);

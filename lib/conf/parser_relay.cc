@@ -193,20 +193,7 @@ bool Parser::parse_provider() {
 }
 
 bool Parser::parse_tls_policy(const Token& keyword) {
-  if (!once("tls-policy", keyword)) return false;
-  const Token at = peek();
-  if (!at.is('{')) {
-    if (at.kind != TokenKind::table) return fail_here("a table, as <name>, or '{'");
-    return expect_table(draft_.config.tls_policy, RefKind::tls_policy_table);
-  }
-  Table list;
-  list.name = "#" + std::to_string(draft_.config.tables.size() + 1);  // no name a file can write
-  list.position = position(at);
-  if (!parse_entries(list.entries, nullptr, "")) return false;
-  draft_.config.tls_policy = list.name;
-  draft_.config.tables.push_back(std::move(list));
-  refer(RefKind::tls_policy_table, draft_.config.tls_policy, keyword);
-  return true;
+  return once("tls-policy", keyword) && parse_mapping(draft_.config.tls_policy, RefKind::tls_policy_table, keyword);
 }
 
 }  // namespace mailkeep::conf

@@ -54,6 +54,11 @@ void check_table(Draft& draft, const Reference& ref) {
                                        "domain = policy: " + kTlsPolicyValue));
       return;
     }
+    if (ref.kind == RefKind::canonical_table && !(is_rewriting(entry.key) && is_rewriting(entry.value))) {
+      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
+                                       "address = address, where either may be @ and a domain"));
+      return;
+    }
     if (ref.kind == RefKind::alias_table && entry.value.empty()) {
       draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">",
                                        "name = \"members\" in a table of aliases"));

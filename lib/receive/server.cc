@@ -390,6 +390,8 @@ void Server::on_phase_verdict(imsg::PeerId from, lookup::PhaseVerdict&& m) {
 
 void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {
   if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
+  const auto is_address = [](const std::string& a) { return smtp::parse_mailbox(a).has_value(); };
+  if (!std::all_of(m.addresses.begin(), m.addresses.end(), is_address)) return peers_.condemn(from, "a sender that is no address");
   if (Session* s = find(m.session)) s->on_sender_verdict(std::move(m));
 }
 

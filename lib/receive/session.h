@@ -44,6 +44,7 @@ struct Transaction {
   bool header_is_done = true;            // of a submission: false until it is whole and completed
   size_t header_start = 0;               // of a submission: behind our Received field
   size_t header_size = 0;
+  std::vector<std::string> authors;      // of a submission: what lookup was asked about
   size_t header_seen = 0;                // of the content, when looking for the header's end
   bool spool_asked = false;
   bool ended = false;                    // the end of data has been seen
@@ -209,6 +210,7 @@ class Session {
   void ask_senders(std::vector<std::string> addresses);
   bool take_header();
   bool login_counts();
+  void rewrite_senders(const std::vector<std::string>& as);
 
   // bdat.cc
   void cmd_bdat(const smtp::Command& c);

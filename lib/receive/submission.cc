@@ -30,7 +30,7 @@ bool Session::login_counts() {
 
 // Of MAIL, or of a whole header. on_sender_verdict goes on, perhaps at once.
 void Session::ask_senders(std::vector<std::string> addresses) {
-  if (login_->any_sender) {
+  if (login_->any_sender && !server_.config().rewrites_senders) {
     waiting_ = Waiting::kSender;
     lookup::SenderVerdict yes;
     yes.query = next_query_++;
@@ -42,7 +42,8 @@ void Session::ask_senders(std::vector<std::string> addresses) {
   m.query = next_query_++;
   m.account = login_->account;
   m.user = who();
-  m.addresses = std::move(addresses);
+  m.any_sender = login_->any_sender;
+  m.addresses = transaction_->authors = std::move(addresses);
   waiting_ = Waiting::kSender;
   if (!server_.ask_lookup(m)) on_lookup_down();
 }
@@ -51,6 +52,7 @@ void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
   if (waiting_ != Waiting::kSender || !transaction_ || m.query + 1 != next_query_) return;
   waiting_ = Waiting::kNothing;
   const bool in_header = transaction_->has_content();
+  if (m.code == 250 && !m.addresses.empty() && m.addresses.size() == transaction_->authors.size()) rewrite_senders(m.addresses);
   if (m.code != 250) {
     log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account).kv("user", who())
         .kv("in", in_header ? "header" : "envelope").kv("code", m.code).kv("text", m.text);
@@ -66,6 +68,19 @@ void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
     reply(m.code, m.enhanced, m.text);
   }
   work();
+}
+
+// Of the envelope, or of the header that is in memory.
+void Session::rewrite_senders(const std::vector<std::string>& as) {
+  Transaction& t = *transaction_;
+  if (!t.has_content()) {
+    t.sender = as.at(0);
+    return;
+  }
+  std::string& content = t.content.buffer();
+  const std::string fresh = replace_authors(std::string_view(content).substr(t.header_start, t.header_size), t.authors, as);
+  content.replace(t.header_start, t.header_size, fresh);
+  t.header_size = fresh.size();
 }
 
 // The header, as soon as it is whole. False: lookup has been asked about its authors, and on_sender_verdict goes on.

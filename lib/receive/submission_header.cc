@@ -16,10 +16,66 @@ namespace mailkeep::receive {
 namespace {
 
 constexpr std::string_view kOnce[] = {"From", "Sender", "Date", "Message-ID"};
+constexpr std::string_view kWritten[] = {"From", "Sender", "Reply-To"};
 constexpr std::string_view kPrivate[] = {"Bcc", "Resent-Bcc"};
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return equals_nocase(n, name); });
+}
+
+std::string domain_at(rfc5322::Lexer& lexer, size_t& end) {
+  lexer.skip_cfws();
+  std::string out;
+  if (lexer.peek() == '[') out = lexer.domain_literal();
+  end = lexer.position();
+  if (!out.empty()) return out;
+  for (;;) {
+    out += lexer.atom();
+    end = lexer.position();
+    lexer.skip_cfws();
+    if (!lexer.take('.')) return out;
+    out += '.';
+    lexer.skip_cfws();
+  }
+}
+
+// Whatever stands around an "@" outside of quotes and comments, with where it begins and ends; until `each` says no.
+template <class Each>
+void for_each_with_at(std::string_view value, Each each) {
+  rfc5322::Lexer lexer(value);
+  std::string word;      // what may be a local part
+  size_t start = 0;      // of it
+  bool is_whole = true;  // and ended: an atom behind it begins another
+  while (!lexer.at_end()) {
+    const bool spaced = lexer.skip_cfws();
+    const char c = lexer.peek();
+    const size_t here = lexer.position();
+    if (lexer.at_end()) break;
+    if (c == '"') {
+      word = lexer.quoted_string();
+      start = here;
+      is_whole = true;
+    } else if (lexer.take('@')) {
+      rfc5322::Address address;
+      address.local = word;
+      size_t end = here;
+      address.domain = domain_at(lexer, end);
+      if (!each(address, start, end)) return;
+      word.clear();
+    } else if (lexer.take('.')) {
+      if (word.empty()) start = here;
+      word += '.';
+      is_whole = false;
+    } else if (const auto atom = lexer.atom(); !atom.empty()) {
+      if (is_whole || (spaced && (word.empty() || word.back() != '.'))) word.clear();
+      if (word.empty()) start = here;
+      word += atom;
+      is_whole = false;
+    } else {
+      lexer.skip();
+      word.clear();
+    }
+  }
 }
 
 class Authors {
@@ -54,51 +110,15 @@ class Authors {
     return {};
   }
 
-  // Whatever stands around an "@" outside of quotes and comments.
   Status add_all_with_at(std::string_view name, std::string_view value) {
-    rfc5322::Lexer lexer(value);
-    std::string word;         // what may be a local part
-    bool is_whole = true;     // and ended: an atom behind it begins another
-    while (!lexer.at_end() && found_.size() <= lookup::kMaxSenders) {
-      const bool spaced = lexer.skip_cfws();
-      const char c = lexer.peek();
-      if (lexer.at_end()) break;
-      if (c == '"') {
-        word = lexer.quoted_string();
-        is_whole = true;
-      } else if (lexer.take('@')) {
-        rfc5322::Address address;
-        address.local = word;
-        address.domain = domain(lexer);
-        if (address.local.empty() || address.domain.empty()) return Error("Not an address in " + std::string(name));
-        if (auto added = put(name, address.addr_spec()); !added) return added;
-        word.clear();
-      } else if (lexer.take('.')) {
-        word += '.';
-        is_whole = false;
-      } else if (const auto atom = lexer.atom(); !atom.empty()) {
-        if (is_whole || (spaced && (word.empty() || word.back() != '.'))) word.clear();
-        word += atom;
-        is_whole = false;
-      } else {
-        lexer.skip();
-        word.clear();
-      }
-    }
-    return {};
-  }
-
-  static std::string domain(rfc5322::Lexer& lexer) {
-    lexer.skip_cfws();
-    if (lexer.peek() == '[') return lexer.domain_literal();
-    std::string out;
-    for (;;) {
-      out += lexer.atom();
-      lexer.skip_cfws();
-      if (!lexer.take('.')) return out;
-      out += '.';
-      lexer.skip_cfws();
-    }
+    bool is_good = true;
+    Status out;
+    for_each_with_at(value, [&](const rfc5322::Address& address, size_t, size_t) {
+      is_good = !address.local.empty() && !address.domain.empty();
+      out = is_good ? put(name, address.addr_spec()) : Status(Error("Not an address in " + std::string(name)));
+      return static_cast<bool>(out) && found_.size() <= lookup::kMaxSenders;
+    });
+    return out;
   }
 
   std::vector<std::string> found_;
@@ -147,6 +167,29 @@ Result<SubmittedHeader> complete_header(std::string_view text, const SubmissionF
   out.authors = authors.take();
   out.text += missing_fields(header, facts);
   if (header.has_end) out.text += "\r\n";
+  return out;
+}
+
+std::string replace_authors(std::string_view text, const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  const auto header = rfc5322::parse_header(text, {.fields = SIZE_MAX, .header = SIZE_MAX, .field = SIZE_MAX});
+  std::string out;
+  for (const auto& field : header.fields) {
+    if (!is_one_of(field.name, kWritten)) {
+      out += field.raw;
+      continue;
+    }
+    size_t done = 0;  // of the value
+    out += field.raw.substr(0, static_cast<size_t>(field.value.data() - field.raw.data()));
+    for_each_with_at(field.value, [&](const rfc5322::Address& address, size_t start, size_t end) {
+      const auto it = std::find(from.begin(), from.end(), address.addr_spec());
+      if (it == from.end()) return true;
+      out.append(field.value.substr(done, start - done)).append(to[static_cast<size_t>(it - from.begin())]);
+      done = end;
+      return true;
+    });
+    out += field.raw.substr(static_cast<size_t>(field.value.data() - field.raw.data()) + done);
+  }
+  if (header.has_end) out += "\r\n";
   return out;
 }
 

@@ -37,4 +37,8 @@ size_t find_header_end(std::string_view content, size_t from);
 // `header`: CRLF lines. An Error's text is for the client (550 5.6.0).
 Result<SubmittedHeader> complete_header(std::string_view header, const SubmissionFacts& facts);
 
+// The header with each address of `from` in From, Sender and Reply-To as the one of `to` at its place; comments, quoted names and
+// all else stay.
+std::string replace_authors(std::string_view header, const std::vector<std::string>& from, const std::vector<std::string>& to);
+
 }  // namespace mailkeep::receive

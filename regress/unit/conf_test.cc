@@ -232,6 +232,20 @@ static void filters(void**) {
   for (const auto& w : wrong) assert_text(errors_of(w.text), w.expected);
 }
 
+static void senders(void**) {
+  const auto c = parse("canonical { \"ann@in.test\" = \"Ann.Other@out.test\", \"@old.test\" = \"@new.test\" }\n"
+                       "masquerade { Example.org, b.test } except { root, Daemon }\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  assert_int_equal(c->table(c->canonical.table)->entries.size(), 2);
+  assert_text(c->canonical.masquerade.at(0) + " " + c->canonical.masquerade.at(1) + " " + c->canonical.except.at(1), "example.org b.test daemon");
+  assert_true(parse("table c file:/c\ncanonical <c>\nmasquerade b.test\n").has_value());
+  assert_text(errors_of("canonical { ann = \"ann@b.test\" }"),
+              "/etc/c:1:11: found 'ann' = 'ann@b.test', expected address = address, where either may be @ and a domain");
+  assert_text(errors_of("canonical 1"), "/etc/c:1:11: found '1', expected a table, as <name>, or '{'");
+  assert_text(errors_of("masquerade a..b"), "/etc/c:1:12: found 'a..b', expected a domain name or a list");
+  assert_text(errors_of("masquerade a.test except \"a@b\""), "/etc/c:1:26: found \"a@b\", expected what stands before the @ or a list");
+}
+
 static void actions(void**) {
   const auto c = parse(
       "auth table <p>\ntable p file:/p\ntable v { \"a@b.test\" = ann, \"@b.test\" = ben }\ntable a { root = ann }\n"
@@ -271,7 +285,7 @@ static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
   } cases[] = {
-      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, domain, filter, include, listen, match, pki, provider, resolver, srs, table, "
+      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, canonical, domain, filter, include, listen, masquerade, match, pki, provider, resolver, srs, table, "
                     "tls-policy, uid-range, the name of an option or a macro's name and '='"},
       {"domain\n", "/etc/c:1:7: found end of line, expected a domain name"},
       {"domain a..b", "/etc/c:1:8: found 'a..b', expected a domain name"},
@@ -422,7 +436,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(actions), unit_test(srs_and_compiled_tables),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(srs_and_compiled_tables),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

@@ -35,6 +35,7 @@ inline Ruleset make_rules(const std::string& text, const std::string& aliases, c
   }
   out.aliases.insert_or_assign("aliases", AliasTable(*parsed));
   out.srs = {config->srs.keys, out.domains.empty() ? out.hostname : out.domains.front(), config->srs.ttl.count() / 86400};
+  out.canonical = config->canonical;
   out.accounts = AccountSet(accounts);
   for (size_t i = 0; i < config->listeners.size(); i++) {
     auto& chain = out.chains[static_cast<uint32_t>(i + 1)];

@@ -153,8 +153,26 @@ static void a_route_for_an_account_needs_its_sender(void**) {
   }
 }
 
+static void written_to_the_world(void**) {
+  const auto r = make_rules(kRules + "canonical { \"ann@in.test\" = \"Ann.Other@mk.test\", \"@old.test\" = \"@new.test\", \"x@new.test\" = \"y@new.test\", "
+                                     "\"deep@in.test\" = \"deep@h.mk.test\" }\nmasquerade { lab.mk.test, mk.test } except root\n", "", {"ann"});
+  const struct {
+    const char *address, *written;
+  } rows[] = {
+      {"ann@in.test", "Ann.Other@mk.test"}, {"ANN@In.Test", "Ann.Other@mk.test"}, {"ben@in.test", "ben@in.test"},
+      {"Ann+x@old.test", "Ann+x@new.test"}, {"x@old.test", "x@new.test"},  // once, not on and on
+      {"ann@host.mk.test", "ann@mk.test"},  {"ann@a.b.mk.test", "ann@mk.test"},   {"ann@h.lab.mk.test", "ann@lab.mk.test"},
+      {"Root@host.mk.test", "Root@host.mk.test"}, {"ann@mk.test", "ann@mk.test"}, {"ann@notmk.test", "ann@notmk.test"},
+      {"deep@in.test", "deep@mk.test"},     {"ann", "ann"},                       {"", ""},
+  };
+  for (const auto& row : rows) assert_text(*canonical_sender(r, row.address), row.written);
+  auto bad = make_rules(kRules + "canonical { \"a@b.test\" = \"c@d.test\" }\n", "", {});
+  bad.tables.insert_or_assign(bad.canonical.table, TableIndex(std::vector<conf::TableEntry>{{"a@b.test", "no address"}}));
+  assert_text(canonical_sender(bad, "a@b.test").error().text, "the table of canonical addresses has what is none: no address");
+}
+
 int main() {
-  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(the_refusal_names_the_address),
+  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(written_to_the_world), unit_test(the_refusal_names_the_address),
                               unit_test(a_route_for_an_account_needs_its_sender)};
   return run_unit_tests(tests);
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: ISC
 #include "lib/receive/submission_header.h"
 
+#include "lib/rfc5322/address.h"
+
 #include "smtpd/lookup/messages.h"
 
 #include "regress/unit/unit.h"
@@ -126,8 +128,26 @@ static void where_the_header_ends(void**) {
   assert_true(find_header_end("\r", 0) == std::string::npos);
 }
 
+static void authors_are_replaced(void**) {
+  const std::vector<std::string> from = {"ann@in.test", "a b@in.test", "ben@mk.test"};
+  const std::vector<std::string> to = {"Ann.Other@mk.test", "ab@mk.test", "ben@mk.test"};
+  std::vector<std::string> quoted = from;
+  rfc5322::Address odd;
+  odd.local = "a b";
+  odd.domain = "in.test";
+  quoted[1] = odd.addr_spec();
+  const std::string header =
+      "To: ann@in.test\r\nFrom: \"ann@in.test\" <ann@in.test> (ann@in.test),\r\n \"a b\" @ in.test\r\n"
+      "sender : ann @ in . test\r\nReply-To: ben@mk.test, ann@in.test, joe@far.test\r\n\r\n";
+  assert_text(replace_authors(header, quoted, to),
+              "To: ann@in.test\r\nFrom: \"ann@in.test\" <Ann.Other@mk.test> (ann@in.test),\r\n ab@mk.test\r\n"
+              "sender : Ann.Other@mk.test\r\nReply-To: ben@mk.test, Ann.Other@mk.test, joe@far.test\r\n\r\n");
+  assert_text(replace_authors("From: <ann@in.test>\r\n", quoted, to), "From: <Ann.Other@mk.test>\r\n");
+  assert_text(replace_authors("X: y\r\n\r\n", {}, {}), "X: y\r\n\r\n");
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(what_is_missing_is_added), unit_test(bcc_goes), unit_test(authors), unit_test(bounds),
-                              unit_test(where_the_header_ends)};
+                              unit_test(where_the_header_ends), unit_test(authors_are_replaced)};
   return run_unit_tests(tests);
 }

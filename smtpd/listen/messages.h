@@ -35,6 +35,7 @@ struct Config {
   uint32_t min_deliver_by = 0;  // seconds (RFC 2852)
   uint32_t max_hold = 0;        // seconds (RFC 4865); 0: FUTURERELEASE is not offered
   bool offer_dsn = true;        // to strangers too
+  bool rewrites_senders = false;  // lookup is asked about every sender of a submission, not to compare them alone
   bool strict_local = false;  // a local user's From field must be the user's own
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -58,6 +59,7 @@ struct Config {
     c.num(m.min_deliver_by);
     c.num(m.max_hold);
     c.flag(m.offer_dsn);
+    c.flag(m.rewrites_senders);
     c.flag(m.strict_local);
   }
 };

@@ -6,6 +6,7 @@
 
 #include "lib/base/text.h"
 #include "lib/conf/accounts.h"
+#include "lib/conf/names.h"
 #include "lib/conf/read.h"
 
 namespace mailkeep::lookup {
@@ -98,6 +99,7 @@ struct Uses {
 
 Uses uses_of(const Draft& draft) {
   Uses out;
+  if (!draft.config.canonical.empty()) out.lists.insert(draft.config.canonical);
   for (const Action& action : draft.actions) {
     if (!action.alias_table.empty()) out.aliases.insert(action.alias_table);
     if (!action.virtual_table.empty()) out.virtuals.insert(action.virtual_table);
@@ -135,6 +137,16 @@ Status add_compiled(Ruleset& out, const Table& table, const Use& use) {
   return {};
 }
 
+// A compiled one is looked at entry by entry, when it is asked.
+Status check_rewritings(const Table& table, const std::vector<conf::TableEntry>& entries) {
+  for (const auto& e : entries) {
+    if (conf::is_rewriting(e.key) && conf::is_rewriting(e.value)) continue;
+    return Error((table.path.empty() ? "table " + table.name : table.path) + ": found '" + printable(e.key, 60) + " " + printable(e.value, 60) +
+                 "', expected an address and what it becomes, where either may be @ and a domain");
+  }
+  return {};
+}
+
 Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
   const Use use = {uses.lists.contains(table.name), uses.aliases.contains(table.name), uses.patterns.contains(table.name)};
   if (!use.list && !use.aliases && !use.patterns) return {};
@@ -148,6 +160,9 @@ Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
     auto list = table.inline_entries ? parse_inline(*text) : conf::parse_list(*text, table.path);
     if (!list) return list.error();
     entries.entries = std::move(*list);
+  }
+  if (use.list && table.name == out.canonical.table) {
+    if (auto good = check_rewritings(table, entries.entries); !good) return good;
   }
   if (use.list) out.tables.insert_or_assign(table.name, TableIndex(entries.entries));
   if (use.patterns) {
@@ -217,6 +232,7 @@ void set_names(Ruleset& out, const Config& config) {
   for (const auto& alias : config.domain_aliases) out.domain_aliases.emplace(lower(alias.name), lower(alias.of));
   out.postmaster = config.postmaster;
   out.subaddress_separators = config.subaddress_separator;
+  out.canonical = {config.canonical, config.masquerade, config.masquerade_except};
   out.srs = {config.srs_keys, out.domains.empty() ? out.hostname : out.domains.front(), config.srs_days};
 }
 

@@ -243,10 +243,19 @@ void Lookup::on_check_phase(PeerId from, CheckPhase&& m) {
 void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
   Verdict result = verdict(250, "2.1.0", "sender ok");
   if (!rules_) result = verdict(451, "4.3.0", "starting up, try again");
-  for (const auto& address : m.addresses) {
-    if (result.accepted()) result = check_sender(*rules_, m.account, address, m.user);
-  }
   SenderVerdict answer;
+  for (const auto& address : m.addresses) {
+    if (!result.accepted()) break;
+    const auto written = canonical_sender(*rules_, address);
+    if (!written) {
+      log::error("canonical").kv("text", written.error().text);
+      result = verdict(451, "4.3.5", "the sender's address cannot be rewritten now, see this server's log");
+    } else {
+      answer.addresses.push_back(*written);
+      if (!m.any_sender) result = check_sender(*rules_, m.account, *written, m.user);
+    }
+  }
+  if (answer.addresses == m.addresses) answer.addresses.clear();
   answer.session = m.session;
   answer.query = m.query;
   answer.code = static_cast<uint16_t>(result.code);

@@ -29,6 +29,9 @@ struct Config {
   std::string subaddress_separator;
   std::vector<std::string> srs_keys;  // the first signs
   uint32_t srs_days = 0;              // how long what is rewritten is taken back
+  std::string canonical;              // a table: how senders are rewritten; empty: none
+  std::vector<std::string> masquerade;
+  std::vector<std::string> masquerade_except;
   bool system_accounts = false;  // accounts are the system's users (getpwnam), not the parent's list
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -40,6 +43,9 @@ struct Config {
     c.text(m.subaddress_separator, 8);
     c.texts(m.srs_keys, 8, 200);
     c.num(m.srs_days);
+    c.text(m.canonical, kMaxTag);
+    c.texts(m.masquerade, 1000, kMaxDomain);
+    c.texts(m.masquerade_except, 1000, kMaxLocalPart);
     c.flag(m.system_accounts);
   }
 };
@@ -316,6 +322,7 @@ struct CheckSender {
   uint32_t query = 0;  // echoed in the answer
   std::string account;
   std::string user;  // of a local submission
+  bool any_sender = false;  // they are not compared, only rewritten
   std::vector<std::string> addresses;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -323,6 +330,7 @@ struct CheckSender {
     c.num(m.query);
     c.text(m.account, kMaxAccount);
     c.text(m.user, kMaxAccount);
+    c.flag(m.any_sender);
     c.texts(m.addresses, kMaxSenders, kMaxAddress);
   }
 };
@@ -335,6 +343,7 @@ struct SenderVerdict {
   uint16_t code = 0;  // 250, 550 or 451
   std::string enhanced;
   std::string text;
+  std::vector<std::string> addresses;  // as they are to be written, in the order asked; empty: as they are
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -342,6 +351,7 @@ struct SenderVerdict {
     c.num(m.code);
     c.text(m.enhanced, 16);
     c.text(m.text, kMaxReplyText);
+    c.texts(m.addresses, kMaxSenders, kMaxAddress);
   }
 };
 

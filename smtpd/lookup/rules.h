@@ -46,6 +46,7 @@ struct Ruleset {
   std::vector<std::string> domains;  // lower case
   std::string postmaster;
   srs::Settings srs;
+  conf::Canonical canonical;
   std::string subaddress_separators = "+";  // any of these; empty: none
   std::unordered_map<std::string, std::string> domain_aliases;  // lower case, of Ruleset::domains
   std::map<std::string, conf::Action> actions;

@@ -22,7 +22,42 @@ bool has_alias_of_its_own(const Ruleset& rules, const std::string& table, const 
   return aliases->second.contains(lower(address.local) + domain) || aliases->second.contains(lower(user) + domain);
 }
 
+// "" as it is.
+Result<std::string> from_table(const Ruleset& rules, const smtp::Mailbox& address) {
+  const auto table = rules.tables.find(rules.canonical.table);
+  if (rules.canonical.table.empty() || table == rules.tables.end()) return std::string();
+  const std::string domain = "@" + address.canonical_domain();
+  auto value = table->second.value(lower(address.local) + domain);
+  if (!value) value = table->second.value(domain);
+  if (!value) return std::string();
+  const std::string text = value->rfind('@', 0) == 0 ? smtp::Mailbox{address.local, value->substr(1)}.text() : *value;
+  if (!smtp::parse_mailbox(text)) return Error("the table of canonical addresses has what is none: " + printable(*value, 100));
+  return text;
+}
+
+void masquerade(const conf::Canonical& c, smtp::Mailbox& address) {
+  if (std::find(c.except.begin(), c.except.end(), lower(address.local)) != c.except.end()) return;
+  const std::string domain = address.canonical_domain();
+  for (const auto& parent : c.masquerade) {
+    const bool is_below = domain.size() > parent.size() + 1 && domain.ends_with(parent) && domain[domain.size() - parent.size() - 1] == '.';
+    if (!is_below) continue;
+    address.domain = parent;
+    return;
+  }
+}
+
 }  // namespace
+
+Result<std::string> canonical_sender(const Ruleset& rules, const std::string& address) {
+  auto mailbox = smtp::parse_mailbox(address);
+  if (!mailbox || !rules.canonical.any()) return address;
+  const auto found = from_table(rules, *mailbox);
+  if (!found) return found.error();
+  if (!found->empty()) mailbox = smtp::parse_mailbox(*found);
+  const std::string before = mailbox->domain;
+  masquerade(rules.canonical, *mailbox);
+  return found->empty() && mailbox->domain == before ? address : mailbox->text();
+}
 
 bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailbox& address) {
   if (account.empty() || address.domain.empty()) return false;

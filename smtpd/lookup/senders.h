@@ -25,4 +25,9 @@ bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mai
 // `user`: the system user of a local submission; `account` is then that user's, empty for none.
 Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address, const std::string& user = "");
 
+// An address as it is written to the world: by the table of `canonical`, first for the whole address, then for its domain; then by
+// `masquerade`. Once, so there are no circles. What is checked and what is sent is the outcome. An Error: the table has what is no
+// address.
+Result<std::string> canonical_sender(const Ruleset& rules, const std::string& address);
+
 }  // namespace mailkeep::lookup

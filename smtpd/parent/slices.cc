@@ -108,6 +108,7 @@ Status send_smtp(imsg::Channel& to, const Generation& g, const Listeners& socket
   m.min_deliver_by = seconds(o.min_deliver_by);
   m.max_hold = seconds(o.max_hold);
   m.offer_dsn = o.dsn == "all";
+  m.rewrites_senders = g.config.canonical.any();
   m.strict_local = o.local_from == "refuse";
   to.send(m);
   for (const auto& l : g.listeners) {
@@ -276,6 +277,9 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
   m.postmaster = g.config.options.postmaster;
   m.subaddress_separator = g.config.options.subaddress_separator;
   m.system_accounts = g.accounts.is_system();
+  m.canonical = g.config.canonical.table;
+  m.masquerade = g.config.canonical.masquerade;
+  m.masquerade_except = g.config.canonical.except;
   m.srs_keys = g.config.srs.keys;
   m.srs_days = static_cast<uint32_t>(std::max<int64_t>(1, g.config.srs.ttl.count() / 86400));
   to.send(m);
