@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: ISC
 #include "queue/envelope.h"
 
+#include <algorithm>
+
 #include "lib/base/crc32c.h"
 #include "lib/base/text.h"
 #include "lib/imsg/codec.h"
@@ -11,9 +13,12 @@ namespace mailkeep::queue {
 namespace {
 
 // Kind in the upper half, version in the lower.
-constexpr uint8_t kMessageKind = 0x16;
-constexpr uint8_t kEnvelopeKind = 0x26;
+constexpr uint8_t kMessageKind = 0x17;
+constexpr uint8_t kEnvelopeKind = 0x27;
 constexpr uint8_t kBodyKind = 0x33;
+constexpr uint8_t kLifeKind = 0x41;
+constexpr uint8_t kAttemptKind = 0x51;
+constexpr uint8_t kRefusalKind = 0x61;
 constexpr size_t kHead = 8;
 constexpr size_t kMostPayload = kSmallMessage + 16;  // a body's; other records are smaller
 
@@ -97,6 +102,7 @@ void direct(Envelope& envelope, const Delivery& delivery) {
   envelope.account = delivery.relay ? std::string() : delivery.account;
   envelope.action = delivery.relay ? delivery.action : std::string();
   envelope.detail = delivery.detail;
+  envelope.rule = delivery.rule;
   envelope.sender = delivery.sender;
   envelope.reports_to_sender = delivery.reports_to_sender && !delivery.sender.empty();
   if (!delivery.address.empty()) envelope.recipient = delivery.address;
@@ -106,6 +112,13 @@ std::string encode(const Message& message) { return encode_fields(kMessageKind, 
 std::string encode(const Envelope& envelope) { return encode_fields(kEnvelopeKind, envelope); }
 Result<Message> decode_message(std::string_view record) { return decode_fields<Message>(kMessageKind, record); }
 Result<Envelope> decode_envelope(std::string_view record) { return decode_fields<Envelope>(kEnvelopeKind, record); }
+
+std::string encode(const Life& life) { return encode_fields(kLifeKind, life); }
+std::string encode(const PastAttempt& attempt) { return encode_fields(kAttemptKind, attempt); }
+std::string encode(const Refusal& refusal) { return encode_fields(kRefusalKind, refusal); }
+Result<Life> decode_life(std::string_view record) { return decode_fields<Life>(kLifeKind, record); }
+Result<PastAttempt> decode_attempt(std::string_view record) { return decode_fields<PastAttempt>(kAttemptKind, record); }
+Result<Refusal> decode_refusal(std::string_view record) { return decode_fields<Refusal>(kRefusalKind, record); }
 
 std::string encode_body(uint64_t id, std::string_view body) {
   return frame(std::string(1, static_cast<char>(kBodyKind)) + message_key(id), body);
@@ -122,7 +135,8 @@ Result<std::string_view> decode_body(uint64_t id, std::string_view record) {
 size_t record_length(std::string_view bytes) {
   if (bytes.size() <= kHead) return 0;
   const auto kind = static_cast<uint8_t>(bytes[kHead]);
-  if (kind != kMessageKind && kind != kEnvelopeKind && kind != kBodyKind) return 0;
+  constexpr uint8_t kKinds[] = {kMessageKind, kEnvelopeKind, kBodyKind, kLifeKind, kAttemptKind, kRefusalKind};
+  if (std::find(std::begin(kKinds), std::end(kKinds), kind) == std::end(kKinds)) return 0;
   const size_t size = little_u32(bytes);
   if (size == 0 || size > kMostPayload || size > bytes.size() - kHead) return 0;
   return little_u32(bytes.substr(4)) == crc32c(bytes.substr(kHead, size)) ? kHead + size : 0;
@@ -132,6 +146,9 @@ std::optional<Identity> identify(std::string_view record) {
   if (record_length(record) != record.size() || record.empty()) return std::nullopt;
   if (const auto message = decode_message(record)) return Identity{Record::kMessage, message_key(message->id)};
   if (const auto envelope = decode_envelope(record)) return Identity{Record::kEnvelope, envelope_key(envelope->id)};
+  if (const auto life = decode_life(record)) return Identity{Record::kLife, number_key(life->number)};
+  if (const auto past = decode_attempt(record)) return Identity{Record::kAttempt, attempt_key(past->id, past->number)};
+  if (const auto refusal = decode_refusal(record)) return Identity{Record::kRefusal, number_key(refusal->number)};
   constexpr size_t kKey = 8;
   const auto body = unframe(kBodyKind, record);
   if (!body || body->size() < kKey) return std::nullopt;
@@ -140,6 +157,10 @@ std::optional<Identity> identify(std::string_view record) {
 
 std::string message_key(uint64_t id) { return big_endian(id); }
 std::string envelope_key(const EnvelopeId& id) { return big_endian(id.message) + big_endian(id.number); }
+
+std::string number_key(uint64_t number) { return big_endian(number); }
+uint64_t parse_number_key(std::string_view key) { return key.size() == 8 ? from_big_endian(key) : 0; }
+std::string attempt_key(const EnvelopeId& id, uint32_t number) { return envelope_key(id) + big_endian(number); }
 
 std::optional<EnvelopeId> parse_envelope_key(std::string_view key) {
   if (key.size() != 12) return std::nullopt;

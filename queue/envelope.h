@@ -57,7 +57,7 @@ struct Message {
   lookup::NameState name_state = lookup::NameState::kUnasked;
   std::string client_name; // by its address, when kConfirmed
   std::string tag;         // the listener's
-  bool tls = false;
+  std::string tls;         // with it: version and cipher; empty: none
   Protocol protocol = Protocol::kInternal;
   std::string message_id;  // the field of its header, for those who look for it
 
@@ -81,7 +81,7 @@ struct Message {
     c.choice(m.name_state, lookup::NameState::kConfirmed);
     c.text(m.client_name, kMaxHostname);
     c.text(m.tag, kMaxTag);
-    c.flag(m.tls);
+    c.text(m.tls, kMaxTlsText);
     c.choice(m.protocol, Protocol::kInternal);
     c.text(m.message_id, kMaxMessageId);
   }
@@ -107,6 +107,7 @@ struct Envelope {
   int64_t expiry = 0;    // given up at the first failure after this
   std::string last_error;
   Hold hold = Hold::kNone;
+  std::string rule;      // that sends it there, "mailkeep.conf:12"; empty: none
   int64_t priority = 0;  // of its message
   int64_t warn_at = 0;   // seconds since 1970: its sender is told that it waits; 0: not, or not again
 
@@ -130,6 +131,20 @@ struct Envelope {
     c.choice(m.hold, Hold::kQuarantine);
     c.i64(m.warn_at);
     c.i64(m.priority);
+    c.text(m.rule, kMaxRule);
+  }
+};
+
+// One of the things that happened to an envelope that waits.
+struct PastAttempt {
+  EnvelopeId id;
+  uint32_t number = 0;
+  Attempt attempt;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.id);
+    c.num(m.number);
+    c.part(m.attempt);
   }
 };
 
@@ -145,11 +160,18 @@ std::string encode(const Envelope& envelope);
 Result<Message> decode_message(std::string_view record);
 Result<Envelope> decode_envelope(std::string_view record);
 
+std::string encode(const Life& life);
+std::string encode(const PastAttempt& attempt);
+std::string encode(const Refusal& refusal);
+Result<Life> decode_life(std::string_view record);
+Result<PastAttempt> decode_attempt(std::string_view record);
+Result<Refusal> decode_refusal(std::string_view record);
+
 // A body of at most kSmallMessage bytes as a record of the same frame.
 std::string encode_body(uint64_t id, std::string_view body);
 Result<std::string_view> decode_body(uint64_t id, std::string_view record);
 
-enum class Record : uint8_t { kMessage, kEnvelope, kBody };
+enum class Record : uint8_t { kMessage, kEnvelope, kBody, kLife, kAttempt, kRefusal };
 // What a record is, by itself, and the key that it belongs under. None: it is no valid record.
 struct Identity {
   Record record;
@@ -163,6 +185,9 @@ size_t record_length(std::string_view bytes);
 std::string message_key(uint64_t id);
 std::string envelope_key(const EnvelopeId& id);
 std::optional<EnvelopeId> parse_envelope_key(std::string_view key);
+std::string number_key(uint64_t number);  // of what is finished or refused
+uint64_t parse_number_key(std::string_view key);
+std::string attempt_key(const EnvelopeId& id, uint32_t number);
 
 // A place in the order of next tries. Also the key of the index of what is due.
 struct DuePoint {

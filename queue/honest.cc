@@ -29,13 +29,21 @@ bool is_address(const std::string& text) {
 std::string_view lie_in(const Enqueue& enqueue) {
   const lookup::SessionFacts& f = enqueue.facts;
   if (enqueue.protocol == Protocol::kInternal) return "a message that only the queue makes";
-  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag)) return "facts of a session with bytes that none has";
+  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag) || !is_printable(enqueue.tls)) return "facts of a session with bytes that none has";
   if (!f.sender.empty() && !is_address(f.sender)) return "a sender that is no address";
   if (!is_printable(enqueue.options.envid)) return "an ENVID with bytes that none has";
   for (const Recipient& r : enqueue.recipients) {
     if (!is_address(r.address)) return "a recipient that is no address";
     if (!is_printable(r.options.orcpt)) return "an ORCPT with bytes that none has";
   }
+  return {};
+}
+
+std::string_view lie_in(const Refusal& r) {
+  for (const std::string& text : {r.source, r.name, r.helo, r.tls, r.account, r.sender, r.rule, r.enhanced, r.text}) {
+    if (!is_printable(text)) return "a refusal with bytes that none has";
+  }
+  if (!std::all_of(r.recipients.begin(), r.recipients.end(), is_printable)) return "a refusal of no address";
   return {};
 }
 
@@ -47,7 +55,7 @@ std::string_view lie_in_report(const Enqueue& enqueue) {
 std::string_view lie_in(const Routed& routed, size_t asked) {
   for (const Delivery& d : routed.deliveries) {
     if (d.recipient >= asked) return "a delivery for a recipient that was not asked about";
-    if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action)) {
+    if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action) || !is_printable(d.rule)) {
       return "a delivery with bytes that no address has";
     }
     if (!d.sender.empty() && !is_address(d.sender)) return "a delivery from no address";

@@ -12,6 +12,7 @@ namespace mailkeep::queue {
 // What is wrong; empty: nothing that can be seen here. Addresses are parsed before they are sent, so none has a byte that
 // could break a header field, a command or a line of the log.
 std::string_view lie_in(const Enqueue& enqueue);
+std::string_view lie_in(const Refusal& refusal);
 // `asked`: how many recipients the Route had.
 std::string_view lie_in(const Routed& routed, size_t asked);
 

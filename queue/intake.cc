@@ -54,8 +54,9 @@ void Queue::tell(PeerId peer, const Enqueued& answer) {
   if (peer.role != Role::kRelay) peers_->send(peer, answer);
 }
 
-void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text) {
+void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text, Judge by) {
   ++counters_.refused;
+  remember_refusal(incoming, by, code, enhanced, text);
   auto line = log::info("refused");
   line.kv("session", hex64(incoming.enqueue.session)).kv("msg", hex64(incoming.enqueue.message));
   if (!incoming.enqueue.facts.account.empty()) line.kv("account", incoming.enqueue.facts.account);
@@ -213,6 +214,7 @@ std::vector<Notice> Queue::expansions(std::vector<Envelope>& envelopes) const {
 // No recipient is left for whom a rule does not say so.
 void Queue::discard(const Incoming& in) {
   log::info("discarded").kv("session", hex64(in.enqueue.session)).kv("msg", hex64(in.enqueue.message)).kv("from", in.enqueue.facts.sender);
+  remember_refusal(in, Judge::kLookup, 250, "2.0.0", "taken, and thrown away as a rule says");
   if (in.owns_file) spool_->drop_file(in.enqueue.message);
   Enqueued out;
   out.session = in.enqueue.session;
@@ -229,7 +231,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   if (envelopes.empty() && refusal == nullptr && !routed.discarded.empty()) return discard(in);
   if (envelopes.empty()) {
     if (refusal == nullptr) return refuse(in, 451, "4.3.0", "No route");
-    return refuse(in, refusal->temporary ? 451 : 550, refusal->enhanced, refusal->text);
+    return refuse(in, refusal->temporary ? 451 : 550, refusal->enhanced, refusal->text, Judge::kLookup);
   }
   Change change;
   Message& m = change.message.emplace();
@@ -248,8 +250,8 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.name_state = in.enqueue.facts.name_state;
   m.client_name = in.enqueue.facts.name;
   m.tag = in.enqueue.facts.tag;
-  m.tls = in.enqueue.facts.tls;
   m.protocol = in.enqueue.protocol;
+  m.tls = in.enqueue.tls;
   m.message_id = message_id_of(in.owns_file ? spool_->head(m) : in.body);
   change.body = std::move(in.body);
   std::vector<Notice> expanded = expansions(envelopes);

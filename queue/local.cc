@@ -243,6 +243,7 @@ bool Local::stored(uint32_t user, const Stored& stored) {
   item->suspect = account->suspect_in_hand = false;
   --account->handed;
   account->ends = 0;
+  account->uid = stored.uid;
   account->stored.emplace(stored.sequence, stored.envelope);
   ++delivered_;
   log::info("delivered").kv("msg", hex64(stored.envelope.message)).kv("envelope", stored.envelope.number)
@@ -260,10 +261,10 @@ bool Local::rejected(uint32_t user, const Rejected& rejected, int64_t now) {
   const std::string name = item->envelope.account;
   const std::string text = rejected.enhanced + " " + rejected.text;
   if (rejected.temporary) {
-    put_off(*item, text, now);
+    put_off(*item, text, now, rejected.uid);
   } else {
     fail(*item, smtp::is_enhanced_code(rejected.enhanced) && rejected.enhanced[0] == '5' ? rejected.enhanced : "5.0.0",
-         printable(rejected.text, kMaxReplyText - 4));
+         printable(rejected.text, kMaxReplyText - 4), rejected.uid);
   }
   pump(name, *account);
   return true;
@@ -276,7 +277,7 @@ void Local::durable(uint32_t user, uint64_t sequence) {
   const auto end = account.stored.upper_bound(sequence);
   for (auto it = account.stored.begin(); it != end; ++it) {
     if (const auto item = items_.find(it->second); item != items_.end()) calls_.stored(item->second.envelope);
-    settlements_.remove(it->second);
+    settlements_.remove(it->second, {now_unix(), How::kStored, account.uid, "", "", "in the mailbox, durably"});
   }
   account.stored.erase(account.stored.begin(), end);
   pump(name->second, account);
@@ -289,10 +290,11 @@ void Local::quarantine(Item& item) {
   release(item);
   item.state = State::kFailing;
   log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account).kv("to", next.recipient);
-  settlements_.put_off(std::move(next));
+  Attempt attempt{now_unix(), How::kQuarantined, kNoUid, "", "", next.last_error};
+  settlements_.put_off(std::move(next), std::move(attempt));
 }
 
-void Local::put_off(Item& item, const std::string& text, int64_t now) {
+void Local::put_off(Item& item, const std::string& text, int64_t now, uint32_t uid) {
   Envelope next = item.envelope;
   ++next.attempts;
   next.last_error = printable(text, kMaxReplyText - 4);
@@ -300,7 +302,7 @@ void Local::put_off(Item& item, const std::string& text, int64_t now) {
   release(item);
   item.state = State::kFailing;
   if (is_expired(next, now)) {
-    fail(item, "5.4.7", "delivery time expired; last: " + next.last_error);
+    fail(item, "5.4.7", "delivery time expired; last: " + next.last_error, uid);
     return;
   }
   ++deferred_;
@@ -310,14 +312,15 @@ void Local::put_off(Item& item, const std::string& text, int64_t now) {
     next.warn_at = 0;
     calls_.delayed(next);
   }
-  settlements_.put_off(std::move(next));
+  Attempt attempt{now, How::kDeferred, uid, "", "", next.last_error};
+  settlements_.put_off(std::move(next), std::move(attempt));
 }
 
-void Local::fail(Item& item, const std::string& status, const std::string& text) {
+void Local::fail(Item& item, const std::string& status, const std::string& text, uint32_t uid) {
   release(item);
   item.state = State::kFailing;
   const Envelope envelope = item.envelope;  // the call may forget it
-  calls_.failed(envelope, status, text);
+  calls_.failed(envelope, status, text, uid);
 }
 
 void Local::forget(const EnvelopeId& id) {

@@ -36,7 +36,7 @@ class Local {
     std::function<void(const std::string& account)> need_user;
     std::function<bool(uint32_t user, const user::Deliver& deliver)> deliver;  // false: no such process now
     // For good; the envelope stays here, failing, until forget() or try_again().
-    std::function<void(const Envelope& envelope, const std::string& status, const std::string& text)> failed;
+    std::function<void(const Envelope& envelope, const std::string& status, const std::string& text, uint32_t uid)> failed;
     std::function<void(const Envelope& envelope)> reroute;  // it has no account yet; answered as for `failed`
     std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {};  // its sender wants to know that it waits
     std::function<void(const Envelope& envelope)> stored = [](const Envelope&) {};   // durably, in its mailbox
@@ -106,6 +106,7 @@ class Local {
     size_t handed = 0;
     std::multimap<uint64_t, EnvelopeId> stored;
     bool suspect_in_hand = false;
+    uint32_t uid = kNoUid;  // of its process, as that says
     uint32_t ends = 0;  // of its process with mail in hand, since the last success
     Micros paused_until{0};
   };
@@ -116,8 +117,9 @@ class Local {
   void release(Item& item) { held_.release(item.envelope.id.message, item.holds); }
   void catch_up(const std::string& name, Account& account, int64_t now);
   void quarantine(Item& item);
-  void put_off(Item& item, const std::string& text, int64_t now);
-  void fail(Item& item, const std::string& status, const std::string& text);
+  // `uid`: of the account's process, when it said so.
+  void put_off(Item& item, const std::string& text, int64_t now, uint32_t uid = kNoUid);
+  void fail(Item& item, const std::string& status, const std::string& text, uint32_t uid = kNoUid);
   Item* item_of(uint32_t user, const EnvelopeId& id, Account*& account);
 
   Spool& spool_;

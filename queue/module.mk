@@ -1,8 +1,8 @@
 progs += queue spool_bench
-queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/notes.cc queue/tables.cc
+queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/history.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/notes.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
-queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc memory.cc verbs.cc operate.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
+queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc memory.cc verbs.cc operate.cc lives.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
         content.cc honest.cc tickets.cc) $(queue_core)
 queue_DEP := worker db smtp rfc5322 text imsg event os log base
 queue_EXT := bsd
@@ -24,10 +24,11 @@ spool_bench_SRC := queue/spool_bench.cc $(queue_core)
 spool_bench_DEP := db smtp rfc5322 text imsg log os base
 spool_bench_EXT := bsd
 spool_bench_TESTSRC := $(queue_core)
-spool_bench_TESTS := bounce_test envelope_test selection_test in_hand_test spool_test spool_crash_test spool_damage_test spool_files_test
+spool_bench_TESTS := bounce_test envelope_test selection_test in_hand_test history_test spool_test spool_crash_test spool_damage_test spool_files_test
 spool_files_test_EXT := bsd
 selection_test_EXT := bsd
 in_hand_test_EXT := bsd
+history_test_EXT := bsd
 envelope_test_EXT := bsd
 bounce_test_EXT := bsd
 spool_test_EXT := bsd

@@ -50,6 +50,16 @@ bool applies(const SelectQueue& ask, const Envelope& e, const Message& m, int64_
   }
 }
 
+// How the verb is remembered, of all that it changes.
+Attempt attempt_of(const SelectQueue& ask) {
+  const std::string action = ask.verb == QueueVerb::kReroute ? ", to action " + ask.action : "";
+  const How how = ask.verb == QueueVerb::kHold      ? How::kHeld
+                  : ask.verb == QueueVerb::kRelease ? How::kReleased
+                  : ask.verb == QueueVerb::kReroute ? How::kRerouted
+                                                    : How::kRetried;
+  return {now_unix(), how, kNoUid, "", "", "by the administrator" + action};
+}
+
 }  // namespace
 
 void Queue::on_select(PeerId peer, SelectQueue&& ask) {
@@ -112,7 +122,7 @@ void Queue::run_select(Select& s) {
     goes_on = s.answer.items.size() < most && s.bytes < kMostItemBytes && s.done < changes && now_monotonic() < end;
     if (!goes_on) s.answer.next = show(at);
   }
-  if (change.put.empty() && change.removed.empty()) return;
+  if (change.put.empty() && change.ended.empty()) return;
   change.durable = true;
   s.place = spool_->stage(std::move(change));
 }
@@ -168,7 +178,7 @@ void Queue::command(Select& s, const Envelope& e, Change& change) {
       break;
     case QueueVerb::kDrop:
       s.changed.push_back(e.id);
-      change.removed.push_back(e.id);
+      change.ended.push_back({e.id, {now_unix(), How::kDropped, kNoUid, "", "", "by the administrator"}});
       return;
     case QueueVerb::kFail: {
       const std::string text = "The administrator of this server has given this message up" + (e.last_error.empty() ? std::string() : "; last: " + e.last_error);
@@ -181,6 +191,7 @@ void Queue::command(Select& s, const Envelope& e, Change& change) {
   if (s.ask.verb != QueueVerb::kHold) next.next_try = now_unix();
   s.changed.push_back(e.id);
   change.put.push_back(std::move(next));
+  change.attempt = attempt_of(s.ask);
 }
 
 void Queue::end_select(Select& s, const Status& status) {

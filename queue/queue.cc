@@ -24,6 +24,7 @@ imsg::Routes<Queue> Queue::routes() {
     r.add<NeedSpoolFile>(from, &Queue::on_need_file);
     r.add<DropSpoolFile>(from, &Queue::on_drop_file);
     r.add<Enqueue>(from, &Queue::on_enqueue);
+    r.add<Refusal>(from, &Queue::on_refusal);
   }
   r.add<Vouch>(Role::kAuth, &Queue::on_vouch);
   r.add<Routed>(Role::kLookup, &Queue::on_routed);
@@ -36,6 +37,8 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<relay::Transferred>(Role::kRelay, &Queue::on_transferred);
   r.add<SelectQueue>(Role::kControl, &Queue::on_select);
   r.add<ShowMessage>(Role::kControl, &Queue::on_show);
+  r.add<FindLives>(Role::kControl, &Queue::on_find_lives);
+  r.add<ListDestinations>(Role::kControl, &Queue::on_list_destinations);
   return r;
 }
 
@@ -50,7 +53,9 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
                     peers_->send_parent(need);
                   },
               .deliver = [this](uint32_t user, const user::Deliver& deliver) { return peers_->send({Role::kUser, user}, deliver); },
-              .failed = [this](const Envelope& e, const std::string& status, const std::string& text) { on_failed(e, {status, text, ""}); },
+              .failed = [this](const Envelope& e, const std::string& status, const std::string& text, uint32_t uid) {
+                on_failed(e, {.status = status, .text = text, .remote = "", .tls = "", .uid = uid});
+              },
               .reroute = [this](const Envelope& e) { on_reroute(e); },
               .delayed = [this](const Envelope& e) { on_delayed(e); },
               .stored = [this](const Envelope& e) { on_delivered(e, Action::kDelivered, {"2.1.5", "", ""}); }}),
@@ -67,7 +72,8 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
                      if (!reports) on_delivered(e, Action::kRelayed, answer);
                    }}),
       timer_(loop, [this]() { tick(); }),
-      quit_limit_(loop, [this]() { quit_now(); }) {
+      quit_limit_(loop, [this]() { quit_now(); }),
+      prune_timer_(loop, [this]() { prune_history(); }) {
   struct rlimit limit = {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) max_files_ = static_cast<size_t>(limit.rlim_cur) / 4;
   loop_.at_turn_end(event::Loop::Stage::kCommit, [this]() { commit_turn(); });
@@ -91,6 +97,8 @@ void Queue::on_commit(uint32_t) {
   local_.set_policy(policy);
   remote_.set_policy(policy);
   remote_.set_relays(config_.relays);
+  spool_->keep_history(config_.history != 0);
+  prune_history();
   log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay).kv("held", spool_->counts().held);
   quarantine_poison();
   tick();
@@ -107,6 +115,7 @@ void Queue::quarantine_poison() {
       if (e.hold != Hold::kNone) continue;
       Envelope& next = change.put.emplace_back(e);
       next.hold = Hold::kQuarantine;
+      change.attempt = {now_unix(), How::kQuarantined, kNoUid, "", "", "the queue's process ended again and again with it in hand"};
       next.last_error = "quarantined: the queue's process ended " + std::to_string(InHand::kMaxDeaths) + " times with it in hand";
       log::error("quarantined").kv("msg", hex64(id)).kv("envelope", e.id.number).kv("to", e.recipient);
     }
@@ -185,6 +194,7 @@ void Queue::hand_on(const Message& message, const std::vector<Envelope>& envelop
 // Everything that became ready in this turn: one commit, one sync; then the answers.
 void Queue::commit_turn() {
   run_selects();
+  stage_refusals();
   send_reports();
   local_.stage();
   remote_.stage();
@@ -256,6 +266,7 @@ void Queue::quit_now() {
 }
 
 std::vector<worker::Stat> Queue::stats() {
+  const auto past = spool_->history();
   return {{"queue.local", spool_->counts().local},
           {"queue.relay", spool_->counts().relay},
           {"queue.held", spool_->counts().held},
@@ -272,6 +283,9 @@ std::vector<worker::Stat> Queue::stats() {
           {"queue.bounces", counters_.bounces},
           {"queue.commits", counters_.commits},
           {"queue.tickets", tickets_.size()},
+          {"queue.remembered", past ? (*past)->finished() : 0},
+          {"queue.refusals-remembered", past ? (*past)->refused() : 0},
+          {"queue.refusals-not-remembered", refusals_lost_},
           {"queue.set-aside", spool_->set_aside()},
           {"queue.salvages", spool_->salvages()}};
 }

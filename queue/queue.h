@@ -48,7 +48,7 @@ class Queue final : public worker::Hooks {
   };
   // What is to be told of one message, and which of its envelopes end with that.
   struct Report {
-    std::vector<EnvelopeId> ids;
+    std::vector<Ended> ended;
     std::vector<Notice> notices;
   };
   struct Accepted {
@@ -90,7 +90,7 @@ class Queue final : public worker::Hooks {
   void discard(const Incoming& incoming);
   void answer(const Accepted& accepted, const Status& status);
   void tell(imsg::PeerId peer, const Enqueued& answer);
-  void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text);
+  void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text, Judge by = Judge::kQueue);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
   bool may_have_file(imsg::PeerId peer) const;
   std::optional<Incoming> take_incoming(uint64_t query);
@@ -134,6 +134,19 @@ class Queue final : public worker::Hooks {
   // verbs.cc
   void on_select(imsg::PeerId peer, SelectQueue&& select);
   void on_show(imsg::PeerId peer, ShowMessage&& show);
+  // lives.cc
+  void on_find_lives(imsg::PeerId peer, FindLives&& find);
+  Status find_waiting(const FindLives& find, Lives& out);
+  Status find_finished(const FindLives& find, Lives& out);
+  Status find_refused(const FindLives& find, Lives& out);
+  Result<uint64_t> start_of(const FindLives& find);
+  int64_t oldest_kept() const;
+  void on_list_destinations(imsg::PeerId peer, ListDestinations&& list);
+  void prune_history();
+  void on_refusal(imsg::PeerId peer, Refusal&& refusal);
+  void remember_refusal(Refusal refusal);
+  void remember_refusal(const Incoming& incoming, Judge by, uint16_t code, const std::string& enhanced, const std::string& text);
+  void stage_refusals();
   void run_selects();
   void run_select(Select& select);
   void look(Select& select, const Envelope& envelope, Change& change);
@@ -151,6 +164,7 @@ class Queue final : public worker::Hooks {
   Remote remote_;
   event::Timer timer_;
   event::Timer quit_limit_;
+  event::Timer prune_timer_;
   bool quitting_ = false;
   bool load_more_ = false;
   uint64_t last_query_ = 0;
@@ -166,6 +180,10 @@ class Queue final : public worker::Hooks {
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
   std::unordered_map<uint64_t, uint32_t> next_numbers_;  // by message, of those that this turn gives new envelopes
+  std::vector<Refusal> refusals_;  // of this turn
+  double refusals_left_ = 0;       // that may be remembered now: see lives.cc
+  Micros refusals_since_{0};
+  uint64_t refusals_lost_ = 0;
   std::deque<Select> selects_;  // not looked at yet
   std::vector<Select> selected_;  // of this turn
   struct Counters {

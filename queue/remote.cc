@@ -145,7 +145,7 @@ bool Remote::sweep(int64_t now) {
       expire(items_.emplace(e.id, Item{e, way}).first->second);
     } else if (e.warn_at != 0 && now >= e.warn_at && is_down) {
       items_.emplace(e.id, Item{e, way, State::kFailing});  // until that is on disk
-      warn(e);
+      warn(e, {});
     }
   }
   if (!batch->empty()) return true;

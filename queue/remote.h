@@ -35,6 +35,8 @@ struct Cause {
   std::string status;  // enhanced code
   std::string text;    // "550 5.1.1 no such user", or our own words
   std::string remote;  // the host that said so; empty: we
+  std::string tls = {};  // with it
+  uint32_t uid = kNoUid;  // of the account's process, when it said so
 };
 
 class Remote {
@@ -79,6 +81,17 @@ class Remote {
   void fail_now(const Envelope& envelope, const Cause& cause);
   void retry_now(const Envelope& envelope);
   bool has_action(const std::string& name) const { return !name.empty() && action_of(name) != nullptr; }
+  // What has become of mail for each domain since this process began; of the first kTallies.
+  struct Tally {
+    uint64_t accepted = 0, deferred = 0, failed = 0;
+    std::string last_reply;
+  };
+  static constexpr size_t kTallies = 5000;
+  const std::map<std::string, Tally>& tallies() const { return tallies_; }
+  // When a destination that does not answer is tried again; 0: it answers, as far as is known.
+  int64_t paused_until(const std::string& domain) const;
+  // Actions that name their hosts, none of which answers: as destinations, at most `most`.
+  std::vector<DestinationStat> actions_down(size_t most) const;
   // What its destination suffers from; empty: nothing.
   std::string trouble_of(const Envelope& envelope) const;
 
@@ -162,7 +175,8 @@ class Remote {
   void unload(Destination& d);
   void settle(Item& item, const relay::Result& r, const relay::Transferred& result, int64_t now);
   void quarantine(Item& item);
-  void warn(Envelope envelope);
+  void warn(Envelope envelope, std::optional<Attempt> attempt);
+  void count(const Envelope& envelope, How how, const std::string& reply);
   bool may_go(const Destination& d) const;
   void put_off(Item& item, const std::string& text, int64_t now, bool may_expire = true);
   void fail(Item& item, const Cause& cause);
@@ -187,6 +201,8 @@ class Remote {
   Settlements settlements_;
   uint64_t relayed_ = 0;
   uint64_t deferred_ = 0;
+  Attempt current_;  // how what is settled now went; `at` 0: it was not asked
+  std::map<std::string, Tally> tallies_;
 };
 
 }  // namespace mailkeep::queue

@@ -51,18 +51,21 @@ void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred
     item.envelope.last_error = r.text;
     return expire(item);
   }
+  current_ = {now, How::kDeferred, kNoUid, result.host, result.tls, printable(words_of(r), kMaxReplyText - 4).substr(0, kMaxReplyText)};
   if (r.outcome == relay::Outcome::kTemporary) {
     return put_off(item, (result.host.empty() ? std::string() : result.host + ": ") + words_of(r), now);
   }
   if (r.outcome == relay::Outcome::kPermanent) {
-    return fail(item, {is_permanent_status(r.enhanced) ? r.enhanced : "5.0.0", words_of(r), r.code == 0 ? std::string() : result.host});
+    return fail(item, {is_permanent_status(r.enhanced) ? r.enhanced : "5.0.0", words_of(r), r.code == 0 ? std::string() : result.host, result.tls});
   }
   ++relayed_;
   log::info("relayed").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("host", result.host)
       .kv("tls", result.tls).kv("code", r.code).kv("text", r.enhanced + " " + r.text);
   calls_.relayed(e, {r.enhanced.empty() ? "2.0.0" : r.enhanced, words_of(r), result.host}, result.dsn);
   item.state = State::kFailing;  // until the removal is durable
-  settlements_.remove(e.id);
+  current_.how = How::kRelayed;
+  count(e, How::kRelayed, current_.text);
+  settlements_.remove(e.id, std::exchange(current_, {}));
 }
 
 // What the result says of its destination.
@@ -174,17 +177,53 @@ void Remote::put_off(Item& item, const std::string& text, int64_t now, bool may_
   ++deferred_;
   log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient)
       .kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
-  if (next.warn_at != 0 && now >= next.warn_at) return warn(std::move(next));
-  settlements_.put_off(std::move(next));
+  Attempt attempt = std::exchange(current_, {});
+  if (attempt.at == 0) attempt = {now, How::kDeferred, kNoUid, "", "", next.last_error};
+  count(next, How::kDeferred, next.last_error);
+  if (next.warn_at != 0 && now >= next.warn_at) return warn(std::move(next), std::move(attempt));
+  settlements_.put_off(std::move(next), std::move(attempt));
+}
+
+void Remote::count(const Envelope& envelope, How how, const std::string& reply) {
+  const std::string domain = destination(envelope);
+  auto it = tallies_.find(domain);
+  if (it == tallies_.end()) {
+    if (tallies_.size() >= kTallies) return;
+    it = tallies_.emplace(domain, Tally()).first;
+  }
+  ++(how == How::kRelayed ? it->second.accepted : how == How::kFailed ? it->second.failed : it->second.deferred);
+  it->second.last_reply = reply.substr(0, kMaxReplyText);
+}
+
+std::vector<DestinationStat> Remote::actions_down(size_t most) const {
+  std::vector<DestinationStat> out;
+  for (const auto& [way, d] : destinations_) {
+    if (!way.domain.empty() || d.failures == 0) continue;
+    if (out.size() == most) break;
+    DestinationStat& stat = out.emplace_back();
+    stat.name = "action " + way.action;
+    stat.relay = true;
+    stat.paused_until = d.paused_until;
+    stat.last_reply = d.last_error;
+  }
+  return out;
+}
+
+int64_t Remote::paused_until(const std::string& domain) const {
+  int64_t out = 0;
+  for (const auto& [way, d] : destinations_) {
+    if (way.domain == domain && d.failures > 0) out = std::max(out, d.paused_until);
+  }
+  return out;
 }
 
 // Its sender is told once, whatever becomes of that: the envelope does not come back to it.
-void Remote::warn(Envelope envelope) {
+void Remote::warn(Envelope envelope, std::optional<Attempt> attempt) {
   envelope.warn_at = 0;
   Envelope told = envelope;
   if (told.last_error.empty()) told.last_error = trouble_of(envelope);
   calls_.delayed(told);
-  settlements_.put_off(std::move(envelope));
+  settlements_.put_off(std::move(envelope), std::move(attempt));
 }
 
 void Remote::quarantine(Item& item) {
@@ -194,7 +233,8 @@ void Remote::quarantine(Item& item) {
   release(item);
   item.state = State::kFailing;
   log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient);
-  settlements_.put_off(std::move(next));
+  Attempt attempt{now_unix(), How::kQuarantined, kNoUid, "", "", next.last_error};
+  settlements_.put_off(std::move(next), std::move(attempt));
 }
 
 // Not tried, so it counts as no attempt.
@@ -219,6 +259,8 @@ void Remote::fail(Item& item, const Cause& cause) {
   release(item);
   item.state = State::kFailing;
   const Envelope envelope = item.envelope;  // the call may forget it
+  current_ = {};
+  count(envelope, How::kFailed, cause.text);
   calls_.failed(envelope, cause);
 }
 

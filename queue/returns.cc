@@ -26,6 +26,12 @@ std::string status_in(std::string_view text, char first, std::string_view otherw
   return std::string(otherwise);
 }
 
+std::vector<EnvelopeId> ids_of(const std::vector<Ended>& ended) {
+  std::vector<EnvelopeId> out;
+  for (const Ended& e : ended) out.push_back(e.id);
+  return out;
+}
+
 Notice notice_of(const Envelope& e, Action action, const Cause& cause) {
   Notice n;
   n.recipient = e.recipient;
@@ -48,7 +54,7 @@ void Queue::on_failed(const Envelope& envelope, const Cause& cause) {
   log::info("failed").kv("msg", hex64(envelope.id.message)).kv("envelope", envelope.id.number).kv("account", envelope.account)
       .kv("to", envelope.recipient).kv("host", cause.remote).kv("status", cause.status).kv("text", cause.text);
   Report& report = report_about(envelope);
-  report.ids.push_back(envelope.id);
+  report.ended.push_back({envelope.id, {now_unix(), How::kFailed, cause.uid, cause.remote.substr(0, 400), cause.tls.substr(0, 200), cause.text.substr(0, kMaxReplyText)}});
   if (wants(envelope.options, Action::kFailed)) report.notices.push_back(notice_of(envelope, Action::kFailed, cause));
 }
 
@@ -86,7 +92,7 @@ lookup::SessionFacts Queue::facts_of(const Message& m) const {
   f.name_state = m.name_state;
   f.name = m.client_name;
   f.tag = m.tag;
-  f.tls = m.tls;
+  f.tls = !m.tls.empty();
   return f;
 }
 
@@ -108,7 +114,7 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   std::vector<Delivery> deliveries = routed.deliveries;
   if (deliveries.empty() && !routed.discarded.empty()) {
     Change change;
-    change.removed.push_back(envelope.id);
+    change.ended.push_back({envelope.id, {now_unix(), How::kDiscarded, kNoUid, "", "", "as a rule says"}});
     replaced_.push_back({spool_->stage(std::move(change)), {envelope.id}, {}, {}});
     return;
   }
@@ -147,7 +153,7 @@ void Queue::send_reports() {
     spool_->take_in_hand(id);
     const auto message = spool_->message(id);
     if (!message) {
-      for (const EnvelopeId& e : report.ids) try_again(e, "could not be read now");
+      for (const Ended& e : report.ended) try_again(e.id, "could not be read now");
     } else if (!message->has_value()) {
       drop_report(report, id, "its message was damaged");
     } else if (!may_bounce(**message)) {
@@ -161,17 +167,18 @@ void Queue::send_reports() {
 }
 
 void Queue::drop_report(const Report& report, uint64_t message, std::string_view why) {
-  if (report.ids.empty()) return;
+  if (report.ended.empty()) return;
   log::warn("no-report").kv("msg", hex64(message)).kv("why", why);
   Change change;
-  change.removed = report.ids;
-  replaced_.push_back({spool_->stage(std::move(change)), report.ids, {}, {}});
+  change.ended = report.ended;
+  change.durable = true;
+  replaced_.push_back({spool_->stage(std::move(change)), ids_of(report.ended), {}, {}});
 }
 
 // Who is told. Of a stranger's mail the postmaster is, or nobody: see is_from_stranger(). Empty: nobody.
 std::string Queue::reader_of(const Report& report, const Message& message) const {
   if (config_.strangers == Strangers::kSender || !is_from_stranger(message)) return message.sender;
-  const bool failed = !report.ids.empty();
+  const bool failed = !report.ended.empty();
   return failed && config_.strangers == Strangers::kPostmaster ? config_.postmaster : std::string();
 }
 
@@ -180,7 +187,7 @@ void Queue::send_report(const Report& report, const Message& about, const std::s
   if (reader.empty()) return drop_report(report, about.id, "its sender is a stranger's word");
   const Result<uint64_t> id = spool_->new_id();
   if (!id) {
-    for (const EnvelopeId& e : report.ids) try_again(e, "the report could not be made: " + id.error().text);
+    for (const Ended& e : report.ended) try_again(e.id, "the report could not be made: " + id.error().text);
     return;
   }
   BounceFacts facts{*id, config_.hostname, config_.postmaster, now_unix(), std::min<uint64_t>(config_.bounce_size, kSmallMessage / 2), reader};
@@ -203,13 +210,14 @@ void Queue::send_report(const Report& report, const Message& about, const std::s
   e.options.notify = kNotifyNever;  // RFC 3461 6.1
   e.next_try = facts.now;
   e.expiry = facts.now + lifetime();
-  change.removed = report.ids;
+  change.ended = report.ended;
+  for (Ended& ended : change.ended) ended.report = *id;
   ++counters_.bounces;
-  log::info(report.ids.empty() ? "reported" : "bounced").kv("msg", hex64(about.id)).kv("report", hex64(*id)).kv("to", e.recipient)
+  log::info(report.ended.empty() ? "reported" : "bounced").kv("msg", hex64(about.id)).kv("report", hex64(*id)).kv("to", e.recipient)
       .kv("recipients", report.notices.size());
   const Message message = m;
   std::vector<Envelope> envelopes = change.put;
-  replaced_.push_back({spool_->stage(std::move(change)), report.ids, message, std::move(envelopes)});
+  replaced_.push_back({spool_->stage(std::move(change)), ids_of(report.ended), message, std::move(envelopes)});
 }
 
 }  // namespace mailkeep::queue

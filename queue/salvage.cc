@@ -69,6 +69,7 @@ class Salvage {
     read_log();
     if (Status s = build(); !s) {
       txn_.reset();
+      history_.reset();
       tables_.reset();
       environment_.reset();
       if (Status r = remove_flat(new_); !r) log::warn("spool-salvage").kv("why", r.error().text);
@@ -117,16 +118,23 @@ class Salvage {
     auto tables = open_tables(*environment_);
     if (!tables) return tables.error();
     tables_.emplace(std::move(tables).value());
+    auto history = History::open(*environment_);
+    if (!history) return history.error();
+    history_.emplace(std::move(history).value());
     read_table("message", kRecordPage, Record::kMessage);
     read_table("envelope", kRecordPage, Record::kEnvelope);
     read_table("body", kBodyPage, Record::kBody);
     read_table("aside", kRecordPage, std::nullopt);
+    read_table(History::kAttempts, kRecordPage, Record::kAttempt);
+    read_table(History::kFinished, kRecordPage, Record::kLife);
+    read_table(History::kRefused, kRecordPage, Record::kRefusal);
     for (const auto& [key, value] : logged_) {
       if (value) store(*value);
     }
     if (good_) good_ = end_batch();
     if (good_) good_ = orphans();
     if (good_) good_ = end_batch();
+    history_.reset();
     tables_.reset();
     if (!good_) return good_;
     Status closed = environment_->close();
@@ -143,6 +151,7 @@ class Salvage {
       const auto id = identify(value);
       if (id) return take(*id, value);
       if (logged_.contains(std::string(1, static_cast<char>(*kind)) + std::string(key))) return;  // the log knows better
+      if (*kind >= Record::kLife) return;  // of the past nobody mends a record
       ++damaged_;
       log::error("spool-record-set-aside").kv("table", name).kv("key", hex(key)).kv("why", "record is damaged");
       // Two whose keys cannot be read must not have the same.
@@ -168,15 +177,23 @@ class Salvage {
   void store(std::string_view value) {
     const auto id = identify(value);
     if (!id || !in_batch()) return;
-    db::Database& table = id->record == Record::kMessage ? tables_->message : id->record == Record::kBody ? tables_->body : tables_->envelope;
-    good_ = table.insert(*txn_, id->key, value);
+    good_ = table_of(id->record).insert(*txn_, id->key, value);
     if (!good_ && good_.error().code == EEXIST) {
       good_ = Status();
       return;
     }
-    ++(id->record == Record::kMessage ? messages_ : id->record == Record::kBody ? bodies_ : envelopes_);
+    ++stored_[static_cast<size_t>(id->record)];
     if (!good_ || id->record != Record::kEnvelope) return;
     if (const auto envelope = decode_envelope(value)) good_ = put_indexes(*tables_, *txn_, *envelope);
+  }
+
+  db::Database& table_of(Record record) {
+    switch (record) {
+      case Record::kMessage: return tables_->message;
+      case Record::kBody: return tables_->body;
+      case Record::kEnvelope: return tables_->envelope;
+      default: return history_->table_of(record);
+    }
   }
 
   void set_aside(const std::string& key, std::string_view value) {
@@ -215,6 +232,14 @@ class Salvage {
     auto bodies = without_partner(tables_->body, [this](std::string_view key) { return tables_->message.contains(nullptr, key); });
     if (!bodies) return bodies.error();
     for (const std::string& key : *bodies) orphan(tables_->body, key, "no message of it is left");
+    if (Status s = end_batch(); !s) return s;
+    db::Database& attempts = history_->table_of(Record::kAttempt);
+    auto past = without_partner(attempts, [this](std::string_view key) { return tables_->envelope.contains(nullptr, key.substr(0, 12)); });
+    if (!past) return past.error();
+    for (const std::string& key : *past) {
+      if (!in_batch()) break;
+      if (const Result<bool> gone = attempts.erase(*txn_, key); !gone) good_ = gone.error();
+    }
     return good_;
   }
 
@@ -246,11 +271,13 @@ class Salvage {
     if (good_ && message && message->in_file) good_ = files_.set_aside(message->id);
   }
 
+  uint64_t stored(Record record) const { return stored_[static_cast<size_t>(record)]; }
+
   void report(std::string_view why, const std::string& kept) const {
     for (const db::LogDamage& d : damage_) {
       log::error("spool-log-damaged").kv("file", d.place.file).kv("offset", d.place.offset).kv("bytes", d.bytes);
     }
-    log::error("spool-salvaged").kv("why", why).kv("messages", messages_).kv("bodies", bodies_).kv("envelopes", envelopes_)
+    log::error("spool-salvaged").kv("why", why).kv("messages", stored(Record::kMessage)).kv("bodies", stored(Record::kBody)).kv("envelopes", stored(Record::kEnvelope))
         .kv("log-damage", damage_.size()).kv("pages-damaged", pages_).kv("records-damaged", damaged_).kv("orphans", orphans_)
         .kv("kept", kept);
   }
@@ -262,10 +289,12 @@ class Salvage {
   std::unordered_map<Key, std::optional<std::string>> logged_;  // none: removed. No more than the log's files hold
   std::unique_ptr<db::Environment> environment_;
   std::optional<Tables> tables_;
+  std::optional<History> history_;
   std::optional<db::Transaction> txn_;
   Status good_;
   size_t batched_ = 0;
-  uint64_t messages_ = 0, bodies_ = 0, envelopes_ = 0, pages_ = 0, damaged_ = 0, orphans_ = 0;
+  uint64_t stored_[static_cast<size_t>(Record::kRefusal) + 1] = {};  // by kind
+  uint64_t pages_ = 0, damaged_ = 0, orphans_ = 0;
 };
 
 }  // namespace

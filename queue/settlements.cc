@@ -5,34 +5,38 @@
 namespace mailkeep::queue {
 
 void Settlements::forget(const EnvelopeId& id) {
-  std::erase(done_, id);
-  std::erase_if(put_off_, [&](const Envelope& e) { return e.id == id; });
+  std::erase_if(done_, [&](const Ended& e) { return e.id == id; });
+  std::erase_if(put_off_, [&](const PutOff& p) { return p.envelope.id == id; });
 }
 
 void Settlements::stage() {
   places_.clear();
-  for (const EnvelopeId& id : done_) {
+  for (const Ended& ended : done_) {
     Change change;
-    change.removed.push_back(id);
+    change.ended.push_back(ended);
     change.durable = durable_removal_;
-    places_.push_back({spool_.stage(std::move(change)), id, true});
+    places_.push_back({spool_.stage(std::move(change)), ended.id, true});
   }
-  for (const Envelope& envelope : put_off_) {
+  for (const PutOff& p : put_off_) {
     Change change;
-    change.put.push_back(envelope);
-    places_.push_back({spool_.stage(std::move(change)), envelope.id, false});
+    change.put.push_back(p.envelope);
+    change.attempt = p.attempt;
+    places_.push_back({spool_.stage(std::move(change)), p.envelope.id, false});
   }
 }
 
 std::vector<EnvelopeId> Settlements::committed(const std::vector<Status>& results) {
-  std::vector<EnvelopeId> settled, done;
-  std::vector<Envelope> put_off;
-  size_t next_put_off = 0;
+  std::vector<EnvelopeId> settled;
+  std::vector<Ended> done;
+  std::vector<PutOff> put_off;
+  size_t next_done = 0, next_put_off = 0;
   for (const Place& place : places_) {
     const bool good = results[place.index].has_value();
     if (good) settled.push_back(place.id);
-    if (!good && place.removal) done.push_back(place.id);
-    if (!place.removal) {
+    if (place.removal) {
+      if (!good) done.push_back(std::move(done_[next_done]));
+      ++next_done;
+    } else {
       if (!good) put_off.push_back(std::move(put_off_[next_put_off]));
       ++next_put_off;
     }

@@ -12,8 +12,9 @@ class Settlements {
   // `durable_removal`: nobody else would know of a message that comes back.
   Settlements(Spool& spool, bool durable_removal) : spool_(spool), durable_removal_(durable_removal) {}
 
-  void remove(const EnvelopeId& id) { done_.push_back(id); }
-  void put_off(Envelope envelope) { put_off_.push_back(std::move(envelope)); }
+  void remove(const EnvelopeId& id, Attempt last) { done_.push_back({id, std::move(last)}); }
+  // `attempt`: how the last one went, if one was made.
+  void put_off(Envelope envelope, std::optional<Attempt> attempt = {}) { put_off_.push_back({std::move(envelope), std::move(attempt)}); }
   void forget(const EnvelopeId& id);
   bool empty() const { return done_.empty() && put_off_.empty(); }
 
@@ -31,8 +32,13 @@ class Settlements {
 
   Spool& spool_;
   bool durable_removal_;
-  std::vector<EnvelopeId> done_;
-  std::vector<Envelope> put_off_;
+  struct PutOff {
+    Envelope envelope;
+    std::optional<Attempt> attempt;
+  };
+
+  std::vector<Ended> done_;
+  std::vector<PutOff> put_off_;
   std::vector<Place> places_;
 };
 

@@ -90,6 +90,14 @@ Status Spool::try_start(bool is_suspect) {
   } else {
     s = tables.error();
   }
+  if (s) {
+    auto history = History::open(*environment_);
+    if (history) {
+      history_.emplace(std::move(history).value());
+    } else {
+      s = history.error();
+    }
+  }
   if (s) s = disown();
   if (s) s = count();
   if (s && is_suspect) s = read_all();
@@ -124,7 +132,9 @@ Status Spool::count() {
 
 // The engine gave up over something; if that is on a page, it is met here and not at the next reading.
 Status Spool::read_all() const {
-  for (const db::Database* table : {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside}) {
+  std::vector<const db::Database*> tables = history_->tables();
+  tables.insert(tables.end(), {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside});
+  for (const db::Database* table : tables) {
     auto cursor = db::Cursor::open(*table);
     if (!cursor) return cursor.error();
     Result<bool> more = cursor->next();
@@ -135,6 +145,7 @@ Status Spool::read_all() const {
 }
 
 void Spool::shut() {
+  history_.reset();
   tables_.reset();
   environment_.reset();
 }
@@ -224,6 +235,7 @@ std::vector<Status> Spool::commit() {
   bool has_file = false;
   for (const Change& c : changes) bytes += c.body.size() * 2;
   const Status room = room_for(bytes);
+  remembers_ = keep_history_ && room;  // what ends must find room where others have filled the disk
   for (size_t i = 0; i < changes.size(); ++i) {
     if (!changes[i].message) continue;
     if (!room) results[i] = room;
@@ -283,6 +295,7 @@ Status Spool::settle() {
 Status Spool::close() {
   if (!environment_) return {};
   if (Status s = settle(); !s) return s;
+  history_.reset();
   tables_.reset();
   Status s = environment_->close();
   environment_.reset();
@@ -294,6 +307,7 @@ Status Spool::apply(const Change& change) {
   if (!txn) return txn.error();
   Counts delta;  // wraps around below zero, and back when added
   std::vector<uint64_t> files;
+  history_->begin();
   if (change.message) {
     if (Status s = write_message(*txn, change); !s) return s;
   }
@@ -302,6 +316,11 @@ Status Spool::apply(const Change& change) {
   }
   for (const Envelope& envelope : change.put) {
     if (Status s = put_envelope(*txn, envelope, delta); !s) return s;
+    if (!change.attempt || !remembers_) continue;
+    if (Status s = history_->attempted(*txn, envelope.id, *change.attempt); !s) return s;
+  }
+  for (const Ended& ended : change.ended) {
+    if (Status s = remove_envelope(*txn, ended.id, delta, files, &ended); !s) return s;
   }
   for (const EnvelopeId& id : change.removed) {
     if (Status s = remove_envelope(*txn, id, delta, files); !s) return s;
@@ -309,7 +328,12 @@ Status Spool::apply(const Change& change) {
   for (const Note& note : change.notes) {
     if (Status s = put_note(*txn, note); !s) return s;
   }
+  for (const Refusal& refusal : change.refusals) {
+    if (!remembers_) break;
+    if (Status s = history_->refused(*txn, refusal); !s) return s;
+  }
   if (Status s = txn->commit(); !s) return s;
+  history_->keep();
   counts_.local += delta.local;
   counts_.relay += delta.relay;
   counts_.held += delta.held;
@@ -362,28 +386,48 @@ Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Count
   return {};
 }
 
-Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files) {
+// Its attempts go in any case; its life is written when it is finished, not when others take its place.
+Status Spool::remember(db::Transaction& txn, const Envelope& envelope, const Ended& ended) {
+  const auto record = tables_->message.get(&txn, message_key(envelope.id.message));
+  if (!record) return record.error();
+  const auto message = record->has_value() ? decode_message(**record) : Result<Message>(Error("none", ENOENT));
+  Life life = life_of(envelope, message ? *message : Message());
+  life.ended = ended.last.at;
+  life.report = ended.report;
+  life.tries.push_back(ended.last);
+  return history_->ended(txn, envelope.id, std::move(life));
+}
+
+Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files, const Ended* ended) {
   const std::string key = envelope_key(id);
   const auto record = tables_->envelope.get(&txn, key);
   if (!record) return record.error();
   if (!record->has_value()) return {};
-  if (const Result<Envelope> envelope = decode_envelope(**record); envelope) {
+  const Result<Envelope> envelope = decode_envelope(**record);
+  if (envelope) {
     if (Status s = erase_indexes(txn, *envelope, delta); !s) return s;
   }
+  const bool is_kept = ended != nullptr && envelope && remembers_;
+  if (Status s = is_kept ? remember(txn, *envelope, *ended) : history_->ended(txn, id, {}); !s) return s;
   if (const Result<bool> gone = tables_->envelope.erase(txn, key); !gone) return gone.error();
+  return remove_unnamed(txn, id.message, files);
+}
+
+// A message whose last envelope is gone.
+Status Spool::remove_unnamed(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files) {
   {
     auto cursor = db::Cursor::open(tables_->envelope, &txn);
     if (!cursor) return cursor.error();
-    const Result<bool> more = cursor->seek(envelope_key({id.message, 0}));
+    const Result<bool> more = cursor->seek(envelope_key({id, 0}));
     if (!more) return more.error();
     const auto next = *more ? parse_envelope_key(cursor->key()) : std::nullopt;
-    if (next && next->message == id.message) return {};
+    if (next && next->message == id) return {};
   }
-  const std::string message = message_key(id.message);
+  const std::string message = message_key(id);
   if (const Result<bool> gone = tables_->message.erase(txn, message); !gone) return gone.error();
   const Result<bool> in_table = tables_->body.erase(txn, message);
   if (!in_table) return in_table.error();
-  if (!*in_table) files.push_back(id.message);
+  if (!*in_table) files.push_back(id);
   return {};
 }
 

@@ -8,6 +8,7 @@
 //     destination  lane, account or domain, next try, envelope id → nothing
 //     note         kind, name                           → until when, and what relay remembers; nothing is lost with it but time
 //     aside        table ":" key                        → a record that could not be read, as it was found
+//     attempt, history, refused                         → what became of envelopes: history.h
 //   DIR/in-hand  see in_hand.h
 //   DIR/large/   one file per larger body, named by the message id in 16 hexadecimal digits
 //
@@ -39,6 +40,7 @@
 #include "lib/os/io.h"
 #include "queue/envelope.h"
 #include "queue/files.h"
+#include "queue/history.h"
 #include "queue/in_hand.h"
 #include "queue/tables.h"
 
@@ -62,6 +64,13 @@ struct Note {
   std::string value;
 };
 
+// An envelope that is finished, and how.
+struct Ended {
+  EnvelopeId id;
+  Attempt last;
+  uint64_t report = 0;  // the message that tells its sender; 0: none
+};
+
 // One transaction. A message whose id is taken is refused with EEXIST. An envelope in `put` that is there already is written over (its indexes follow); the last
 // envelope of a message that is removed takes the message with it.
 struct Change {
@@ -71,6 +80,9 @@ struct Change {
   std::vector<Envelope> put;
   std::vector<EnvelopeId> removed;
   std::vector<Note> notes;
+  std::vector<Ended> ended;        // removed too, and remembered
+  std::optional<Attempt> attempt;  // what happened to the envelopes in `put`, to be remembered
+  std::vector<Refusal> refusals;   // to be remembered
   bool durable = false;  // asks for the sync without a new message too: what is undone by a crash would be done twice
 };
 
@@ -136,6 +148,13 @@ class Spool {
   Result<std::optional<std::string>> note(std::string_view key, int64_t now);
   // Stages the removal of at most `max` notes after `after` that have expired; where to go on, empty at the end.
   Result<std::string> drop_notes(const std::string& after, int64_t now, size_t max);
+  // Whether what ends is remembered from now on.
+  void keep_history(bool on) { keep_history_ = on; }
+  Result<const History*> history();
+  // Forgets some of what is too old or too much. True: there is more to do.
+  bool prune_history(int64_t cutoff, uint64_t most);
+  // What waits by destination: so many rows of the index from `after` on, which becomes the last one looked at, or empty at the end.
+  Result<std::vector<DestinationStat>> destinations(std::string& after, size_t rows, size_t most);
 
   const Counts& counts() const { return counts_; }
   // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
@@ -159,8 +178,10 @@ class Spool {
   Status renew_message(db::Transaction& txn, const Message& message);
   Status put_note(db::Transaction& txn, const Note& note);
   Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
-  Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files);
+  Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files, const Ended* ended = nullptr);
+  Status remove_unnamed(db::Transaction& txn, uint64_t message, std::vector<uint64_t>& files);
   Status remove_message(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files);
+  Status remember(db::Transaction& txn, const Envelope& envelope, const Ended& ended);
   Status erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta);
   Status disown();
   Status after_flush();
@@ -173,6 +194,7 @@ class Spool {
   os::RealIo real_io_;
   std::unique_ptr<db::Environment> environment_;
   std::optional<Tables> tables_;  // after environment_: gone before it
+  std::optional<History> history_;
   std::unique_ptr<LargeFiles> files_;
   InHand in_hand_;
   std::vector<Change> staged_;
@@ -186,6 +208,8 @@ class Spool {
   Micros revive_after_{0};
   std::optional<Error> why_down_;
   bool unsettled_ = false;
+  bool keep_history_ = true;
+  bool remembers_ = false;  // in this commit
 };
 
 }  // namespace mailkeep::queue

@@ -124,6 +124,50 @@ std::string Spool::head(const Message& message) {
   return text;
 }
 
+Result<const History*> Spool::history() {
+  if (Status s = revive(); !s) return s.error();
+  return &*history_;
+}
+
+bool Spool::prune_history(int64_t cutoff, uint64_t most) {
+  if (!revive() || history_->is_empty()) return false;
+  const uint64_t before = history_->finished() + history_->refused();
+  const Result<bool> more = history_->prune(*environment_, cutoff, most);
+  if (!more) log::error("history-prune-failed").kv("why", more.error().text);
+  unsettled_ = unsettled_ || history_->finished() + history_->refused() != before;
+  return more && *more;
+}
+
+Result<std::vector<DestinationStat>> Spool::destinations(std::string& after, size_t rows, size_t most) {
+  if (Status s = revive(); !s) return s.error();
+  std::vector<DestinationStat> out;
+  auto cursor = db::Cursor::open(tables_->destination);
+  if (!cursor) return cursor.error();
+  Result<bool> more = after.empty() ? cursor->next() : cursor->seek(after);
+  std::string last;
+  std::string prefix;
+  for (size_t n = 0; more && *more && n < rows && out.size() < most; more = cursor->next()) {
+    const std::string_view key = cursor->key();
+    const auto point = parse_point(key);
+    if (!point || key.size() < 22 || key == after) continue;
+    ++n;
+    last = key;
+    if (const auto head = key.substr(0, key.size() - 20); head != prefix) {
+      prefix = head;
+      DestinationStat& d = out.emplace_back();
+      d.name = head.substr(1, head.size() - 2).substr(0, kMaxAddress);
+      d.relay = key[0] != static_cast<char>(Lane::kLocal);
+    }
+    DestinationStat& d = out.back();
+    ++(key[0] == static_cast<char>(Lane::kHeld) ? d.held : d.waiting);
+    const auto came = static_cast<int64_t>(point->id.message >> 32);
+    if (d.oldest == 0 || came < d.oldest) d.oldest = came;
+  }
+  if (!more) return more.error();
+  after = *more ? last : std::string();
+  return out;
+}
+
 // Reads the index first and the envelopes after: no cursor is open while a record is set aside.
 Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const std::string& start, const std::string& prefix,
                                              int64_t until, size_t max) {

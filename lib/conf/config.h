@@ -275,6 +275,7 @@ struct Options {
   uint64_t max_sessions_per_network = 0;
   uint64_t max_messages_per_session = 0;  // 0 none, as in the next three
   uint64_t max_recipients_per_session = 0;
+  uint64_t queue_history_entries = 0;
   uint64_t max_messages_per_hour = 0;
   uint64_t max_recipients_per_hour = 0;
   uint64_t max_errors = 0;
@@ -298,6 +299,7 @@ struct Options {
   Seconds queue_first_retry{0};
   Seconds queue_max_retry{0};
   Seconds queue_probe{0};
+  Seconds queue_history{0};
   Seconds queue_delay_warning{0};
   Seconds tls_report_interval{0};
 };

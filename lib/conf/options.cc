@@ -136,6 +136,10 @@ constexpr Option kOptions[] = {
      "when it answers."},
     {"queue-delay-warning", T::duration, &O::queue_delay_warning, 0, 30 * kDay, "4h", "",
      "A sender is told once that mail is still waiting after this time, unless NOTIFY (RFC 3461) says otherwise; 0s for never."},
+    {"queue-history", T::duration, &O::queue_history, 0, 365 * kDay, "7d", "",
+     "How long it is kept what became of finished mail and what was refused, for mailkeepctl queue history and trace; 0s for not at all."},
+    {"queue-history-entries", T::count, &O::queue_history_entries, 1, 100'000'000, "1000000", "",
+     "Of how many finished envelopes that is kept, and of how many refusals: the oldest go first. An entry takes half a KiB of disk or so."},
     {"reports-to-strangers", T::choice, &O::reports_to_strangers, 0, 0, "postmaster", "none postmaster sender",
      "Who is told when mail from a client that is neither local nor logged in fails after it was taken: such a sender's address "
      "may be forged, and a report to it backscatter. With postmaster the report goes there, with none it is logged alone."},

@@ -79,7 +79,7 @@ void Session::end_chunk() {
   chunk_.reset();
   if (t.trouble != 0) {
     t.is_chunk = true;
-    return answer_data(t.trouble, t.trouble_enhanced, t.trouble_text);
+    return refuse_data();
   }
   reply(250, "2.0.0", std::to_string(t.chunks->size() - chunk_begins_at_) + " octets received");
 }

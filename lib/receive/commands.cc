@@ -112,14 +112,20 @@ void Session::cmd_mail(const smtp::Command& c) {
   auto args = smtp::parse_mail_args(c.arguments);
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
   if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO");
-  if (const auto no = refuse_mail(terms(), *args)) return bad(no->code, no->enhanced, no->text);
+  const std::string sender = args->path.is_null ? "" : args->path.mailbox.text();
+  if (const auto no = refuse_mail(terms(), *args)) {
+    note_refusal(itself(), sender, {}, *no);
+    return bad(no->code, no->enhanced, no->text);
+  }
   if (is_limited() && !server_.admission().take_message(peer_.address, now_monotonic())) {
-    return reply(450, "4.7.1", "Too many messages from your address, try again in an hour");
+    const Refusal no{450, "4.7.1", "Too many messages from your address, try again in an hour"};
+    note_refusal(itself(), sender, {}, no);
+    return reply(no.code, no.enhanced, no.text);
   }
   if (!args->path.is_null && args->path.mailbox.domain.empty()) return bad(501, "5.1.7", "Sender address needs a domain");
   transaction_ = std::make_unique<Transaction>();
   transaction_->message = server_.new_message_id();
-  transaction_->sender = args->path.is_null ? "" : args->path.mailbox.text();
+  transaction_->sender = sender;
   transaction_->options = mail_options(args->params, now_unix());
   if (!ask_filters(conf::Phase::mail_from)) accept_sender();
 }
@@ -134,14 +140,18 @@ void Session::cmd_rcpt(const smtp::Command& c) {
   if (!args) return reply_in_order(501, "5.5.4", "RCPT: " + printable(args.error().text, 200));
   if (transaction_->has_content()) return reply_in_order(503, "5.5.1", "The message has begun; say RSET first");
   if (!extended_ && !args->params.needs.empty()) return reply_in_order(555, "5.5.4", "Parameters need EHLO");
-  if (const auto no = refuse_rcpt(terms(), *args, transaction_->options.smtputf8)) return reply_in_order(no->code, no->enhanced, no->text);
+  const auto refuse_it = [&](const Refusal& no) {
+    note_refusal(itself(), transaction_->sender, {args->path.mailbox.text()}, no);
+    reply_in_order(no.code, no.enhanced, no.text);
+  };
+  if (const auto no = refuse_rcpt(terms(), *args, transaction_->options.smtputf8)) return refuse_it(*no);
   if (transaction_->recipients.size() + verdicts_.size() >= server_.config().max_recipients) {
-    return reply_in_order(452, "4.5.3", "Too many recipients; send the rest in another transaction");
+    return refuse_it({452, "4.5.3", "Too many recipients; send the rest in another transaction"});
   }
   const uint32_t most = server_.config().max_recipients_per_session;
-  if (most > 0 && recipients_ >= most) return reply_in_order(452, "4.5.3", "Too many recipients for one session; connect again");
+  if (most > 0 && recipients_ >= most) return refuse_it({452, "4.5.3", "Too many recipients for one session; connect again"});
   if (is_limited() && !server_.admission().take_recipient(peer_.address, now_monotonic())) {
-    return reply_in_order(450, "4.7.1", "Too many recipients from your address, try again in an hour");
+    return refuse_it({450, "4.7.1", "Too many recipients from your address, try again in an hour"});
   }
   recipients_++;
   PendingRcpt pending;

@@ -185,6 +185,7 @@ void Session::hand_over() {
                : login_  ? queue::Protocol::kEsmtpsa
                : tls_    ? queue::Protocol::kEsmtps
                          : queue::Protocol::kEsmtp;
+  m.tls = tls_text();
   m.options = t.options;
   m.options.junk = is_junk();
   m.recipients = t.recipients;
@@ -207,7 +208,7 @@ void Session::hand_over() {
     return;
   }
   set_trouble(451, "4.3.0", "The queue is not available now, try again later");
-  answer_data(t.trouble, t.trouble_enhanced, t.trouble_text);
+  refuse_data();
 }
 
 // SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2), but to a chunk that is not the last one alone.
@@ -253,7 +254,7 @@ void Session::on_queue_down() {
   if (was_waiting) waiting_ = Waiting::kNothing;
   transaction_->spool_asked = false;
   set_trouble(451, "4.3.0", "The queue is not available now, try again later");
-  if (transaction_->ended && waiting_ != Waiting::kFilter) answer_data(transaction_->trouble, transaction_->trouble_enhanced, transaction_->trouble_text);
+  if (transaction_->ended && waiting_ != Waiting::kFilter) refuse_data();
   if (shutting_down_) return shut_down();
   work();
 }

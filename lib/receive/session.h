@@ -235,6 +235,12 @@ class Session {
   void hand_over();
   void answer_data(int code, std::string_view enhanced, std::string_view text);
   void set_trouble(int code, std::string_view enhanced, std::string_view text);
+  // Tells the queue for `trace`: of a sender, of recipients or of a message that is not taken.
+  void note_refusal(queue::Judge by, std::string sender, std::vector<std::string> recipients, const Refusal& why, std::string rule = {});
+  std::vector<std::string> recipients_named() const;
+  std::string tls_text() const;
+  queue::Judge itself() const;
+  void refuse_data();
 
   Server& server_;
   uint64_t id_;

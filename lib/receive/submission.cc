@@ -56,6 +56,7 @@ void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
   if (m.code != 250) {
     log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account).kv("user", who())
         .kv("in", in_header ? "header" : "envelope").kv("code", m.code).kv("text", m.text);
+    if (!in_header) note_refusal(queue::Judge::kLookup, transaction_->sender, {}, {m.code, m.enhanced, m.text});
   }
   if (in_header) {
     if (m.code != 250 && (m.code < 500 || !mark_sender(m.text))) set_trouble(m.code, m.enhanced, m.text);

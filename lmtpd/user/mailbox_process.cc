@@ -82,6 +82,7 @@ bool MailboxProcess::is_busy() const { return !clients_.empty() || promised_ > t
 void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   note_work();
   auto outcome = deliver(*store_, m, config_.message_size);
+  std::visit([](auto& o) { o.uid = ::getuid(); }, outcome);
   auto line = log::info("deliver");
   line.kv("msg", hex64(m.envelope.message)).kv("envelope", std::to_string(m.envelope.number)).kv("account", account_);
   line.kv("size", std::to_string(m.size));

@@ -25,9 +25,9 @@ using AllMessages = std::tuple<
     lookup::Config, lookup::Dns, lookup::Table, lookup::Accounts, lookup::Action, lookup::Match, lookup::Filter, lookup::Chain, lookup::CheckRcpt, lookup::CheckPhase, lookup::PhaseVerdict, lookup::Route,
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
     lookup::FindName, lookup::ClientName, lookup::ShowTable, lookup::TableShown,
-    queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Enqueued, queue::SpoolFile, queue::Routed,
+    queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Refusal, queue::Enqueued, queue::SpoolFile, queue::Routed,
     queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
-    queue::ShowMessage, queue::MessageShown,
+    queue::ShowMessage, queue::MessageShown, queue::FindLives, queue::Lives, queue::ListDestinations, queue::Destinations,
     user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::Identify, auth::Identified, auth::UserNamed, auth::PamCheck, auth::PamAnswer,
     smtpd::Config, smtpd::Listener,
@@ -35,7 +35,7 @@ using AllMessages = std::tuple<
     imapd::Config, imapd::Listener, imapd::Presented,
     parent::Vouch, parent::Present, parent::WhoIs, parent::Reload, parent::StatusQuery, parent::Follow,
     control::Config, control::StatusReport, control::Reloaded,
-    control::client::AskStatus, control::client::AskReload, control::client::AskQueueSelect, control::client::AskQueueShow,
+    control::client::AskStatus, control::client::AskReload, control::client::AskQueueSelect, control::client::AskQueueShow, control::client::AskLives, control::client::AskDestinations,
     control::client::AskFollow, control::client::AskHops, control::client::AskTable, control::client::AskTlsPolicy, control::client::AskDelivery, control::client::Status, control::client::Refused,
     control::client::Event, control::client::Missed>;
 

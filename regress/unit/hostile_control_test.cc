@@ -51,6 +51,8 @@ class House : public hostile::Peerage {
       client(control::client::AskReload());
       client(control::client::AskQueueSelect());
       client(control::client::AskQueueShow());
+      client(control::client::AskLives());
+      client(control::client::AskDestinations());
       client(control::client::AskHops());
       client(control::client::AskTlsPolicy());
       client(control::client::AskDelivery());
@@ -74,6 +76,8 @@ void anything_from_anybody(void**) {
   house.row<relay::TlsPolicyShown>(Role::kRelay);
   house.row<relay::DeliveryShown>(Role::kRelay);
   house.row<queue::MessageShown>(Role::kQueue);
+  house.row<queue::Lives>(Role::kQueue);
+  house.row<queue::Destinations>(Role::kQueue);
   house.row<control::StatusReport>(Role::kParent);
   house.row<control::Reloaded>(Role::kParent);
   house.row<worker::LogLine>(Role::kParent);

@@ -73,6 +73,7 @@ void be_attacked(const queue::SpoolDirectory& directory) {
     house.row<queue::NeedSpoolFile>(peer);
     house.row<queue::DropSpoolFile>(peer);
     house.row<queue::Enqueue>(peer);
+    house.row<queue::Refusal>(peer);
   }
   house.wire({Role::kRelay, 0});
   house.row<relay::Transferred>(Role::kRelay);
@@ -89,6 +90,8 @@ void be_attacked(const queue::SpoolDirectory& directory) {
   }
   house.row<queue::SelectQueue>(Role::kControl);
   house.row<queue::ShowMessage>(Role::kControl);
+  house.row<queue::FindLives>(Role::kControl);
+  house.row<queue::ListDestinations>(Role::kControl);
   house.row<worker::StatsQuery>(Role::kControl);
   house.attack(120);
 }

@@ -34,7 +34,7 @@ struct World {
                                    contents.push_back(read_memory_file(d.content.get(), d.size).value_or("unreadable"));
                                    return true;
                                  },
-                             .failed = [this](const Envelope& e, const std::string& status, const std::string&) { failed.emplace_back(e.id, status); },
+                             .failed = [this](const Envelope& e, const std::string& status, const std::string&, uint32_t) { failed.emplace_back(e.id, status); },
                              .reroute = [this](const Envelope& e) { rerouted.push_back(e.id); }});
     made->set_policy({60, 3600, 5000});
     return made;

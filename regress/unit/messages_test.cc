@@ -50,6 +50,7 @@ const std::set<uint16_t> kBoundedBySender = {
     lookup::Config::kType, auth::Config::kType,  // lib/conf caps the bytes of all `domain`s
     queue::Routed::kType,                        // lookup.cc: kMaxRoutedBytes
     queue::MessageShown::kType,                  // verbs.cc: kMaxShownBytes
+    queue::Lives::kType,                         // lives.cc: kMostBytes
     queue::QueueSelected::kType,                 // operate.cc: kMostItemBytes
 };
 

@@ -49,6 +49,26 @@ struct AskQueueSelect {
   }
 };
 
+// Asked again with the answer's `next` until that is empty. Answered by queue::Lives.
+struct AskLives {
+  static constexpr uint16_t kType = 1110;
+  queue::FindLives ask;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.ask);
+  }
+};
+
+// The same, answered by queue::Destinations.
+struct AskDestinations {
+  static constexpr uint16_t kType = 1111;
+  queue::ListDestinations ask;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.ask);
+  }
+};
+
 struct AskQueueShow {
   static constexpr uint16_t kType = 1103;
   uint64_t message = 0;
@@ -152,6 +172,6 @@ struct Missed {
 };
 
 // Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops, relay::TlsPolicyShown,
-// relay::DeliveryShown.
+// relay::DeliveryShown, queue::Lives, queue::Destinations.
 
 }  // namespace mailkeep::control::client

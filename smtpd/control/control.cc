@@ -42,6 +42,8 @@ imsg::Routes<Control> control_routes() {
   r.add<lookup::TableShown>(Role::kLookup, &Control::on_table_shown);
   r.add<queue::QueueSelected>(Role::kQueue, &Control::on_queue_selected);
   r.add<queue::MessageShown>(Role::kQueue, &Control::on_message_shown);
+  r.add<queue::Lives>(Role::kQueue, &Control::on_lives);
+  r.add<queue::Destinations>(Role::kQueue, &Control::on_destinations);
   return r;
 }
 
@@ -92,7 +94,8 @@ void Control::on_peer_down(PeerId peer) {
       if (peer == kQueue) c.gathering->waiting_for_queue = false;
       finish_status(c);
     } else if (c.query != 0 && peer == kQueue &&
-               (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType)) {
+               (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType || c.asked == client::AskLives::kType ||
+                c.asked == client::AskDestinations::kType)) {
       refuse(c, "the queue has just been restarted: try again");
     } else if (c.query != 0 && peer == kLookup && (c.asked == client::AskHops::kType || c.asked == client::AskTable::kType)) {
       refuse(c, "the lookup process has just been restarted: try again");
@@ -176,6 +179,8 @@ bool Control::on_client_frame(uint64_t id, imsg::Frame& frame) {
     case client::AskTable::kType: return take_request(id, frame, &Control::ask_table);
     case client::AskQueueSelect::kType: return take_request(id, frame, &Control::ask_queue_select);
     case client::AskQueueShow::kType: return take_request(id, frame, &Control::ask_queue_show);
+    case client::AskLives::kType: return take_request(id, frame, &Control::ask_lives);
+    case client::AskDestinations::kType: return take_request(id, frame, &Control::ask_destinations);
     case client::AskHops::kType: return take_request(id, frame, &Control::ask_hops);
     case client::AskDelivery::kType: return take_request(id, frame, &Control::ask_delivery);
     case client::AskTlsPolicy::kType: return take_request(id, frame, &Control::ask_tls_policy);
@@ -330,6 +335,22 @@ void Control::ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m) {
 void Control::on_message_shown(PeerId, queue::MessageShown&& m) {
   pass_on(m.query, client::AskQueueShow::kType, m);
 }
+
+void Control::ask_lives(uint64_t id, Client& c, client::AskLives&& m) {
+  queue::FindLives q = std::move(m.ask);
+  q.query = begin(id, c);
+  if (!peers_->send(kQueue, q)) refuse(c, "the queue is being restarted: try again");
+}
+
+void Control::on_lives(PeerId, queue::Lives&& m) { pass_on(m.query, client::AskLives::kType, m); }
+
+void Control::ask_destinations(uint64_t id, Client& c, client::AskDestinations&& m) {
+  queue::ListDestinations q = std::move(m.ask);
+  q.query = begin(id, c);
+  if (!peers_->send(kQueue, q)) refuse(c, "the queue is being restarted: try again");
+}
+
+void Control::on_destinations(PeerId, queue::Destinations&& m) { pass_on(m.query, client::AskDestinations::kType, m); }
 
 void Control::ask_hops(uint64_t id, Client& c, client::AskHops&& m) {
   lookup::FindHops q;

@@ -44,6 +44,8 @@ class Control : public worker::Hooks {
   void on_stats(imsg::PeerId from, worker::Stats&& m);
   void on_queue_selected(imsg::PeerId, queue::QueueSelected&& m);
   void on_message_shown(imsg::PeerId, queue::MessageShown&& m);
+  void on_lives(imsg::PeerId, queue::Lives&& m);
+  void on_destinations(imsg::PeerId, queue::Destinations&& m);
   void on_hops(imsg::PeerId, lookup::Hops&& m);
   void on_tls_policy(imsg::PeerId, relay::TlsPolicyShown&& m);
   void on_delivery(imsg::PeerId, relay::DeliveryShown&& m);
@@ -79,6 +81,8 @@ class Control : public worker::Hooks {
   void ask_table(uint64_t id, Client& c, client::AskTable&& m);
   void ask_queue_select(uint64_t id, Client& c, client::AskQueueSelect&& m);
   void ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m);
+  void ask_lives(uint64_t id, Client& c, client::AskLives&& m);
+  void ask_destinations(uint64_t id, Client& c, client::AskDestinations&& m);
   void ask_hops(uint64_t id, Client& c, client::AskHops&& m);
   void ask_delivery(uint64_t id, Client& c, client::AskDelivery&& m);
   void ask_tls_policy(uint64_t id, Client& c, client::AskTlsPolicy&& m);

@@ -49,6 +49,24 @@ std::string queue_text_head();
 std::string queue_text(const queue::QueueItem& item, int64_t now);
 std::string item_json_text(const queue::QueueItem& item);  // an object, no newline
 std::string shown_json(const std::vector<queue::QueueItem>& items, std::string_view content);
+std::string life_text(const queue::Life& life);
+std::string life_json(const queue::Life& life);
+std::string destination_json(const queue::DestinationStat& d);
+std::string time_text(int64_t unix_seconds);  // "2026-11-26 04:40:00", UTC; "-": none
+// "mx.x.test [192.0.2.1]:25, TLSv1.3 …: 450 4.7.1 later [greylisted]"
+std::string attempt_words(const queue::Attempt& attempt);
+
+// One step of a message's life.
+struct Moment {
+  std::string id;  // of the envelope or message; empty: it had none
+  int64_t at = 0;
+  std::string process;
+  uint32_t uid = queue::kNoUid;
+  std::string decision;
+  std::string reason;
+};
+std::string moment_json(const Moment& moment);
+std::string moment_text(const Moment& moment);
 std::string hops_text(std::string_view name, const lookup::Hops& hops);
 std::string hops_json(std::string_view name, const lookup::Hops& hops);
 std::string delivery_text(const relay::DeliveryShown& shown);

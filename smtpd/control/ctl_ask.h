@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -64,5 +65,13 @@ int queue_retry(Session& s, Arguments arguments);
 int queue_fail(Session& s, Arguments arguments);
 int queue_drop(Session& s, Arguments arguments);
 int queue_reroute(Session& s, Arguments arguments);
+// ctl_history.cc
+// All of the past that is asked for, part by part. False: `code` is how the program ends, and all has been said.
+bool ask_past(Session& s, queue::FindLives find, int& code, const std::function<void(queue::Lives&&)>& each);
+void out_quickly(const std::string& text);  // without a flush
+int queue_history(Session& s, Arguments arguments);
+int queue_stats(Session& s, Arguments arguments);
+// ctl_trace.cc
+int trace(Session& s, Arguments arguments);
 
 }  // namespace mailkeep::ctl

@@ -14,7 +14,8 @@ namespace {
 
 using queue::Selection;
 
-constexpr std::string_view kStates[] = {"waiting", "delivering", "stored", "failing", "held", "quarantined", "future"};
+constexpr std::string_view kStates[] = {"waiting", "delivering", "stored", "failing", "held", "quarantined", "future",
+                                         "relayed", "failed", "dropped", "discarded"};  // the last ones are history's
 constexpr uint64_t kLongest = 100ULL * 366 * 86400;  // seconds; more is a mistake
 constexpr uint64_t kLargest = 1ULL << 50;
 
@@ -73,7 +74,7 @@ Status set_size(uint64_t& field, std::string_view name, std::string_view value) 
 
 Status set_state(std::string& field, std::string_view value) {
   if (std::find(std::begin(kStates), std::end(kStates), value) == std::end(kStates)) {
-    return Error("state= wants waiting, delivering, stored, failing, held, quarantined or future, not " + printable(value));
+    return Error("state= wants waiting, delivering, stored, failing, held, quarantined or future; of history stored, relayed, failed, dropped or discarded; not " + printable(value));
   }
   field = value;
   return {};

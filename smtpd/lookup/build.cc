@@ -49,6 +49,7 @@ Result<conf::Match> to_match(const Match& m, const Ruleset& rules) {
   out.reject_code = m.reject_code;
   out.reject_status = m.reject_status;
   out.reject_text = m.reject_text;
+  out.position.file = m.where;
   if (!good) return Error("a rule of an unknown kind");
   if (out.reject && (out.reject_code < 400 || out.reject_code > 599)) return Error("a rule with a code that refuses nothing");
   if (!out.reject && rules.actions.count(out.action) == 0) return Error("a rule of an unknown action: " + out.action);

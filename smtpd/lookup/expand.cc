@@ -70,7 +70,9 @@ Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& rec
   if (first.is_undecided) return verdict(451, "4.3.5", "a rule of this server cannot be decided for this mail");
   const conf::Match* match = first.match;
   if (match != nullptr && match->reject) {
-    return verdict(match->reject_code, match->reject_status, match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
+    Verdict no = verdict(match->reject_code, match->reject_status, match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
+    no.rule = match->position.file;
+    return no;
   }
   if (srs::is_rewritten(rules.srs, to)) return send_back(rules, to);
   const conf::Action* action = nullptr;
@@ -84,6 +86,7 @@ Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& rec
   if (action == nullptr) return verdict(550, "5.7.1", "relaying denied: not a recipient of this server");
   Verdict out = carry_out(rules, *action, to);
   out.ttl = static_cast<uint32_t>(action->ttl.count());
+  if (match != nullptr) out.rule = match->position.file;
   return out;
 }
 

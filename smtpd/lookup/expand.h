@@ -49,6 +49,7 @@ struct Verdict {
   std::vector<Destination> destinations;
   bool is_discarded = false;  // 250, and it goes nowhere
   uint32_t ttl = 0;           // seconds that it is tried; 0: the queue's own
+  std::string rule;           // whose word it is, "mailkeep.conf:12"; empty: no rule's
   bool accepted() const { return code == 250; }
 };
 

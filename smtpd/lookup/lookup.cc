@@ -40,7 +40,7 @@ std::string directory_of(const std::string& path) {
 
 size_t weight(const std::vector<queue::Delivery>& deliveries) {
   size_t out = 0;
-  for (const auto& d : deliveries) out += 40 + d.account.size() + d.detail.size() + d.address.size() + d.sender.size();
+  for (const auto& d : deliveries) out += 40 + d.rule.size() + d.account.size() + d.detail.size() + d.address.size() + d.sender.size();
   return out;
 }
 
@@ -55,6 +55,7 @@ std::vector<queue::Delivery> deliveries_of(const Ruleset& rules, const Verdict& 
     delivery.address = d.address;
     delivery.action = d.action;
     delivery.ttl = verdict.ttl;
+    delivery.rule = verdict.rule;
     delivery.sender = sender_of(rules, d, sender);
     delivery.reports_to_sender = !d.owner.empty() && !delivery.sender.empty();
   }
@@ -227,6 +228,7 @@ void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
   answer.code = static_cast<uint16_t>(verdict.code);
   answer.enhanced = verdict.enhanced;
   answer.text = verdict.text;
+  answer.rule = verdict.rule;
   worker_.send(from, answer);
 }
 

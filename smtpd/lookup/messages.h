@@ -126,6 +126,8 @@ struct Criterion {
   }
 };
 
+constexpr size_t kMaxRule = 80;  // of a rule's place in words
+
 // A rule; in the file's order.
 struct Match {
   static constexpr uint16_t kType = 304;
@@ -138,6 +140,7 @@ struct Match {
   uint16_t reject_code = 0;
   std::string reject_status;
   std::string reject_text;
+  std::string where;  // "mailkeep.conf:12"
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -149,6 +152,7 @@ struct Match {
     c.num(m.reject_code);
     c.text(m.reject_status, 16);
     c.text(m.reject_text, kMaxReplyText);
+    c.text(m.where, kMaxRule);
   }
 };
 
@@ -397,6 +401,7 @@ struct RcptVerdict {
   std::string enhanced;  // "5.1.1"
   std::string text;
   Filtered filtered;     // where it refuses, the three above are its too
+  std::string rule;  // that said so; empty: none did
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -405,6 +410,7 @@ struct RcptVerdict {
     c.text(m.enhanced, 16);
     c.text(m.text, kMaxReplyText);
     c.part(m.filtered);
+    c.text(m.rule, kMaxRule);
   }
 };
 

@@ -43,6 +43,12 @@ uint16_t phase_bit(conf::Phase phase) { return static_cast<uint16_t>(1U << stati
 uint32_t seconds(Seconds s) { return static_cast<uint32_t>(std::clamp<int64_t>(s.count(), 0, UINT32_MAX)); }
 uint32_t count(uint64_t n) { return static_cast<uint32_t>(std::min<uint64_t>(n, UINT32_MAX)); }
 
+// "mailkeep.conf:12", as a trace names a rule.
+std::string place_of(const conf::Position& position) {
+  const std::string line = ":" + std::to_string(position.line);
+  return printable(position.file.substr(position.file.rfind('/') + 1)).substr(0, lookup::kMaxRule - line.size()) + line;
+}
+
 // Debian's, then RHEL's.
 std::vector<std::string> authority_files(const conf::Config& c) {
   if (!c.options.tls_authorities.empty()) return {c.options.tls_authorities};
@@ -318,6 +324,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.reject_code = match.reject_code;
     out.reject_status = match.reject_status;
     out.reject_text = match.reject_text;
+    out.where = place_of(match.position);
     to.send(out);
   }
   send_filters(to, g);
@@ -371,6 +378,8 @@ void send_queue(imsg::Channel& to, const Generation& g) {
   m.max_retry = static_cast<uint64_t>(o.queue_max_retry.count());
   m.bounce_size = o.bounce_size;
   m.probe = static_cast<uint64_t>(o.queue_probe.count());
+  m.history = static_cast<uint64_t>(o.queue_history.count());
+  m.history_entries = o.queue_history_entries;
   m.warn_after = static_cast<uint64_t>(o.queue_delay_warning.count());
   m.strangers = o.reports_to_strangers == "sender" ? queue::Strangers::kSender
                 : o.reports_to_strangers == "none" ? queue::Strangers::kNone
