@@ -98,7 +98,7 @@ int queue_stats(Session& s, Arguments) {
              static_cast<unsigned long long>(d.deferred), static_cast<unsigned long long>(d.failed),
              d.oldest == 0 ? "-" : duration_text(now_unix() - d.oldest).c_str());
     out_quickly(line);
-    if (d.paused_until > now_unix()) out_quickly("    does not answer; tried again in " + duration_text(d.paused_until - now_unix()) + "\n");
+    if (d.paused_until != 0) out_quickly("    does not answer; tried again " + (d.paused_until > now_unix() ? "in " + duration_text(d.paused_until - now_unix()) : "now") + "\n");
     if (!d.last_reply.empty()) out_quickly("    " + safe_for_terminal(d.last_reply) + "\n");
   }
   fflush(stdout);
