@@ -150,7 +150,35 @@ static void smuggling_is_refused_in_step(void**) {
     h.expect(c, "550 5.6.0");
     h.expect(c, "250 2.0.0");
     h.expect_silence(c);
+    refusals.clear();
     assert_false(has_frame(h.queue.get()));
+    assert_int_equal(refusals.size(), 1);
+    assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 550 && refusals[0].recipients.size() == 1 && refusals[0].message != 0);
+    assert_text(refusals[0].enhanced, "5.6.0");
+  }
+}
+
+// What is not taken is told to the queue, with who said so.
+static void refusals_are_told(void**) {
+  House h;
+  Client c = h.greeted();
+  refusals.clear();
+  h.say(c, "MAIL FROM:<a@b.test> SIZE=999999999\r\n");
+  h.expect(c, "552");
+  h.say(c, "MAIL FROM:<a@b.test>\r\nRCPT TO:<nosuch@mk.test>\r\n");
+  h.expect(c, "250");
+  auto verdict = h.asked();
+  h.verdict(verdict, 550);
+  h.expect(c, "550");
+  assert_false(has_frame(h.queue.get()));
+  assert_int_equal(refusals.size(), 2);
+  assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 552 && refusals[0].recipients.empty() && refusals[0].message == 0);
+  assert_true(refusals[1].by == queue::Judge::kLookup && refusals[1].code == 550 && refusals[1].message != 0);
+  assert_text(refusals[1].recipients.at(0), "nosuch@mk.test");
+  for (const auto& r : refusals) {
+    assert_text(r.sender, "a@b.test");
+    assert_text(r.source, "127.0.0.1");
+    assert_true(!r.helo.empty() && r.session != 0 && r.tls.empty() && r.account.empty());
   }
 }
 
@@ -513,7 +541,7 @@ int main() {
       unit_test(the_queue_refuses),
       unit_test(replies_keep_the_order_of_commands),
       unit_test(a_session_byte_by_byte),
-      unit_test(smuggling_is_refused_in_step),
+      unit_test(smuggling_is_refused_in_step), unit_test(refusals_are_told),
       unit_test(sizes_and_loops),
       unit_test(a_large_message_goes_to_the_spool),
       unit_test(a_large_message_whose_client_goes),
