@@ -75,7 +75,18 @@ Result<History> History::open(db::Environment& environment) {
   if (!finished) return finished.error();
   auto refused = open_ring(environment, kRefused);
   if (!refused) return refused.error();
-  return History(std::move(attempts).value(), std::move(finished).value(), std::move(refused).value());
+  History history(std::move(attempts).value(), std::move(finished).value(), std::move(refused).value());
+  if (Status s = history.look_for_attempts(); !s) return s.error();
+  return history;
+}
+
+Status History::look_for_attempts() {
+  auto cursor = db::Cursor::open(attempts_);
+  if (!cursor) return cursor.error();
+  const Result<bool> any = cursor->last();
+  if (!any) return any.error();
+  maybe_attempts_ = *any;
+  return {};
 }
 
 Status History::attempted(db::Transaction& txn, const EnvelopeId& id, const Attempt& attempt) {
@@ -88,13 +99,14 @@ Status History::attempted(db::Transaction& txn, const EnvelopeId& id, const Atte
     if (!more) return more.error();
   }
   if (number + 1 >= kMaxTries) return {};
+  maybe_attempts_ = true;
   return attempts_.put(txn, attempt_key(id, number), encode(PastAttempt{id, number, attempt}));
 }
 
 Status History::ended(db::Transaction& txn, const EnvelopeId& id, std::optional<Life> life) {
   std::vector<std::string> keys;
   std::vector<Attempt> before;
-  {
+  if (maybe_attempts_) {
     auto cursor = db::Cursor::open(attempts_, &txn);
     if (!cursor) return cursor.error();
     Result<bool> more = cursor->seek(attempt_key(id, 0));
@@ -213,6 +225,7 @@ Result<bool> History::prune(db::Environment& environment, int64_t cutoff, uint64
   if (!lives) return lives.error();
   const auto refusals = prune(environment, refused_, cutoff, most, decode_refusal);
   if (!refusals) return refusals.error();
+  if (Status s = look_for_attempts(); !s) return s.error();
   return *lives || *refusals;
 }
 

@@ -61,6 +61,7 @@ class History {
     uint64_t next = 1;   // nor this and more
     uint64_t pending = 0;
   };
+  Status look_for_attempts();
   static Result<Ring> open_ring(db::Environment& environment, const char* name);
   template <class T, class Decode>
   static Result<std::vector<T>> list(const Ring& ring, uint64_t& from, size_t max, int64_t cutoff, Decode decode);
@@ -71,6 +72,7 @@ class History {
       : attempts_(std::move(attempts)), finished_(std::move(finished)), refused_(std::move(refused)) {}
   db::Database attempts_;
   Ring finished_, refused_;
+  bool maybe_attempts_ = true;  // that table may have some: else no end looks there
 };
 
 }  // namespace mailkeep::queue

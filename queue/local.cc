@@ -277,7 +277,7 @@ void Local::durable(uint32_t user, uint64_t sequence) {
   const auto end = account.stored.upper_bound(sequence);
   for (auto it = account.stored.begin(); it != end; ++it) {
     if (const auto item = items_.find(it->second); item != items_.end()) calls_.stored(item->second.envelope);
-    settlements_.remove(it->second, {now_unix(), How::kStored, account.uid, "", "", "in the mailbox, durably"});
+    settlements_.remove(it->second, {now_unix(), How::kStored, account.uid, "", "", "in the mailbox"});
   }
   account.stored.erase(account.stored.begin(), end);
   pump(name->second, account);

@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     }
     for (; old.size() > 1000; old.pop_front()) {
       queue::Change removal;
-      removal.ended.push_back({old.front(), {now_unix(), queue::How::kStored, 1000, "", "", "in the mailbox, durably"}});
+      removal.ended.push_back({old.front(), {now_unix(), queue::How::kStored, 1000, "", "", "in the mailbox"}});
       (*spool)->stage(std::move(removal));
     }
     for (const Status& s : (*spool)->commit()) {
