@@ -53,6 +53,8 @@ void Session::note_filtered(std::string_view phase, const lookup::Filtered& f) c
   if (f.code != 0) line.kv("code", std::to_string(f.code)).kv("text", f.text);
 }
 
+std::string Session::filter_rule(const lookup::Filtered& f) { return f.name.empty() ? "" : "filter " + f.name; }
+
 void Session::go_on_after(Phase phase) {
   switch (phase) {
     case Phase::connect: return greet();
@@ -75,6 +77,7 @@ void Session::refuse_in(Phase phase, const lookup::Filtered& f) {
     reply(f.code, f.enhanced, f.text);
     return end();
   }
+  if (transaction_) note_refusal(queue::Judge::kLookup, transaction_->sender, recipients_named(), {f.code, f.enhanced, f.text}, filter_rule(f));
   if (phase == Phase::helo || phase == Phase::ehlo) helo_.clear();
   reset();
   if (chunk_ && !f.disconnects) {

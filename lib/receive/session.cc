@@ -302,7 +302,7 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
       refused.kv("session", hex64(id_)).kv("to", p.recipient.address);
       if (login_) refused.kv("account", login_->account);
       refused.kv("code", std::to_string(m.code)).kv("text", m.text);
-      note_refusal(queue::Judge::kLookup, transaction_ ? transaction_->sender : "", {p.recipient.address}, {m.code, m.enhanced, m.text}, m.rule);
+      note_refusal(queue::Judge::kLookup, transaction_ ? transaction_->sender : "", {p.recipient.address}, {m.code, m.enhanced, m.text}, m.filtered.code != 0 ? filter_rule(m.filtered) : m.rule);
     }
     flush_verdicts();
     return work();

@@ -192,6 +192,7 @@ class Session {
   void send_phase();
   void go_on_after(conf::Phase phase);
   void refuse_in(conf::Phase phase, const lookup::Filtered& f);
+  static std::string filter_rule(const lookup::Filtered& f);
   void note_filtered(std::string_view phase, const lookup::Filtered& f) const;
   bool is_junk() const { return connect_is_junk_ || hello_is_junk_ || transaction_->is_junk; }
 
