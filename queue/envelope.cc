@@ -99,7 +99,7 @@ std::string destination(const Envelope& envelope) {
 
 void direct(Envelope& envelope, const Delivery& delivery) {
   envelope.kind = delivery.relay ? Kind::kRelay : Kind::kLocal;
-  envelope.account = delivery.relay ? std::string() : delivery.account;
+  envelope.account = delivery.account;
   envelope.action = delivery.relay ? delivery.action : std::string();
   envelope.detail = delivery.detail;
   envelope.rule = delivery.rule;

@@ -96,7 +96,7 @@ struct Envelope {
   Kind kind = Kind::kLocal;
   std::string recipient;  // the address as routed
   std::string original;   // the address as given in RCPT
-  std::string account;    // whose mailbox, for kLocal
+  std::string account;    // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
   std::string detail;     // subaddress
   std::string action;     // for kRelay: the configuration's action, which says by which way
   std::string sender;     // of this copy; empty: the message's

@@ -20,10 +20,12 @@ constexpr size_t kMaxRule = lookup::kMaxRule;
 struct RelayAction {
   std::string name;
   bool one_way = false;  // by named hosts: all its mail is of one destination, whatever the domain
+  bool lmtp = false;     // to mailboxes: never the way of mail that names no action
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.text(m.name, kMaxTag);
     c.flag(m.one_way);
+    c.flag(m.lmtp);
   }
 };
 
@@ -294,7 +296,7 @@ struct SpoolFile {
 struct Delivery {
   uint32_t recipient = 0;  // index into Route's recipients
   bool relay = false;  // to another host; else local
-  std::string account;  // local
+  std::string account;  // local, or the name that an LMTP server is told
   std::string detail;  // subaddress; may be empty
   std::string address;  // Delivered-To, or the relay's target
   std::string action;   // relay: the action of the rule, which says by which way

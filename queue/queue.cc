@@ -69,7 +69,7 @@ Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
                .delayed = [this](const Envelope& e) { on_delayed(e); },
                .relayed =
                    [this](const Envelope& e, const Cause& answer, bool reports) {
-                     if (!reports) on_delivered(e, Action::kRelayed, answer);
+                     if (!reports) on_delivered(e, remote_.is_lmtp(e) ? Action::kDelivered : Action::kRelayed, answer);
                    }}),
       timer_(loop, [this]() { tick(); }),
       quit_limit_(loop, [this]() { quit_now(); }),

@@ -24,9 +24,16 @@ void Remote::set_relays(std::vector<RelayAction> relays) {
 }
 
 const RelayAction* Remote::action_of(const std::string& name) const {
-  if (name.empty()) return relays_.empty() ? nullptr : &relays_.front();
-  const auto it = std::find_if(relays_.begin(), relays_.end(), [&](const RelayAction& a) { return a.name == name; });
+  const auto it = std::find_if(relays_.begin(), relays_.end(), [&](const RelayAction& a) { return name.empty() ? !a.lmtp : a.name == name; });
   return it == relays_.end() ? nullptr : &*it;
+}
+
+// Mail that names no action waits, if none is for it.
+bool Remote::has_way(const Envelope& envelope) const { return !envelope.action.empty() ? !relays_.empty() : action_of("") != nullptr; }
+
+bool Remote::is_lmtp(const Envelope& envelope) const {
+  const RelayAction* action = action_of(envelope.action);
+  return action != nullptr && action->lmtp;
 }
 
 // An action that is gone from the configuration goes by MX, as far as this process cares; relay says what is wrong.
@@ -61,7 +68,7 @@ Remote::Item& Remote::enqueue(const Envelope& envelope, const Way& way, Destinat
 }
 
 void Remote::add(const Message& message, const Envelope& envelope, int content, int64_t now) {
-  if (relays_.empty() || envelope.hold != Hold::kNone || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
+  if (!has_way(envelope) || envelope.hold != Hold::kNone || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
   const Way way = way_of(envelope);
   Destination* d = find_or_make(way);
   if (d == nullptr) return;
@@ -75,7 +82,7 @@ void Remote::add(const Message& message, const Envelope& envelope, int content, 
 
 // From disk: what is new here is taken up, or marks its destination as behind.
 void Remote::take(const Envelope& envelope, int64_t now) {
-  if (items_.contains(envelope.id)) return;
+  if (items_.contains(envelope.id) || !has_way(envelope)) return;
   const Way way = way_of(envelope);
   Destination* d = find_or_make(way);
   if (d == nullptr) return;
@@ -141,7 +148,7 @@ bool Remote::sweep(int64_t now) {
     const Way way = way_of(e);
     const auto d = destinations_.find(way);
     const bool is_down = d != destinations_.end() && d->second.failures > 0;
-    if (is_expired(e, now) && (e.attempts > 0 || relays_.empty() || is_down)) {
+    if (is_expired(e, now) && (e.attempts > 0 || !has_way(e) || is_down)) {
       expire(items_.emplace(e.id, Item{e, way}).first->second);
     } else if (e.warn_at != 0 && now >= e.warn_at && is_down) {
       items_.emplace(e.id, Item{e, way, State::kFailing});  // until that is on disk
@@ -265,7 +272,7 @@ bool Remote::send_first(const Way& way, Destination& d) {
   t.content.reset(::fcntl(held.content.get(), F_DUPFD_CLOEXEC, 3));
   for (const EnvelopeId& id : ids) {
     const Envelope& e = items_.find(id)->second.envelope;
-    t.recipients.push_back({id.number, {e.recipient, e.options}});
+    t.recipients.push_back({id.number, {e.account.empty() ? e.recipient : e.account, e.options}});
   }
   const auto instance = t.content ? calls_.send(std::hash<std::string>()(way.domain), t) : std::nullopt;
   if (!instance) {

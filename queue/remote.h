@@ -80,6 +80,7 @@ class Remote {
   bool withdraw(const EnvelopeId& id);
   void fail_now(const Envelope& envelope, const Cause& cause);
   void retry_now(const Envelope& envelope);
+  bool is_lmtp(const Envelope& envelope) const;
   bool has_action(const std::string& name) const { return !name.empty() && action_of(name) != nullptr; }
   // What has become of mail for each domain since this process began; of the first kTallies.
   struct Tally {
@@ -154,6 +155,7 @@ class Remote {
   // remote.cc
   Way way_of(const Envelope& envelope) const;
   const RelayAction* action_of(const std::string& name) const;
+  bool has_way(const Envelope& envelope) const;
   Destination* find_or_make(const Way& way);
   bool takes_more(const Destination& d, int64_t now) const;
   Item& enqueue(const Envelope& envelope, const Way& way, Destination& d);

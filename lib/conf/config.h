@@ -115,7 +115,11 @@ struct UidRange {
   uint32_t last = 0;  // inclusive
 };
 
-enum class ActionKind : uint8_t { deliver, relay, discard };
+enum class ActionKind : uint8_t { deliver, relay, discard, lmtp };
+// To accounts, after aliases, in whatever form.
+constexpr bool delivers(ActionKind kind) { return kind == ActionKind::deliver || kind == ActionKind::lmtp; }
+// By the relay process.
+constexpr bool relays(ActionKind kind) { return kind == ActionKind::relay || kind == ActionKind::lmtp; }
 // Which recipients an action that delivers takes.
 enum class Only : uint8_t {
   all,
@@ -146,7 +150,7 @@ struct Provider {
 };
 // A host to send by: smtp://[label@]host[:port], smtp+tls:// (STARTTLS or nothing), smtps:// (TLS from the first byte).
 struct RelayHost {
-  std::string host;           // a name in lower case or a numeric address, IPv6 without brackets
+  std::string host;           // a name in lower case or a numeric address, IPv6 without brackets; lmtp: or a socket's path
   uint16_t port = 25;
   bool implicit_tls = false;  // smtps
   bool require_tls = false;   // smtp+tls
@@ -156,7 +160,7 @@ struct RelayHost {
 struct Action {
   std::string name;
   ActionKind kind = ActionKind::deliver;
-  // deliver only; tables: empty for none
+  // actions that deliver; tables: empty for none
   Only only = Only::all;
   std::string alias_table;
   std::string virtual_table;  // addresses that exist, and whom they mean
@@ -164,8 +168,9 @@ struct Action {
   std::string user;           // the account that gets all of its mail
   Seconds ttl{0};             // how long its mail is tried; 0: queue-lifetime
   Position position;
-  // relay only
-  std::vector<RelayHost> hosts;  // in the order to try; empty: by MX
+  bool rcpt_to = false;       // lmtp: recipients are named by their addresses, not by their accounts
+  // relay only, but for hosts
+  std::vector<RelayHost> hosts;  // in the order to try; empty: by MX. lmtp: the one server
   std::string credentials;       // the table of `label user:password`; empty: none
   RelayTls tls = RelayTls::may;
   std::string helo;                  // empty: the hostname

@@ -1,4 +1,4 @@
-// The first pass: actions, and what one that delivers says; parser_relay.cc has the others.
+// The first pass: actions, and what one that delivers says; parser_relay.cc has what goes by connections.
 // SPDX-License-Identifier: ISC
 #include "lib/conf/accounts.h"
 #include "lib/conf/parser.h"
@@ -7,6 +7,14 @@ namespace mailkeep::conf {
 namespace {
 
 constexpr uint64_t kMaxTtl = 30 * 86400;
+
+std::optional<ActionKind> kind_of(const Token& word) {
+  if (word.is("deliver") || word.is("expand-only") || word.is("forward-only")) return ActionKind::deliver;
+  if (word.is("lmtp")) return ActionKind::lmtp;
+  if (word.is("relay")) return ActionKind::relay;
+  if (word.is("discard")) return ActionKind::discard;
+  return {};
+}
 
 }  // namespace
 
@@ -17,13 +25,14 @@ bool Parser::parse_action() {
   if (!expect_name(action.name, "the action's name")) return false;
   if (draft_.config.action(action.name) != nullptr) return fail(at, "a name that no other action has");
   const Token kind = peek();
-  const bool delivers = kind.is("deliver") || kind.is("expand-only") || kind.is("forward-only");
-  if (!delivers && !kind.is("relay") && !kind.is("discard")) return fail_here("deliver, relay, discard, expand-only or forward-only");
+  const auto found = kind_of(kind);
+  if (!found) return fail_here("deliver, lmtp, relay, discard, expand-only or forward-only");
   take();
-  action.kind = delivers ? ActionKind::deliver : kind.is("relay") ? ActionKind::relay : ActionKind::discard;
+  action.kind = *found;
   if (kind.is("expand-only")) action.only = Only::expanded;
   if (kind.is("forward-only")) action.only = Only::forwarded;
-  if (delivers && !parse_deliver(action)) return false;
+  if (action.kind == ActionKind::lmtp && !parse_lmtp(action)) return false;
+  if (delivers(action.kind) && !parse_deliver(action)) return false;
   if (kind.is("relay") && !parse_relay(action)) return false;
   draft_.config.actions.push_back(std::move(action));
   return true;
@@ -33,9 +42,13 @@ bool Parser::parse_deliver(Action& out) {
   std::set<std::string> had;
   while (!peek().ends_statement()) {
     const Token word = peek();
-    const bool known = word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
-    if (!known || !had.insert(word.text).second) return fail_here("alias, virtual, userbase, user, ttl (each once) or end of line");
+    const bool is_rcpt_to = out.kind == ActionKind::lmtp && word.is("rcpt-to");
+    const bool known = is_rcpt_to || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
+    if (!known || !had.insert(word.text).second) {
+      return fail_here((out.kind == ActionKind::lmtp ? std::string("rcpt-to, ") : std::string()) + "alias, virtual, userbase, user, ttl (each once) or end of line");
+    }
     take();
+    if (is_rcpt_to) out.rcpt_to = true;
     if (word.is("alias") && !expect_table(out.alias_table, RefKind::alias_table)) return false;
     if (word.is("virtual") && !expect_table(out.virtual_table, RefKind::alias_table)) return false;
     if (word.is("userbase") && !expect_table(out.userbase, RefKind::table)) return false;

@@ -114,6 +114,25 @@ bool Parser::parse_relay(Action& out) {
   return true;
 }
 
+// Of a server that takes LMTP: its port has no default (RFC 2033 5), and must not be SMTP's.
+bool Parser::parse_lmtp(Action& out) {
+  constexpr size_t kMaxSocketPath = 107;
+  const Token at = peek();
+  const std::string expected = "host:port (not 25), [address]:port or the path of a socket, of at most " + std::to_string(kMaxSocketPath) + " bytes";
+  RelayHost& host = out.hosts.emplace_back();
+  host.position = position(at);
+  host.port = 0;
+  if (!at.is_value()) return fail_here(expected);
+  if (at.text[0] == '/') {
+    if (at.text.size() > kMaxSocketPath) return fail_here(expected);
+    host.host = at.text;
+  } else if (!parse_host_port(at.text, host) || host.port == 0 || host.port == 25) {
+    return fail_here(expected);
+  }
+  take();
+  return true;
+}
+
 bool Parser::expect_host(std::string& out) {
   if (!peek().is_value() || !is_domain(peek().text)) return fail_here("a domain name");
   out = take().text;

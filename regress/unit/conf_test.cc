@@ -265,6 +265,29 @@ static void actions(void**) {
   assert_int_equal(c->domains.size(), 3);
 }
 
+static void lmtp_actions(void**) {
+  const auto c = parse("table who { ann, ben }\naction a lmtp 127.0.0.1:24 userbase <who>\naction b lmtp [2001:db8::1]:2400 rcpt-to userbase <who>\n"
+                       "action c lmtp \"/run/dovecot/lmtp\" userbase <who> ttl 1d rcpt-to\naction d lmtp Store.b.test:24 userbase <who>\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  const auto shown = [&](const char* name) {
+    const Action& a = *c->action(name);
+    return a.hosts.at(0).host + " " + std::to_string(a.hosts.at(0).port) + (a.rcpt_to ? " rcpt-to" : "");
+  };
+  assert_true(c->action("a")->kind == ActionKind::lmtp && c->action("c")->ttl == Seconds(86400));
+  assert_text(shown("a"), "127.0.0.1 24");
+  assert_text(shown("b"), "2001:db8::1 2400 rcpt-to");
+  assert_text(shown("c"), "/run/dovecot/lmtp 0 rcpt-to");
+  assert_text(shown("d"), "store.b.test 24");
+  const std::string expected = ", expected host:port (not 25), [address]:port or the path of a socket, of at most 107 bytes";
+  assert_text(errors_of("action a lmtp"), "/etc/c:1:14: found end of file" + expected);
+  for (const std::string bad : {"127.0.0.1", "127.0.0.1:25", "run/lmtp", "x.test:0", "x.test:99999"}) {
+    assert_text(errors_of("action a lmtp " + bad), "/etc/c:1:15: found '" + bad + "'" + expected);
+  }
+  assert_text(errors_of("action a lmtp /s rcpt-to rcpt-to"),
+              "/etc/c:1:26: found 'rcpt-to', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("action a lmtp /s"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
+}
+
 static void srs_and_compiled_tables(void**) {
   const auto c = parse("auth system\nsrs key backup \"old secret\"\nsrs key \"new secret\"\nsrs key backup \"older secret\"\nsrs ttl 7d\n"
                        "table d db:/d\naction a relay srs\naction in deliver alias <d>\n");
@@ -324,7 +347,7 @@ static void errors_to_the_letter(void**) {
       {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
       {kBase + "match from any for any reject \"299 x\"", "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
       {kBase + "match from any for any reject \"550 4.1.1 x\"", "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
-      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, relay, discard, expand-only or forward-only"},
+      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, lmtp, relay, discard, expand-only or forward-only"},
       {kBase + "action b deliver virtual", "/etc/c:3:25: found end of file, expected a table, as <name>"},
       {kBase + "action b deliver ttl 5", "/etc/c:3:22: found '5', expected a time from 1s to 30d, such as 4d"},
       {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected alias, virtual, userbase, user, ttl (each once) or end of line"},
@@ -436,7 +459,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(srs_and_compiled_tables),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(lmtp_actions), unit_test(srs_and_compiled_tables),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

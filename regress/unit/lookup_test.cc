@@ -12,7 +12,7 @@ std::string show(const Verdict& v) {
   std::string out = std::to_string(v.code);
   if (!v.accepted()) return out + " " + v.enhanced;
   for (const auto& d : v.destinations) {
-    out += " " + (d.is_relay() ? ">" + d.address : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
+    out += " " + (d.by_lmtp ? d.action + ":" + d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">" : d.is_relay() ? ">" + d.address : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
   }
   return out;
 }
@@ -245,6 +245,26 @@ static Draft make_draft(const std::string& aliases) {
   return d;
 }
 
+// The accounts' names go to the server, or the addresses; who exists, a userbase alone may say.
+static void by_lmtp(void**) {
+  const std::string base = "domain mk.test\ndomain other.test\ntable who { ann, zoe }\n";
+  const std::string ends = "match from any for domain mk.test action in\nmatch from any for domain other.test action out\n";
+  const std::string aliases = "team: ann, ben, x@far.test\nroot: ann\n";
+  const auto plain = make_rules(base + "action in lmtp /s alias <aliases>\naction out lmtp h.test:24 rcpt-to userbase <who>\n" + ends, aliases, {"ann", "ben"});
+  assert_text(route(plain, "Ann+x@mk.test"), "250 in:ann+x<Ann+x@mk.test>");
+  assert_text(route(plain, "team@mk.test"), "250 in:ann<ann@mk.test> in:ben<ben@mk.test> >x@far.test");
+  assert_text(route(plain, "nobody@mk.test"), "550 5.1.1");
+  assert_text(route(plain, "postmaster@mk.test"), "250 in:ann<ann@mk.test>");
+  assert_text(route(plain, "zoe@other.test"), "250 out:<zoe@other.test>");
+  assert_text(route(plain, "ben@other.test"), "550 5.1.1");
+  for (const auto& d : decide(plain, from_world(), mailbox("team@mk.test")).destinations) {
+    assert_int_equal(d.is_forwarded, d.address == "x@far.test");
+    assert_true(d.is_relay() && d.leaves() == d.is_forwarded);
+  }
+  const auto one = make_rules(base + "action in lmtp /s user zoe userbase <who>\naction out relay\n" + ends, "", {});
+  assert_text(route(one, "any.body@mk.test"), "250 in:zoe<any.body@mk.test>");
+}
+
 static void built_from_messages(void**) {
   const AccountSet::Find none = [](const std::string&) { return false; };
   const auto rules = build_rules(make_draft("list: ann, ben\n"), none);
@@ -280,7 +300,7 @@ static void bad_messages(void**) {
   d.matches[1].target.table = "unsent";
   assert_false(build_rules(d, none).has_value());
   d.matches[1].target.table = "";
-  d.actions[1].kind = 3;
+  d.actions[1].kind = static_cast<uint16_t>(conf::ActionKind::lmtp) + 1;
   assert_false(build_rules(d, none).has_value());
   d.actions[1].kind = 1;
   assert_true(build_rules(d, none).has_value());
@@ -531,7 +551,7 @@ static void compiled_tables(void**) {
 int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
-                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files),           unit_test(built_from_messages), unit_test(bad_messages),
+                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp),           unit_test(built_from_messages), unit_test(bad_messages),
                               unit_test(conditions), unit_test(many_patterns_have_one_budget), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
                               unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
   return run_unit_tests(tests);

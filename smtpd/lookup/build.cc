@@ -222,7 +222,8 @@ Result<conf::Action> to_action(const Action& action) {
   out.user = lower(action.user);
   out.ttl = Seconds(action.ttl);
   out.srs = action.srs;
-  if (!set_kind(out.kind, action.kind, conf::ActionKind::discard)) return Error("an action of an unknown kind");
+  out.rcpt_to = action.rcpt_to;
+  if (!set_kind(out.kind, action.kind, conf::ActionKind::lmtp)) return Error("an action of an unknown kind");
   if (!set_kind(out.only, action.only, conf::Only::forwarded)) return Error("an action of an unknown kind");
   return out;
 }

@@ -23,13 +23,13 @@ Verdict deliver(const Ruleset& rules, const conf::Action& action, const smtp::Ma
     return verdict(550, "5.1.1", "no such user here");
   }
   if (!known) fatal("lookup: destinations of an unknown recipient");
-  const auto stays = [](const Destination& d) { return !d.is_relay(); };
+  const auto stays = [](const Destination& d) { return !d.leaves(); };
   if (action.only == conf::Only::forwarded && std::any_of(expansion.found.begin(), expansion.found.end(), stays)) {
     return verdict(550, "5.1.1", "no such address to forward to");
   }
   Verdict out = verdict(250, "2.1.5", "recipient ok");
   out.destinations = std::move(expansion.found);
-  for (Destination& d : out.destinations) d.is_forwarded = d.is_relay();
+  for (Destination& d : out.destinations) d.is_forwarded = d.leaves();
   return out;
 }
 
@@ -46,13 +46,13 @@ Verdict send_back(const Ruleset& rules, const smtp::Mailbox& recipient) {
 const conf::Action* any_delivering(const Ruleset& rules) {
   const conf::Action* out = nullptr;
   for (const auto& [name, action] : rules.actions) {
-    if (action.kind == conf::ActionKind::deliver) out = &action;
+    if (conf::delivers(action.kind)) out = &action;
   }
   return out;
 }
 
 Verdict carry_out(const Ruleset& rules, const conf::Action& action, const smtp::Mailbox& to) {
-  if (action.kind == conf::ActionKind::deliver) return deliver(rules, action, to);
+  if (conf::delivers(action.kind)) return deliver(rules, action, to);
   Verdict out = verdict(250, "2.1.5", "recipient ok");
   if (action.kind == conf::ActionKind::discard) {
     out.is_discarded = true;

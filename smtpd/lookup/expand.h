@@ -29,15 +29,17 @@ constexpr int kMaxAliasDepth = 10;
 constexpr size_t kMaxTargets = 10'000;
 constexpr size_t kMaxAliasSteps = 100'000;
 
-// One copy of the message. Without account: to another host.
+// One copy of the message. Without account: to another host, or by LMTP.
 struct Destination {
-  std::string account;
+  std::string account;  // by LMTP, the name that its server is told; empty: the address
   std::string detail;
   std::string address;  // Delivered-To, or the relay's target
   std::string action = {};  // relay: by which way
   std::string owner = {};   // the address that gets the reports, instead of the sender; empty: the sender
   bool is_forwarded = false;  // to another host by an alias, not by a rule
-  bool is_relay() const { return account.empty(); }
+  bool by_lmtp = false;       // to an account, but another server has its mailbox
+  bool is_relay() const { return account.empty() || by_lmtp; }
+  bool leaves() const { return is_relay() && !by_lmtp; }
   bool operator==(const Destination&) const = default;
 };
 

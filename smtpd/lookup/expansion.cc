@@ -6,6 +6,7 @@
 
 #include "lib/base/limits.h"
 #include "lib/base/text.h"
+#include "lib/conf/accounts.h"
 
 namespace mailkeep::lookup {
 namespace {
@@ -29,7 +30,10 @@ Expansion::Name Expansion::cut(const smtp::Mailbox& mailbox, const std::string& 
 bool Expansion::add_destination(Destination destination) {
   // A member that is too long once its local part is quoted cannot be mailed to.
   if (destination.address.size() > kMaxAddress || destination.detail.size() > kMaxLocalPart) return false;
-  const std::string id = destination.is_relay() ? "@" + destination.address : destination.account + "\n" + destination.detail;
+  const std::string mailbox = destination.account + "\n" + destination.detail;
+  const std::string id = destination.by_lmtp      ? destination.action + "\n" + (destination.account.empty() ? destination.address : mailbox)
+                         : destination.is_relay() ? "@" + destination.address
+                                                  : mailbox;
   if (!seen_.insert(id).second) return true;
   if (found.size() >= kMaxTargets) {
     too_much = true;
@@ -61,7 +65,7 @@ bool Expansion::add(const smtp::Mailbox& given, const Way& way) {
   if (!is_virtual && !only_expanded && add_account(name, mailbox, way)) return true;
   if (is_duty(name.user) && add_postmaster(name, mailbox, way)) return true;
   if (const Found f = add_catch_all(mailbox, name, table, way); f != Found::kNothing) return f == Found::kTaken;
-  return is_duty(name.user) && !rules_.accounts.first().empty() && add_destination({rules_.accounts.first(), "", mailbox.text(), "", ""});
+  return is_duty(name.user) && !rules_.accounts.first().empty() && add_mailbox(rules_.accounts.first(), "", mailbox, Way{way.action});
 }
 
 // Where local has a detail of its own, an alias for all of it keeps none.
@@ -147,18 +151,30 @@ bool Expansion::has_account(const std::string& name, const conf::Action& action)
   if (!action.userbase.empty()) {
     const auto base = rules_.tables.find(action.userbase);
     if (base == rules_.tables.end() || !base->second.has(name)) return false;
+    if (action.kind == conf::ActionKind::lmtp) return conf::is_account_name(name);  // its server has the mailboxes
   }
   return rules_.accounts.has(name);
 }
 
+// Into the account's mailbox, wherever the action has it.
+bool Expansion::add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox, const Way& way) {
+  Destination out = {account, detail, mailbox.text(), "", way.owner};
+  if (way.action.kind == conf::ActionKind::lmtp) {
+    out.action = way.action.name;
+    out.by_lmtp = true;
+    if (way.action.rcpt_to) out.account.clear();
+  }
+  return add_destination(std::move(out));
+}
+
 bool Expansion::add_account(const Name& name, const smtp::Mailbox& mailbox, const Way& way) {
-  if (!way.action.user.empty()) return add_destination({way.action.user, name.detail, mailbox.text(), "", way.owner});
+  if (!way.action.user.empty()) return add_mailbox(way.action.user, name.detail, mailbox, way);
   for (const auto& account : {name.local + "@" + name.domain, name.local}) {
     const std::string& detail = name.local == name.user ? name.detail : "";
-    if (has_account(account, way.action)) return add_destination({account, detail, mailbox.text(), "", way.owner});
+    if (has_account(account, way.action)) return add_mailbox(account, detail, mailbox, way);
   }
   for (const auto& account : {name.user + "@" + name.domain, name.user}) {
-    if (has_account(account, way.action)) return add_destination({account, name.detail, mailbox.text(), "", way.owner});
+    if (has_account(account, way.action)) return add_mailbox(account, name.detail, mailbox, way);
   }
   return false;
 }

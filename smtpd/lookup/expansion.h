@@ -45,6 +45,7 @@ class Expansion {
   bool add_member(const conf::AliasMember& member, const smtp::Mailbox& at, const std::string& table, const Way& way);
   bool add_account(const Name& name, const smtp::Mailbox& mailbox, const Way& way);
   bool has_account(const std::string& name, const conf::Action& action) const;
+  bool add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox, const Way& way);
   bool add_postmaster(const Name& name, const smtp::Mailbox& mailbox, const Way& way);
   bool add_destination(Destination destination);
 

@@ -94,6 +94,7 @@ struct Action {
   std::string user;      // an account
   uint32_t ttl = 0;      // seconds; 0: the queue's own
   bool srs = false;      // relay: senders of all its mail are rewritten
+  bool rcpt_to = false;  // lmtp: recipients by their addresses
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -106,6 +107,7 @@ struct Action {
     c.text(m.user, kMaxAccount);
     c.num(m.ttl);
     c.flag(m.srs);
+    c.flag(m.rcpt_to);
   }
 };
 

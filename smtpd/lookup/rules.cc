@@ -182,7 +182,7 @@ const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& r
   const auto it = std::find_if(rules.matches.begin(), rules.matches.end(), [&](const conf::Match& m) {
     if (m.reject || !question.fits_recipient(m)) return false;
     const auto action = rules.actions.find(m.action);
-    return action != rules.actions.end() && action->second.kind == conf::ActionKind::deliver;
+    return action != rules.actions.end() && conf::delivers(action->second.kind);
   });
   return it == rules.matches.end() ? nullptr : &*it;
 }

@@ -52,6 +52,7 @@ Result<relay::Action> relay_action(const conf::Config& config, const conf::Actio
   out.sources = action.sources;
   out.warm_up = action.warm_up;
   out.own_name = action.backup_name;
+  out.lmtp = action.kind == conf::ActionKind::lmtp;
   for (const conf::RelayHost& host : action.hosts) {
     relay::SmartHost& h = out.hosts.emplace_back();
     h.host = host.host;
@@ -83,7 +84,7 @@ void add_local_listener(conf::Config& config) {
 Result<std::vector<relay::Action>> relay_actions(const conf::Config& config) {
   std::vector<relay::Action> out;
   for (const conf::Action& action : config.actions) {
-    if (action.kind != conf::ActionKind::relay) continue;
+    if (!conf::relays(action.kind)) continue;
     if (out.size() == queue::kMaxRelayActions) {
       return Error(conf::to_string(action.position) + ": found one more relay action, expected at most " +
                    std::to_string(queue::kMaxRelayActions));

@@ -59,6 +59,18 @@ struct WhoIs {
   }
 };
 
+// From relay: connect to the socket of the LMTP server that this action names. Answered by relay::SocketOpened.
+struct OpenSocket {
+  static constexpr uint16_t kType = 903;
+  uint64_t query = 0;
+  std::string action;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.text(m.action, kMaxTag);
+  }
+};
+
 // From control.
 struct Reload {
   static constexpr uint16_t kType = 910;

@@ -1,7 +1,7 @@
 progs += mailkeepd
 mailkeepd_OUT := sbin
 mailkeepd_SRC := $(addprefix smtpd/parent/,main.cc parent.cc users.cc user_template.cc slices.cc load.cc process.cc listeners.cc accounts.cc \
-        state_dir.cc identities.cc files.cc notify.cc demo.cc)
+        state_dir.cc identities.cc outer_socket.cc files.cc notify.cc demo.cc)
 mailkeepd_DEP := base log event imsg os worker conf
 mailkeepd_EXT := bsd
 mailkeepd_MAN := smtpd/parent/mailkeepd.8 smtpd/parent/mailkeep.conf.5

@@ -13,6 +13,7 @@
 #include "lib/log/log.h"
 #include "smtpd/auth/messages.h"
 #include "smtpd/parent/notify.h"
+#include "smtpd/parent/outer_socket.h"
 
 namespace mailkeep::parent {
 
@@ -86,6 +87,7 @@ Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation>
   routes_.add(Role::kAuth, &Parent::on_vouch);
   routes_.add(Role::kAuth, &Parent::on_who_is);
   routes_.add(Role::kImapd, &Parent::on_present);
+  routes_.add(Role::kRelay, &Parent::on_open_socket);
   routes_.add(Role::kControl, &Parent::on_reload);
   routes_.add(Role::kControl, &Parent::on_status);
   routes_.add(Role::kControl, &Parent::on_follow);
@@ -398,6 +400,17 @@ void Parent::on_who_is(PeerId peer, WhoIs&& m) {
   answer.uid = m.uid;
   const bool is_worker = std::any_of(ids_.of.begin(), ids_.of.end(), [&](const Identity& who) { return who.uid != 0 && who.uid == m.uid; });
   if (!is_worker) answer.name = user_with_uid(m.uid);
+  tell(peer, answer);
+}
+
+// The path is the configuration's; of relay comes an action's name alone.
+void Parent::on_open_socket(PeerId peer, OpenSocket&& m) {
+  relay::SocketOpened answer;
+  answer.query = m.query;
+  const std::string path = lmtp_socket_of(*current_, m.action);
+  auto connection = path.empty() ? Result<Fd>(Error("the configuration has no such action now")) : connect_as(path, ids_[Role::kRelay], user_name(Role::kRelay));
+  if (connection) answer.connection = std::move(*connection);
+  if (!connection) answer.text = connection.error().text.substr(0, kMaxReplyText);
   tell(peer, answer);
 }
 

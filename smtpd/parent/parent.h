@@ -64,6 +64,7 @@ class Parent {
   void on_need_user(imsg::PeerId peer, queue::NeedUser&& m);
   void on_who_is(imsg::PeerId peer, WhoIs&& m);
   void on_vouch(imsg::PeerId peer, Vouch&& m);
+  void on_open_socket(imsg::PeerId peer, OpenSocket&& m);
   void on_present(imsg::PeerId peer, Present&& m);
   void on_reload(imsg::PeerId peer, Reload&& m);
   void on_status(imsg::PeerId peer, StatusQuery&& m);

@@ -36,7 +36,7 @@ bool any_listener(const conf::Config& c, bool (*is)(conf::Protocol)) {
 }
 
 bool any_relay(const conf::Config& c) {
-  return std::any_of(c.actions.begin(), c.actions.end(), [](const auto& a) { return a.kind == conf::ActionKind::relay; });
+  return std::any_of(c.actions.begin(), c.actions.end(), [](const auto& a) { return conf::relays(a.kind); });
 }
 
 uint16_t phase_bit(conf::Phase phase) { return static_cast<uint16_t>(1U << static_cast<unsigned>(phase)); }
@@ -311,6 +311,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.user = action.user;
     out.ttl = seconds(action.ttl);
     out.srs = action.srs;
+    out.rcpt_to = action.rcpt_to;
     to.send(out);
   }
   for (const auto& match : g.config.matches) {
@@ -387,7 +388,7 @@ void send_queue(imsg::Channel& to, const Generation& g) {
   m.postmaster = o.postmaster.find('@') != std::string::npos ? o.postmaster
                  : g.config.domains.empty()                  ? "postmaster@" + g.hostname
                                                              : "postmaster@" + g.config.domains.front();
-  for (const auto& a : g.relay_actions) m.relays.push_back({a.name, !a.hosts.empty()});
+  for (const auto& a : g.relay_actions) m.relays.push_back({a.name, !a.hosts.empty(), a.lmtp});
   to.send(m);
 }
 
@@ -473,6 +474,12 @@ Status open_files(Generation& g) {
 
 bool is_relays(const conf::Config& c, const std::string& table) {
   return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
+}
+
+std::string lmtp_socket_of(const Generation& g, const std::string& action) {
+  const auto& all = g.relay_actions;
+  const auto it = std::find_if(all.begin(), all.end(), [&](const relay::Action& a) { return a.name == action && a.lmtp; });
+  return it == all.end() || it->hosts.empty() || !it->hosts[0].host.starts_with('/') ? std::string() : it->hosts[0].host;
 }
 
 uint32_t workers_of(Role role, const conf::Config& c) {

@@ -37,6 +37,9 @@ Status open_files(Generation& g);
 // Whether that table is for relay alone: credentials, TLS policies.
 bool is_relays(const conf::Config& config, const std::string& table);
 
+// The socket of the LMTP server that this action names; empty: it names none.
+std::string lmtp_socket_of(const Generation& g, const std::string& action);
+
 // How many workers of `role` the configuration asks for; 0: none. `user` is not counted here.
 uint32_t workers_of(imsg::Role role, const conf::Config& config);
 

@@ -27,8 +27,8 @@ struct Host {
   bool implicit_tls = false;
   TlsPolicy policy;
   Dialog::Settings settings;
-  // "mx.example.net [192.0.2.1]:25"
-  std::string show() const { return name + " [" + address + "]:" + std::to_string(port); }
+  // "mx.example.net [192.0.2.1]:25", or a socket's path
+  std::string show() const { return address.empty() ? name : name + " [" + address + "]:" + std::to_string(port); }
 };
 
 class Connection {

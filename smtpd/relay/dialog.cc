@@ -11,7 +11,7 @@ Dialog::Step Dialog::advance(std::string_view& input) {
     if (state_ == State::kTls) return Step::kWait;
     const ReplyReader::Found found = reader_.read(input);
     if (found == ReplyReader::Found::kNothing) return Step::kWait;
-    if (found == ReplyReader::Found::kGarbage) return fail({"4.5.0", "it did not answer with SMTP when " + std::string(awaited()) + " was expected", 0});
+    if (found == ReplyReader::Found::kGarbage) return fail({"4.5.0", "it did not answer with " + std::string(settings_.lmtp ? "LMTP" : "SMTP") + " when " + std::string(awaited()) + " was expected", 0});
     // Bytes that came in before TLS, of whomever, must not count after it.
     if (state_ == State::kStartTls && reader_.reply().code == 220 && !input.empty()) {
       tls_failed_ = true;
@@ -77,7 +77,7 @@ void Dialog::quit() {
 std::string_view Dialog::awaited() const {
   switch (state_) {
     case State::kGreeting: return "the greeting";
-    case State::kEhlo: return "the answer to EHLO";
+    case State::kEhlo: return settings_.lmtp ? "the answer to LHLO" : "the answer to EHLO";
     case State::kHelo: return "the answer to HELO";
     case State::kStartTls: return "the answer to STARTTLS";
     case State::kTls: return "the TLS handshake";
@@ -111,21 +111,25 @@ Seconds Dialog::patience() const {
 // A 5xx greeting is this host's word about itself, not about the mail: the next host is asked, or this one later.
 Dialog::Step Dialog::greeting(const Reply& reply) {
   if (reply.code != 220) return refuse("the greeting", reply);
-  state_ = State::kEhlo;
-  send("EHLO " + settings_.helo);
+  say_hello();
   return Step::kWait;
+}
+
+void Dialog::say_hello() {
+  state_ = State::kEhlo;
+  send((settings_.lmtp ? "LHLO " : "EHLO ") + settings_.helo);
 }
 
 Dialog::Step Dialog::hello(const Reply& reply) {
   const bool ehlo = state_ == State::kEhlo;
-  if (ehlo && reply.is_permanent()) {
+  if (ehlo && reply.is_permanent() && !settings_.lmtp) {
     extended_ = false;
     offers_ = {};
     state_ = State::kHelo;
     send("HELO " + settings_.helo);
     return Step::kWait;
   }
-  if (reply.code != 250) return refuse(ehlo ? "EHLO" : "HELO", reply);
+  if (reply.code != 250) return refuse(settings_.lmtp ? "LHLO" : ehlo ? "EHLO" : "HELO", reply);
   if (ehlo) offers_ = parse_offers(reply.lines);
   return secure();
 }
@@ -147,8 +151,7 @@ void Dialog::tls_up() {
   reader_ = {};
   if (state_ != State::kTls) return;  // TLS from the first byte: the greeting comes next
   offers_ = {};
-  state_ = State::kEhlo;
-  send("EHLO " + settings_.helo);
+  say_hello();
 }
 
 Dialog::Step Dialog::authenticate() {

@@ -1,4 +1,4 @@
-// One client's session of SMTP (RFC 5321) as a pure machine: a server's bytes in, commands out. No socket, no clock.
+// One client's session of SMTP (RFC 5321) or LMTP (RFC 2033) as a pure machine: a server's bytes in, commands out. No socket, no clock.
 //
 //   greeting ─▶ EHLO ─▶ [STARTTLS ─▶ EHLO] ─▶ [AUTH] ─▶ ready ◀──────────────────────────────┐
 //                 └─ refused ─▶ HELO ───────────────────▶ │ begin()                          │ done
@@ -6,6 +6,7 @@
 //                                          one write where the server takes pipelines (RFC 2920)
 //                                          [RSET] MAIL RCPT… ─▶ BDAT … LAST, content ─▶ final reply ─┘ where it takes chunks
 //
+// LMTP says LHLO, which has no HELO to fall back on, and has a final reply for each recipient that was accepted, in their order.
 // After kFailed the connection is of no use; what then holds of a transaction is in results() and undecided().
 // Run by relay. Trusts nothing of the server; what it may send before it is waited for is an error.
 // SPDX-License-Identifier: ISC
@@ -43,6 +44,7 @@ class Dialog {
  public:
   struct Settings {
     std::string helo = {};
+    bool lmtp = false;
     Tls tls = Tls::kMay;
     std::string tls_reason = {};  // who asks for that, and why
     bool encrypted = false;   // from the first byte
@@ -96,6 +98,7 @@ class Dialog {
   Step on_reply(const Reply& reply);
   Step greeting(const Reply& reply);
   Step hello(const Reply& reply);
+  void say_hello();
   Step secure();
   Step authenticate();
   Step auth_reply(const Reply& reply);
@@ -103,6 +106,7 @@ class Dialog {
   Step send_chunk();
   Step data_reply(const Reply& reply);
   Step final_reply(const Reply& reply);
+  Step next_final_reply(const Reply& reply);
   Step ready();
   Step refuse(const std::string& what, const Reply& reply);
   std::optional<Result> objection(const Transfer& transfer, const Survey& survey) const;
@@ -131,6 +135,7 @@ class Dialog {
   std::vector<uint32_t> numbers_;
   std::vector<std::optional<Result>> results_;
   std::vector<size_t> accepted_;
+  size_t answered_ = 0;  // of them, with LMTP
   bool mail_taken_ = false;
   bool undecided_ = false;
   bool tls_failed_ = false;

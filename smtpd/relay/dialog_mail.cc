@@ -103,11 +103,13 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   numbers_.clear();
   results_.assign(t.recipients.size(), std::nullopt);
   accepted_.clear();
+  answered_ = 0;
   commands_.clear();
   expected_.clear();
   undecided_ = mail_taken_ = false;
   for (const Rcpt& r : t.recipients) numbers_.push_back(r.number);
-  if (t.options.require_tls && !t.sender.empty() && !(encrypted_ && offers_.require_tls)) {
+  const bool stays_here = settings_.lmtp && settings_.loopback;
+  if (t.options.require_tls && !t.sender.empty() && !stays_here && !(encrypted_ && offers_.require_tls)) {
     return fail({"5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer", 0, true});  // another host may
   }
   seven_bit_.reset();
@@ -201,8 +203,10 @@ Dialog::Step Dialog::send_chunk() {
   return Step::kWait;
 }
 
-// RFC 2920 3.1: DATA that was taken although nobody was gets a lone dot, whose answer means nothing.
+// RFC 2920 3.1: DATA that was taken although nobody was gets a lone dot, whose answer means nothing. With LMTP there would be none,
+// and the server must not have taken it (RFC 2033 4.2).
 Dialog::Step Dialog::data_reply(const Reply& reply) {
+  if (settings_.lmtp && reply.code == 354 && accepted_.empty()) return refuse("DATA was taken, though no recipient was", reply);
   if (reply.code == 354 && accepted_.empty()) {
     send(".");
     needs_reset_ = true;
@@ -224,8 +228,16 @@ Dialog::Step Dialog::final_reply(const Reply& reply) {
   const bool early = state_ == State::kContent;
   if ((early && reply.code < 400) || (reply.code >= 300 && reply.code < 400)) return refuse("an unexpected answer", reply);
   closing_ = closing_ || early || reply.code == 421;
+  if (settings_.lmtp && !early) return next_final_reply(reply);
   decide_accepted(reply);
   return ready();
+}
+
+// One of LMTP: of the first recipient that has none yet.
+Dialog::Step Dialog::next_final_reply(const Reply& reply) {
+  decide(accepted_[answered_++], reply);
+  if (answered_ == accepted_.size()) return ready();
+  return reply.code == 421 ? refuse("it ends the session", reply) : Step::kWait;
 }
 
 Dialog::Step Dialog::send_content() {

@@ -5,6 +5,7 @@
 #include "lib/base/text.h"
 #include "lib/conf/network.h"
 #include "lib/log/log.h"
+#include "smtpd/parent/messages.h"
 #include "smtpd/relay/relay.h"
 
 namespace mailkeep::relay {
@@ -34,6 +35,7 @@ Status Relay::plan(Job& job, const Action& action) {
   const Transfer& t = job.transfer;
   job.action_tls = action.tls;
   job.smart = !action.hosts.empty();
+  job.lmtp = action.lmtp;
   job.helo = action.helo.empty() ? active_.config.hostname : action.helo;
   job.sources = action.sources;
   job.own_name = action.own_name;
@@ -42,13 +44,15 @@ Status Relay::plan(Job& job, const Action& action) {
   for (const SmartHost& h : action.hosts) {
     Plan p;
     p.name = h.host;
+    p.is_socket = action.lmtp && h.host.starts_with('/');
     if (conf::parse_address(h.host)) p.addresses = {h.host};
     p.port = h.port;
     p.implicit_tls = h.implicit_tls;
     p.least = h.require_tls ? std::max(action.tls, Tls::kEncrypt) : action.tls;
     p.user = h.user;
     p.password = h.password;
-    if (p.addresses.empty() || admit_host(job, p, nullptr, false)) job.plans.push_back(std::move(p));
+    if (p.is_socket) p.policy.tls = Tls::kNone;
+    if (p.is_socket || p.addresses.empty() || admit_host(job, p, nullptr, false)) job.plans.push_back(std::move(p));
   }
   if (job.smart) return {};
   Plan p;
@@ -126,7 +130,7 @@ void Relay::next_host(Job& job) {
   job.plan = std::move(job.plans.front());
   job.plans.pop_front();
   const Plan& p = job.plan;
-  if (p.addresses.empty()) return resolve(job, p.name, job.smart, job.smart ? p.port : kSmtpPort);
+  if (p.addresses.empty() && !p.is_socket) return resolve(job, p.name, job.smart, job.smart ? p.port : kSmtpPort);
   if (pass(job)) connect(job);
 }
 
@@ -137,10 +141,25 @@ const Action* Relay::action_of(const Job& job) const {
 
 void Relay::connect(Job& job) {
   const Plan& p = job.plan;
+  if (p.is_socket) return open_socket(job);
   const uint64_t id = job.id;
   job.connector = std::make_unique<Connector>(
       loop_, p.addresses, p.port, job.sources,
       [this, id](Fd fd, const std::string& address, const std::string& text) { connected(id, std::move(fd), address, text); });
+}
+
+// Out of this process' reach: the parent connects, with no more rights than this process has.
+void Relay::open_socket(Job& job) {
+  parent::OpenSocket m;
+  m.query = job.query = ++last_id_;
+  m.action = job.transfer.action;
+  queries_[m.query] = job.id;
+  worker_.send_parent(m);
+}
+
+void Relay::on_socket_opened(PeerId, SocketOpened&& m) {
+  const auto query = queries_.extract(m.query);
+  if (!query.empty()) connected(query.mapped(), std::move(m.connection), "", m.text);
 }
 
 void Relay::connected(uint64_t job_id, Fd fd, const std::string& address, const std::string& text) {
@@ -164,11 +183,12 @@ void Relay::connected(uint64_t job_id, Fd fd, const std::string& address, const 
   host.implicit_tls = job.plan.implicit_tls;
   host.policy = job.plan.policy;
   host.settings = {.helo = job.helo,
+                   .lmtp = job.lmtp,
                    .tls = host.policy.tls,
                    .tls_reason = describe(host.policy),
                    .encrypted = job.plan.implicit_tls,
                    .tls_failed = job.plan.tls_failed,
-                   .loopback = is_loopback(address),
+                   .loopback = job.plan.is_socket || is_loopback(address),
                    .user = job.plan.user,
                    .password = job.plan.password};
   const uint64_t id = ++last_id_;

@@ -1,4 +1,4 @@
-// What the relay process receives from the parent (Config, Action, TlsRule), the queue (Transfer) and control (ShowTlsPolicy), and what
+// What the relay process receives from the parent (Config, Action, TlsRule, SocketOpened), the queue (Transfer) and control (ShowTlsPolicy), and what
 // it answers (Transferred, TlsPolicyShown). Answers to its own questions: lookup::Hops, tls::Established, tls::Failed.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -81,7 +81,7 @@ struct TlsRule {
 
 // A host that an action names instead of the domain's MX.
 struct SmartHost {
-  std::string host;  // a name or a numeric address
+  std::string host;  // a name or a numeric address; of an LMTP server also the path of its socket, which the parent connects to
   uint16_t port = 25;
   bool implicit_tls = false;  // smtps
   bool require_tls = false;   // at least kEncrypt, whatever the action says
@@ -109,6 +109,7 @@ struct Action {
   std::vector<std::string> sources;  // numeric addresses to send from, at most one a family is used; empty: the system's choice
   uint32_t warm_up = 0;              // recipients of one provider on the first day from these sources; 0: no such limit
   std::string own_name;              // what we are called as an MX of the domain; empty: the hostname
+  bool lmtp = false;                 // its host speaks LMTP (RFC 2033)
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -119,6 +120,21 @@ struct Action {
     c.texts(m.sources, 16, 64);
     c.num(m.warm_up);
     c.text(m.own_name, kMaxDomain);
+    c.flag(m.lmtp);
+  }
+};
+
+// From the parent: a connection to the socket of an LMTP server, or why there is none. Answers parent::OpenSocket.
+struct SocketOpened {
+  static constexpr uint16_t kType = 1204;
+  uint64_t query = 0;
+  std::string text;
+  Fd connection;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.num(m.query);
+    c.text(m.text, kMaxReplyText);
+    c.fd(m.connection);
   }
 };
 

@@ -19,6 +19,7 @@ imsg::Routes<Relay> Relay::routes() {
   r.add<Provider>(Role::kParent, &Relay::on_provider);
   r.add<ShowDelivery>(Role::kControl, &Relay::on_show_delivery);
   r.add<TlsRule>(Role::kParent, &Relay::on_tls_rule);
+  r.add<SocketOpened>(Role::kParent, &Relay::on_socket_opened);
   r.add<queue::NoteFound>(Role::kQueue, &Relay::on_note_found);
   r.add<lookup::Texts>(Role::kLookup, &Relay::on_texts);
   r.add<ShowTlsPolicy>(Role::kControl, &Relay::on_show_tls_policy);
@@ -58,7 +59,7 @@ void Relay::on_config(PeerId, Config&& m) {
 }
 
 void Relay::on_action(PeerId, Action&& m) {
-  if (draft_.actions.empty()) draft_.first = m.name;
+  if (draft_.first.empty() && !m.lmtp) draft_.first = m.name;
   const std::string name = m.name;
   draft_.actions.insert_or_assign(name, std::move(m));
 }
@@ -154,12 +155,13 @@ void Relay::on_ready(uint64_t id) {
   open.connection->begin(job->second->transfer, job->second->survey);
 }
 
-// Results that a transaction gave; with `all`, whoever got none is put off.
+// Results that a transaction gave; with `all`, whoever got none is put off. Without it the connection failed: with LMTP some may
+// have it already.
 void Relay::keep_results(Job& job, const Connection& connection, bool all) {
   const auto& results = connection.dialog().results();
   std::vector<Rcpt> left;
   for (size_t i = 0; i < job.transfer.recipients.size(); ++i) {
-    if (i < results.size() && results[i] && (all || results[i]->outcome == Outcome::kPermanent)) {
+    if (i < results.size() && results[i] && (all || results[i]->outcome != Outcome::kTemporary)) {
       job.results.push_back(*results[i]);
     } else {
       left.push_back(std::move(job.transfer.recipients[i]));

@@ -66,6 +66,7 @@ class Relay final : public worker::Hooks {
     std::string name;
     std::vector<std::string> addresses;  // empty: to be asked for
     uint16_t port = 25;
+    bool is_socket = false;     // `name` is the path of one
     bool implicit_tls = false;
     bool tls_failed = false;
     Tls least = Tls::kMay;      // what the action and its host ask for
@@ -87,6 +88,7 @@ class Relay final : public worker::Hooks {
     Survey survey;
     Tls action_tls = Tls::kMay;
     bool smart = false;         // the action names the hosts
+    bool lmtp = false;
     bool objected = false;      // a host will never do for this message
     bool hopeful = false;       // another one may, later
     lookup::Hops hops;          // while the domain's policy is waited for
@@ -156,6 +158,8 @@ class Relay final : public worker::Hooks {
   void next_host(Job& job);
   const Action* action_of(const Job& job) const;
   void connect(Job& job);
+  void open_socket(Job& job);
+  void on_socket_opened(imsg::PeerId peer, SocketOpened&& m);
   // limits.cc
   void on_provider(imsg::PeerId peer, Provider&& m);
   bool pass(Job& job);
