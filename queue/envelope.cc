@@ -100,7 +100,7 @@ std::string destination(const Envelope& envelope) {
 void direct(Envelope& envelope, const Delivery& delivery) {
   envelope.kind = delivery.relay ? Kind::kRelay : Kind::kLocal;
   envelope.account = delivery.account;
-  envelope.action = delivery.relay ? delivery.action : std::string();
+  envelope.action = delivery.action;
   envelope.detail = delivery.detail;
   envelope.rule = delivery.rule;
   envelope.sender = delivery.sender;

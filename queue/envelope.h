@@ -98,7 +98,7 @@ struct Envelope {
   std::string original;   // the address as given in RCPT
   std::string account;    // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
   std::string detail;     // subaddress
-  std::string action;     // for kRelay: the configuration's action, which says by which way
+  std::string action;     // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, empty: the mailbox
   std::string sender;     // of this copy; empty: the message's
   bool reports_to_sender = false;  // reports about it go to `sender`, not to the message's
   RcptOptions options;

@@ -151,6 +151,8 @@ bool Local::hand_over(Account& account, Item& item) {
   deliver.sender = item.envelope.sender.empty() ? held->message.sender : item.envelope.sender;
   deliver.recipient = item.envelope.recipient;
   deliver.detail = item.envelope.detail;
+  deliver.original = item.envelope.original;
+  deliver.action = item.envelope.action;
   deliver.size = held->message.size;
   deliver.junk = held->message.options.junk;
   deliver.content.reset(::fcntl(held->content.get(), F_DUPFD_CLOEXEC, 3));

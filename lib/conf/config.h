@@ -115,9 +115,11 @@ struct UidRange {
   uint32_t last = 0;  // inclusive
 };
 
-enum class ActionKind : uint8_t { deliver, relay, discard, lmtp };
+enum class ActionKind : uint8_t { deliver, relay, discard, lmtp, maildir, mbox };
 // To accounts, after aliases, in whatever form.
-constexpr bool delivers(ActionKind kind) { return kind == ActionKind::deliver || kind == ActionKind::lmtp; }
+constexpr bool delivers(ActionKind kind) { return kind != ActionKind::relay && kind != ActionKind::discard; }
+// Into files of the account's own.
+constexpr bool is_place(ActionKind kind) { return kind == ActionKind::maildir || kind == ActionKind::mbox; }
 // By the relay process.
 constexpr bool relays(ActionKind kind) { return kind == ActionKind::relay || kind == ActionKind::lmtp; }
 // Which recipients an action that delivers takes.
@@ -168,6 +170,8 @@ struct Action {
   std::string user;           // the account that gets all of its mail
   Seconds ttl{0};             // how long its mail is tried; 0: queue-lifetime
   Position position;
+  std::string path;           // maildir, mbox: path_template.h
+  bool junk = false;          // maildir: what is marked as spam goes to its folder Junk
   bool rcpt_to = false;       // lmtp: recipients are named by their addresses, not by their accounts
   // relay only, but for hosts
   std::vector<RelayHost> hosts;  // in the order to try; empty: by MX. lmtp: the one server

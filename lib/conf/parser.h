@@ -17,8 +17,9 @@
 //   resolver  = "resolver" address [ "port" number ]
 //   srs       = "srs" ( "key" [ "backup" ] value / "ttl" time )     ; keys may be several, the first not backup signs
 //   uid-range = "uid-range" number "-" number
-//   action    = "action" name ( ( "deliver" / "expand-only" / "forward-only" / "lmtp" server ) *deliver-part / "relay" *relay-part / "discard" )
-//   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time / "rcpt-to"    ; each once, the last with lmtp
+//   action    = "action" name ( ( "deliver" / "expand-only" / "forward-only" / "lmtp" server / ( "maildir" / "mbox" ) [ path ] )
+//               *deliver-part / "relay" *relay-part / "discard" )
+//   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time / "rcpt-to" / "junk"    ; each once, the last two with lmtp and maildir
 //   server    = ( name / address / "[" address "]" ) ":" port / path
 //   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
 //               "helo" name / ( "source" / "src" ) ( address / list ) / "backup" [ "mx" name ] / "warm-up" number / "srs" / "ttl" time   ; each once
@@ -125,6 +126,7 @@ class Parser {
   bool parse_deliver(Action& out);
   bool parse_relay(Action& out);
   bool parse_lmtp(Action& out);
+  bool parse_place(Action& out);
   bool parse_relay_hosts(Action& out);
   bool parse_relay_sources(Action& out);
   bool parse_provider();

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include "lib/conf/accounts.h"
 #include "lib/conf/parser.h"
+#include "lib/conf/path_template.h"
 
 namespace mailkeep::conf {
 namespace {
@@ -10,6 +11,8 @@ constexpr uint64_t kMaxTtl = 30 * 86400;
 
 std::optional<ActionKind> kind_of(const Token& word) {
   if (word.is("deliver") || word.is("expand-only") || word.is("forward-only")) return ActionKind::deliver;
+  if (word.is("maildir")) return ActionKind::maildir;
+  if (word.is("mbox")) return ActionKind::mbox;
   if (word.is("lmtp")) return ActionKind::lmtp;
   if (word.is("relay")) return ActionKind::relay;
   if (word.is("discard")) return ActionKind::discard;
@@ -26,12 +29,13 @@ bool Parser::parse_action() {
   if (draft_.config.action(action.name) != nullptr) return fail(at, "a name that no other action has");
   const Token kind = peek();
   const auto found = kind_of(kind);
-  if (!found) return fail_here("deliver, lmtp, relay, discard, expand-only or forward-only");
+  if (!found) return fail_here("deliver, maildir, mbox, lmtp, relay, discard, expand-only or forward-only");
   take();
   action.kind = *found;
   if (kind.is("expand-only")) action.only = Only::expanded;
   if (kind.is("forward-only")) action.only = Only::forwarded;
   if (action.kind == ActionKind::lmtp && !parse_lmtp(action)) return false;
+  if (is_place(action.kind) && !parse_place(action)) return false;
   if (delivers(action.kind) && !parse_deliver(action)) return false;
   if (kind.is("relay") && !parse_relay(action)) return false;
   draft_.config.actions.push_back(std::move(action));
@@ -42,13 +46,15 @@ bool Parser::parse_deliver(Action& out) {
   std::set<std::string> had;
   while (!peek().ends_statement()) {
     const Token word = peek();
-    const bool is_rcpt_to = out.kind == ActionKind::lmtp && word.is("rcpt-to");
-    const bool known = is_rcpt_to || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
+    const bool is_own = (out.kind == ActionKind::lmtp && word.is("rcpt-to")) || (out.kind == ActionKind::maildir && word.is("junk"));
+    const bool known = is_own || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
     if (!known || !had.insert(word.text).second) {
-      return fail_here((out.kind == ActionKind::lmtp ? std::string("rcpt-to, ") : std::string()) + "alias, virtual, userbase, user, ttl (each once) or end of line");
+      const std::string own = out.kind == ActionKind::lmtp ? "rcpt-to, " : out.kind == ActionKind::maildir ? "junk, " : "";
+      return fail_here(own + "alias, virtual, userbase, user, ttl (each once) or end of line");
     }
     take();
-    if (is_rcpt_to) out.rcpt_to = true;
+    if (word.is("rcpt-to")) out.rcpt_to = true;
+    if (word.is("junk")) out.junk = true;
     if (word.is("alias") && !expect_table(out.alias_table, RefKind::alias_table)) return false;
     if (word.is("virtual") && !expect_table(out.virtual_table, RefKind::alias_table)) return false;
     if (word.is("userbase") && !expect_table(out.userbase, RefKind::table)) return false;
@@ -58,6 +64,17 @@ bool Parser::parse_deliver(Action& out) {
       out.user = take().text;
     }
   }
+  return true;
+}
+
+// Its path, where the next word is one.
+bool Parser::parse_place(Action& out) {
+  out.path = out.kind == ActionKind::maildir ? "~/Maildir" : "/var/mail/%{user.username}";
+  const Token at = peek();
+  if (!at.is_value() || (at.kind == TokenKind::word && at.text.find_first_of("/~%") == at.text.npos)) return true;
+  const std::string expected = check_path_template(at.text);
+  if (!expected.empty()) return fail_here(expected);
+  out.path = take().text;
   return true;
 }
 

@@ -206,7 +206,7 @@ void check_auth(Draft& draft) {
 
 void check_actions(Draft& draft) {
   for (const Action& action : draft.config.actions) {
-    const bool needs_accounts = action.kind == ActionKind::deliver || (action.kind == ActionKind::lmtp && action.userbase.empty());
+    const bool needs_accounts = delivers(action.kind) && (action.kind != ActionKind::lmtp || action.userbase.empty());
     if (needs_accounts && draft.config.auth.kind == AuthKind::none) {
       draft.errors.push_back(complaint(action.position, "action '" + action.name + "' that delivers, but no accounts",
                                        "auth system or auth table <name> in the file"));

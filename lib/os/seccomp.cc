@@ -168,7 +168,7 @@ Calls calls_of(Profile profile) {
     case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving(), database()}); break;
     case Profile::kAuth: rows.insert(rows.end(), {children(), credentials_of_clients(), Calls{{"getsockname"}, {"poll"}, {"ppoll"}}}); break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
-    case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters()}); break;
+    case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters(), Calls{{"fcntl", {{1, kInt, F_SETLK}}}}}); break;
     case Profile::kRelay: rows.insert(rows.end(), {pairs(), connections(), outwards()}); break;
     case Profile::kControl: rows.insert(rows.end(), {accepting(), credentials_of_clients()}); break;
   }

@@ -15,6 +15,23 @@ namespace mailkeep::worker {
 constexpr size_t kMaxErrorText = 1000;
 constexpr size_t kMaxLogLine = 8192;
 
+enum class PlaceKind : uint8_t { kMaildir, kMaildirWithJunk, kMbox };
+constexpr size_t kMaxPlaces = 100;
+
+// `user`: where an action of the configuration puts mail, outside of the mail directory.
+struct BootPlace {
+  std::string action;
+  PlaceKind kind = PlaceKind::kMaildir;
+  std::string path;  // lib/conf/path_template.h
+  bool operator==(const BootPlace&) const = default;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.text(m.action, kMaxTag);
+    c.choice(m.kind, PlaceKind::kMbox);
+    c.text(m.path, 1024);
+  }
+};
+
 struct Boot {
   static constexpr uint16_t kType = 1;
   imsg::Role role = imsg::Role::kParent;
@@ -26,6 +43,8 @@ struct Boot {
   uint8_t log_level = 2;
   bool log_stderr = true;
   Fd directory;  // that directory, O_PATH; for `user`: where the mail directories are
+  std::string home;               // `user`: the account's; may be empty
+  std::vector<BootPlace> places;  // `user`
   uint32_t extra_gid = 0;  // `user`: held only while it makes its own directory; 0 none
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -39,6 +58,8 @@ struct Boot {
     c.flag(m.log_stderr);
     c.fd(m.directory);
     c.num(m.extra_gid);
+    c.text(m.home, 4096);
+    c.list(m.places, kMaxPlaces);
   }
 };
 

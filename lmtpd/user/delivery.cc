@@ -8,6 +8,11 @@ namespace mailkeep::user {
 
 namespace {
 
+// Room for the two fields and what a hop may add: the limit is for what people send.
+constexpr uint64_t kHeadRoom = 16 * 1024;
+
+std::string head_of(const Deliver& m) { return "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n"; }
+
 // Fills `into` from the queued message; the descriptor is shared with others, so pread.
 Status read_content(const Fd& content, uint64_t offset, std::span<char> into) {
   while (!into.empty()) {
@@ -45,12 +50,19 @@ queue::Rejected rejection(const queue::EnvelopeId& envelope, const Error& error)
   return r;
 }
 
+Result<std::string> read_message(const Deliver& m, uint64_t max_size) {
+  if (m.size > max_size + kHeadRoom) return Error("too large", EFBIG);
+  std::string out = head_of(m);
+  const size_t head = out.size();
+  out.resize(head + m.size);
+  if (auto got = read_content(m.content, 0, std::span(out).subspan(head)); !got) return got.error();
+  return out;
+}
+
 Outcome deliver(store::Store& store, const Deliver& m, uint64_t max_size) {
   const store::DeliveryId id{m.envelope.message, m.envelope.number};
-  // Room for the two fields and what a hop may add: the limit is for what people send.
-  constexpr uint64_t kHeadRoom = 16 * 1024;
   if (m.size > max_size + kHeadRoom) return rejection(m.envelope, Error("too large", EFBIG));
-  const std::string head = "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n";
+  const std::string head = head_of(m);
   const store::Mailbox* box = m.junk ? store.find_role(store::Role::junk) : nullptr;
   if (box == nullptr) box = store.find_mailbox("INBOX");
   if (box == nullptr) fatal("store without INBOX");

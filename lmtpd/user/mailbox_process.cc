@@ -81,6 +81,7 @@ bool MailboxProcess::is_busy() const { return !clients_.empty() || promised_ > t
 
 void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   note_work();
+  if (!m.action.empty()) return deliver_to_place(from, m);
   auto outcome = deliver(*store_, m, config_.message_size);
   std::visit([](auto& o) { o.uid = ::getuid(); }, outcome);
   auto line = log::info("deliver");
@@ -94,6 +95,34 @@ void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   const auto& stored = std::get<queue::Stored>(outcome);
   line.kv("result", stored.duplicate ? "known" : "stored").kv("seq", std::to_string(stored.sequence));
   delivered_.push_back(stored);
+}
+
+// A Maildir or an mbox file: what is said to be stored is on the disk already.
+void MailboxProcess::deliver_to_place(imsg::PeerId from, const Deliver& m) {
+  const auto done = [&]() -> Result<bool> {
+    if (!places_) return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
+    auto text = read_message(m, config_.message_size);
+    if (!text) return text.error();
+    return places_->deliver(m, *text, config_.hostname);
+  }();
+  auto line = log::info("deliver");
+  line.kv("msg", hex64(m.envelope.message)).kv("envelope", std::to_string(m.envelope.number)).kv("account", account_);
+  line.kv("size", std::to_string(m.size)).kv("action", m.action);
+  if (!done) {
+    const auto rejected = rejection(m.envelope, done.error());
+    line.kv("result", rejected.temporary ? "deferred" : "rejected").kv("reason", done.error().text);
+    peers_.send(from, rejected);
+    return;
+  }
+  line.kv("result", *done ? "known" : "stored");
+  queue::Stored stored;
+  stored.envelope = m.envelope;
+  stored.sequence = told_durable_;
+  stored.duplicate = *done;
+  peers_.send(from, stored);
+  queue::Durable durable;
+  durable.sequence = told_durable_;
+  peers_.send(from, durable);
 }
 
 void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {

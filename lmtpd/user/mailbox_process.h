@@ -14,6 +14,7 @@
 #include "lib/event/stream.h"
 #include "lib/worker/worker.h"
 #include "lmtpd/user/delivery.h"
+#include "lmtpd/user/places.h"
 
 namespace mailkeep::user {
 
@@ -21,6 +22,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
  public:
   MailboxProcess(event::Loop& loop, std::unique_ptr<store::Store> store, std::string account);
   ~MailboxProcess() override;
+  void set_places(std::unique_ptr<Places> places) { places_ = std::move(places); }
 
   void on_config(imsg::PeerId from, Config&& m);
   void on_deliver(imsg::PeerId from, Deliver&& m);
@@ -36,6 +38,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   void run_client(Client& client);
   void run_clients();
   void see_off(Client& client);
+  void deliver_to_place(imsg::PeerId from, const Deliver& m);
   void send_output(Client& client);
   void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
   void on_taken_back(store::Seq last, const Error& cause) override;
@@ -51,6 +54,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
 
   event::Loop& loop_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Places> places_;
   std::string account_;
   Config config_;
   worker::Worker<MailboxProcess> peers_;

@@ -56,6 +56,17 @@ Fd open_directory(const worker::Boot& boot) {
   return dir;
 }
 
+// Opens what actions of the configuration name, as the account and nothing else.
+std::unique_ptr<user::Places> open_places(const worker::Boot& boot) {
+  if (boot.places.empty()) return nullptr;
+  if (setgroups(0, nullptr) != 0 || setegid(boot.gid) != 0 || seteuid(boot.uid) != 0) {
+    fail(boot.account, errno_error("become the account").text);
+  }
+  auto places = user::Places::open(boot);
+  if (seteuid(0) != 0 || setegid(0) != 0) fail(boot.account, errno_error("go on").text);
+  return places;
+}
+
 }  // namespace
 
 int main(int argc, char** argv, char** envp) {
@@ -64,9 +75,13 @@ int main(int argc, char** argv, char** envp) {
   auto above = std::make_shared<Fd>(open_to_sync(boot));
   const Fd dir = open_directory(boot);
   boot.directory.reset();
+  auto places = open_places(boot);
   Fd converters = user::open_converters();
   std::vector<os::Allowed> allowed = {{dir.get(), true}};
   if (converters) allowed.push_back({converters.get(), false});
+  if (places) {
+    for (const auto& place : places->allowed()) allowed.push_back(place);
+  }
   worker::confine(boot, os::Profile::kUser, allowed);
   converters.reset();
 
@@ -81,5 +96,7 @@ int main(int argc, char** argv, char** envp) {
   if (!store) fail(boot.account, store.error().text);
   event::Loop loop;
   user::MailboxProcess process(loop, std::move(*store), boot.account);
+  if (places) places->set_home(io, dir.get());
+  process.set_places(std::move(places));
   loop.run();
 }

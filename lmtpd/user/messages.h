@@ -56,6 +56,8 @@ struct Deliver {
   std::string sender;  // for Return-Path; empty: <>
   std::string recipient;  // for Delivered-To
   std::string detail;
+  std::string original;   // as RCPT gave it
+  std::string action;     // one of Boot's places; empty: the mailbox
   uint64_t size = 0;
   bool junk = false;  // into the mailbox for junk, if there is one
   Fd content;  // the message; read it with pread from 0 to size
@@ -65,6 +67,8 @@ struct Deliver {
     c.text(m.sender, kMaxAddress);
     c.text(m.recipient, kMaxAddress);
     c.text(m.detail, kMaxLocalPart);
+    c.text(m.original, kMaxAddress);
+    c.text(m.action, kMaxTag);
     c.num(m.size);
     c.flag(m.junk);
     c.fd(m.content);

@@ -170,11 +170,16 @@ class Disk : public os::Io {
   }
   Status renameat(int from_dir, const std::string& from, int to_dir, const std::string& to) override {
     if (const int code = failing("rename", to)) return Error("rename", code);
-    if (&node_of(from_dir) != &node_of(to_dir)) return Error("rename across directories", EXDEV);
     Node& node = node_of(from_dir);
     const auto it = node.names.find(from);
     if (it == node.names.end()) return Error("rename", ENOENT);
-    change(node, {to, it->second, from});
+    const int id = it->second;
+    if (&node == &node_of(to_dir)) {
+      change(node, {to, id, from});
+    } else {  // each directory for itself: a power cut may keep either half
+      change(node_of(to_dir), {to, id});
+      change(node, {"", 0, from});
+    }
     return {};
   }
   Status unlinkat(int dir, const std::string& name) override {

@@ -288,6 +288,27 @@ static void lmtp_actions(void**) {
   assert_text(errors_of("action a lmtp /s"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
 }
 
+static void maildir_and_mbox_actions(void**) {
+  const auto c = parse("auth system\ntable a { root = ann }\naction a maildir\naction b maildir junk alias <a>\naction c maildir \"~/Mail dir\" junk\n"
+                       "action d maildir \"/srv/%{dest.domain}/%{dest.user:lowercase|strip}\" ttl 1d\naction e mbox\naction f mbox ~/mbox user ann\n");
+  if (!c) fail_msg("%s", c.error().text.c_str());
+  const auto shown = [&](const char* name) { return c->action(name)->path + (c->action(name)->junk ? " junk" : ""); };
+  assert_true(c->action("a")->kind == ActionKind::maildir && c->action("e")->kind == ActionKind::mbox);
+  assert_text(shown("a"), "~/Maildir");
+  assert_text(shown("b") + " " + c->action("b")->alias_table, "~/Maildir junk a");
+  assert_text(shown("c"), "~/Mail dir junk");
+  assert_text(shown("d"), "/srv/%{dest.domain}/%{dest.user:lowercase|strip}");
+  assert_text(shown("e"), "/var/mail/%{user.username}");
+  assert_text(shown("f") + " " + c->action("f")->user, "~/mbox ann");
+  assert_text(errors_of("auth system\naction a maildir /a/../b"), "/etc/c:2:18: found '/a/../b', expected a path without empty parts, '.' and '..'");
+  assert_text(errors_of("auth system\naction a maildir /a/%{rcpt:up}"),
+              "/etc/c:2:18: found '/a/%', expected after '%' {user.username}, {user.directory}, {rcpt}, {dest}, {sender}, or .user or .domain of these three, "
+              "with [range] and :lowercase, :uppercase, :strip or :raw");
+  assert_text(errors_of("auth system\naction a mbox junk"), "/etc/c:2:15: found 'junk', expected alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("auth system\naction a maildir box"), "/etc/c:2:18: found 'box', expected junk, alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("action a maildir"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
+}
+
 static void srs_and_compiled_tables(void**) {
   const auto c = parse("auth system\nsrs key backup \"old secret\"\nsrs key \"new secret\"\nsrs key backup \"older secret\"\nsrs ttl 7d\n"
                        "table d db:/d\naction a relay srs\naction in deliver alias <d>\n");
@@ -347,7 +368,7 @@ static void errors_to_the_letter(void**) {
       {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
       {kBase + "match from any for any reject \"299 x\"", "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
       {kBase + "match from any for any reject \"550 4.1.1 x\"", "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
-      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, lmtp, relay, discard, expand-only or forward-only"},
+      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, maildir, mbox, lmtp, relay, discard, expand-only or forward-only"},
       {kBase + "action b deliver virtual", "/etc/c:3:25: found end of file, expected a table, as <name>"},
       {kBase + "action b deliver ttl 5", "/etc/c:3:22: found '5', expected a time from 1s to 30d, such as 4d"},
       {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected alias, virtual, userbase, user, ttl (each once) or end of line"},
@@ -459,7 +480,7 @@ static void demo(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(lmtp_actions), unit_test(srs_and_compiled_tables),
+                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(lmtp_actions), unit_test(maildir_and_mbox_actions), unit_test(srs_and_compiled_tables),
                               unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
                               unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
                               unit_test(demo)};

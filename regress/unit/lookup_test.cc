@@ -265,6 +265,19 @@ static void by_lmtp(void**) {
   assert_text(route(one, "any.body@mk.test"), "250 in:zoe<any.body@mk.test>");
 }
 
+// The action goes along with the account; the same account by two actions gets two copies.
+static void into_places(void**) {
+  const auto rules = make_rules("domain mk.test\ndomain box.test\naction in maildir alias <aliases>\naction box mbox\n"
+                                "match from any for domain mk.test action in\nmatch from any for domain box.test action box\n",
+                                "team: ann, ann@box.test, ben\n", {"ann", "ben"});
+  std::string out;
+  for (const auto& d : decide(rules, from_world(), mailbox("team@mk.test")).destinations) {
+    assert_false(d.is_relay());
+    out += d.account + " " + d.action + " " + d.address + "\n";
+  }
+  assert_text(out, "ann in ann@mk.test\nann box ann@box.test\nben in ben@mk.test\n");
+}
+
 static void built_from_messages(void**) {
   const AccountSet::Find none = [](const std::string&) { return false; };
   const auto rules = build_rules(make_draft("list: ann, ben\n"), none);
@@ -300,7 +313,7 @@ static void bad_messages(void**) {
   d.matches[1].target.table = "unsent";
   assert_false(build_rules(d, none).has_value());
   d.matches[1].target.table = "";
-  d.actions[1].kind = static_cast<uint16_t>(conf::ActionKind::lmtp) + 1;
+  d.actions[1].kind = static_cast<uint16_t>(conf::ActionKind::mbox) + 1;
   assert_false(build_rules(d, none).has_value());
   d.actions[1].kind = 1;
   assert_true(build_rules(d, none).has_value());
@@ -551,7 +564,7 @@ static void compiled_tables(void**) {
 int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
-                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp),           unit_test(built_from_messages), unit_test(bad_messages),
+                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp), unit_test(into_places), unit_test(built_from_messages), unit_test(bad_messages),
                               unit_test(conditions), unit_test(many_patterns_have_one_budget), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
                               unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
   return run_unit_tests(tests);

@@ -30,10 +30,9 @@ Expansion::Name Expansion::cut(const smtp::Mailbox& mailbox, const std::string& 
 bool Expansion::add_destination(Destination destination) {
   // A member that is too long once its local part is quoted cannot be mailed to.
   if (destination.address.size() > kMaxAddress || destination.detail.size() > kMaxLocalPart) return false;
-  const std::string mailbox = destination.account + "\n" + destination.detail;
-  const std::string id = destination.by_lmtp      ? destination.action + "\n" + (destination.account.empty() ? destination.address : mailbox)
-                         : destination.is_relay() ? "@" + destination.address
-                                                  : mailbox;
+  const bool is_named = destination.by_lmtp && destination.account.empty();
+  const std::string id = destination.leaves() ? "@" + destination.address
+                                              : destination.action + "\n" + (is_named ? destination.address : destination.account + "\n" + destination.detail);
   if (!seen_.insert(id).second) return true;
   if (found.size() >= kMaxTargets) {
     too_much = true;
@@ -159,8 +158,8 @@ bool Expansion::has_account(const std::string& name, const conf::Action& action)
 // Into the account's mailbox, wherever the action has it.
 bool Expansion::add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox, const Way& way) {
   Destination out = {account, detail, mailbox.text(), "", way.owner};
+  if (way.action.kind != conf::ActionKind::deliver) out.action = way.action.name;
   if (way.action.kind == conf::ActionKind::lmtp) {
-    out.action = way.action.name;
     out.by_lmtp = true;
     if (way.action.rcpt_to) out.account.clear();
   }

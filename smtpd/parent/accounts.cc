@@ -88,7 +88,7 @@ Result<Accounts> Accounts::load(const conf::Config& config, const std::string& u
         new_lines += a.name + " " + std::to_string(uid) + "\n";
       }
     }
-    out.table_[a.name] = {uid, a.gid.value_or(uid)};
+    out.table_[a.name] = {uid, a.gid.value_or(uid), a.home};
   }
   if (!new_lines.empty()) {
     if (auto done = append_given(uids_path, new_lines); !done) return done.error();
@@ -108,7 +108,7 @@ std::optional<AccountIds> Accounts::find(const std::string& name) const {
   std::vector<char> buffer(16384);
   if (getpwnam_r(name.c_str(), &pw, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::nullopt;
   if (pw.pw_uid == 0 || pw.pw_gid == 0) return std::nullopt;  // mail for root is for an alias to send on
-  return AccountIds{pw.pw_uid, pw.pw_gid};
+  return AccountIds{pw.pw_uid, pw.pw_gid, pw.pw_dir == nullptr ? "" : pw.pw_dir};
 }
 
 std::string user_with_uid(uid_t uid) {

@@ -18,6 +18,7 @@ namespace mailkeep::parent {
 struct AccountIds {
   uid_t uid = 0;
   gid_t gid = 0;
+  std::string home = {};  // may be empty
 };
 
 class Accounts {

@@ -81,6 +81,14 @@ void add_local_listener(conf::Config& config) {
   config.listeners.push_back(std::move(l));
 }
 
+mailkeep::Status check_places(const conf::Config& config) {
+  const auto places = places_of(config);
+  if (places.size() <= worker::kMaxPlaces) return {};
+  const auto* action = config.action(places[worker::kMaxPlaces].action);
+  return Error(conf::to_string(action->position) + ": found one more action with maildir or mbox, expected at most " +
+               std::to_string(worker::kMaxPlaces));
+}
+
 Result<std::vector<relay::Action>> relay_actions(const conf::Config& config) {
   std::vector<relay::Action> out;
   for (const conf::Action& action : config.actions) {
@@ -178,6 +186,7 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
       if (auto read = read_sources(out->config, *sources); !read) return read.error();
     }
   }
+  if (auto good = check_places(out->config); !good) return good.error();
   auto accounts = Accounts::load(out->config, out->config.options.state + "/uids");
   if (!accounts) return accounts.error();
   out->accounts = std::move(*accounts);

@@ -476,6 +476,16 @@ bool is_relays(const conf::Config& c, const std::string& table) {
   return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
 }
 
+std::vector<worker::BootPlace> places_of(const conf::Config& config) {
+  std::vector<worker::BootPlace> out;
+  for (const auto& a : config.actions) {
+    if (!conf::is_place(a.kind)) continue;
+    const auto kind = a.kind == conf::ActionKind::mbox ? worker::PlaceKind::kMbox : a.junk ? worker::PlaceKind::kMaildirWithJunk : worker::PlaceKind::kMaildir;
+    out.push_back({a.name, kind, a.path});
+  }
+  return out;
+}
+
 std::string lmtp_socket_of(const Generation& g, const std::string& action) {
   const auto& all = g.relay_actions;
   const auto it = std::find_if(all.begin(), all.end(), [&](const relay::Action& a) { return a.name == action && a.lmtp; });

@@ -9,6 +9,7 @@
 #include "lib/conf/config.h"
 #include "lib/imsg/channel.h"
 #include "lib/imsg/routes.h"
+#include "lib/worker/messages.h"
 #include "smtpd/parent/accounts.h"
 #include "smtpd/parent/listeners.h"
 #include "smtpd/relay/messages.h"
@@ -36,6 +37,9 @@ Status open_files(Generation& g);
 
 // Whether that table is for relay alone: credentials, TLS policies.
 bool is_relays(const conf::Config& config, const std::string& table);
+
+// Where actions put mail outside of the mail directories.
+std::vector<worker::BootPlace> places_of(const conf::Config& config);
 
 // The socket of the LMTP server that this action names; empty: it names none.
 std::string lmtp_socket_of(const Generation& g, const std::string& action);

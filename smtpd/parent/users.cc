@@ -32,6 +32,7 @@ struct Users::Slot {
   uint32_t instance = 0;
   pid_t pid = -1;
   uid_t uid = 0;
+  std::vector<worker::BootPlace> places;  // which it can reach
   std::unique_ptr<imsg::Channel> channel;
   bool ready = false;
   bool ending = false;
@@ -65,17 +66,20 @@ Users::Slot* Users::find(const std::string& account) {
 }
 
 // A process for the account: forked by the template where that saves something and goes well, else by exec.
-Result<Started> Users::start(uint32_t instance, const std::string& account, uid_t uid, gid_t gid) {
+Result<Started> Users::start(uint32_t instance, const std::string& account, const AccountIds& ids) {
   const auto boot = [&] {
     worker::Boot b = env_.boot();
     b.role = imsg::Role::kUser;
     b.instance = instance;
-    b.uid = uid;
-    b.gid = gid;
+    b.uid = ids.uid;
+    b.gid = ids.gid;
     b.account = account;
+    b.home = ids.home;
+    b.places = places_of(env_.generation().config);
     return b;
   };
-  if (template_.is_worth_it()) {
+  // What the template forks cannot go where it itself may not.
+  if (places_of(env_.generation().config).empty() && template_.is_worth_it()) {
     worker::Boot own = env_.boot();
     own.role = imsg::Role::kUser;
     auto forked = template_.start(std::move(own), boot());
@@ -106,7 +110,7 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
   }
   auto slot = std::make_unique<Slot>();
   slot->instance = next_instance_++;
-  auto started = start(slot->instance, account, ids->uid, ids->gid);
+  auto started = start(slot->instance, account, *ids);
   if (!started) {
     why = started.error().text;
     log::error("user-start").kv("account", account).kv("text", why);
@@ -115,6 +119,7 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
   slot->account = account;
   slot->pid = started->pid;
   slot->uid = ids->uid;
+  slot->places = places_of(env_.generation().config);
   slot->started = now_monotonic();
   slot->started_unix = now_unix();
   const uint32_t instance = slot->instance;
@@ -406,7 +411,13 @@ void Users::follow(bool on) {
 }
 
 void Users::reconfigure() {
+  const auto places = places_of(env_.generation().config);
   for (auto& [account, slot] : slots_) {
+    if (slot->places != places && !slot->dead) {  // what it can reach it has opened: it starts again, its clients too
+      slot->channel->send(worker::Quit{});
+      slot->ending = true;
+      continue;
+    }
     if (!slot->ready) continue;  // it is told with its first Commit: same slice shape, newer numbers at its next start
     if (auto sent = send_slice(*slot->channel, imsg::Role::kUser, env_.generation(), env_.listeners()); !sent) {
       fatal("user slice: " + sent.error().text);

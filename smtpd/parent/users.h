@@ -63,7 +63,7 @@ class Users {
   struct Slot;
   struct Early;
   Slot* find(const std::string& account);
-  Result<Started> start(uint32_t instance, const std::string& account, uid_t uid, gid_t gid);
+  Result<Started> start(uint32_t instance, const std::string& account, const AccountIds& ids);
   Slot* obtain(const std::string& account, std::string& why, bool& permanent);
   bool on_frame(uint32_t instance, imsg::Frame& frame);
   void on_ready(Slot& slot);
