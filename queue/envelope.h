@@ -98,7 +98,7 @@ struct Envelope {
   std::string original;   // the address as given in RCPT
   std::string account;    // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
   std::string detail;     // subaddress
-  std::string action;     // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, empty: the mailbox
+  std::string action;     // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, or after which .forward; empty: the mailbox
   std::string sender;     // of this copy; empty: the message's
   bool reports_to_sender = false;  // reports about it go to `sender`, not to the message's
   RcptOptions options;
@@ -109,6 +109,7 @@ struct Envelope {
   Hold hold = Hold::kNone;
   std::string rule;      // that sends it there, "mailkeep.conf:12"; empty: none
   int64_t priority = 0;  // of its message
+  std::vector<std::string> via;  // whose .forward it has passed, in that order: "account address"
   int64_t warn_at = 0;   // seconds since 1970: its sender is told that it waits; 0: not, or not again
 
   template <class C, class M>
@@ -132,6 +133,7 @@ struct Envelope {
     c.i64(m.warn_at);
     c.i64(m.priority);
     c.text(m.rule, kMaxRule);
+    c.texts(m.via, kMaxForwards, kMaxAccount + 1 + kMaxAddress);
   }
 };
 

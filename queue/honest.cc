@@ -52,6 +52,13 @@ std::string_view lie_in_report(const Enqueue& enqueue) {
   return is_good ? std::string_view() : "a recipient that is no address";
 }
 
+std::string_view lie_in(const Forwarded& forwarded) {
+  const auto& all = forwarded.addresses;
+  if (all.empty()) return "forwarded to nobody";
+  const bool is_good = std::all_of(all.begin(), all.end(), [](const std::string& a) { return is_address(a) && a.find('@') != a.npos; });
+  return is_good ? std::string_view() : "forwarded to no address";
+}
+
 std::string_view lie_in(const Routed& routed, size_t asked) {
   for (const Delivery& d : routed.deliveries) {
     if (d.recipient >= asked) return "a delivery for a recipient that was not asked about";

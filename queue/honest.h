@@ -16,6 +16,8 @@ std::string_view lie_in(const Refusal& refusal);
 // `asked`: how many recipients the Route had.
 std::string_view lie_in(const Routed& routed, size_t asked);
 
+std::string_view lie_in(const Forwarded& forwarded);
+
 // The same of a report that relay made, which is mail of our own.
 std::string_view lie_in_report(const Enqueue& enqueue);
 

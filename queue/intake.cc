@@ -125,6 +125,7 @@ void Queue::lookup_gone() {
   incoming_weight_.clear();
   for (const auto& [query, in] : std::exchange(incoming_, {})) refuse(in, 451, "4.3.0", "Try again later");
   for (const auto& [query, envelope] : std::exchange(rerouting_, {})) local_.try_again(envelope.id, "no route now", now_unix());
+  for (const auto& [query, f] : std::exchange(forwarding_, {})) local_.try_again(f.envelope.id, "no route now", now_unix());
 }
 
 std::optional<Queue::Incoming> Queue::take_incoming(uint64_t query) {
@@ -136,14 +137,16 @@ std::optional<Queue::Incoming> Queue::take_incoming(uint64_t query) {
 }
 
 void Queue::on_routed(PeerId peer, Routed&& routed) {
-  const auto asked = incoming_.find(routed.query);
-  if (const std::string_view lie = lie_in(routed, asked == incoming_.end() ? 1 : asked->second.enqueue.recipients.size()); !lie.empty()) {
-    return peers_->condemn(peer, lie);
-  }
+  const auto in_query = incoming_.find(routed.query);
+  const auto forward = forwarding_.find(routed.query);
+  const size_t asked = in_query != incoming_.end() ? in_query->second.enqueue.recipients.size() : forward != forwarding_.end() ? forward->second.addresses.size() : 1;
+  if (const std::string_view lie = lie_in(routed, asked); !lie.empty()) return peers_->condemn(peer, lie);
   if (auto in = take_incoming(routed.query)) {
     take_in(std::move(*in), routed);
   } else if (auto again = rerouting_.extract(routed.query); !again.empty()) {
     take_reroute(again.mapped(), routed);
+  } else if (auto forwarded = forwarding_.extract(routed.query); !forwarded.empty()) {
+    take_forwarded(std::move(forwarded.mapped()), routed);
   }
 }
 

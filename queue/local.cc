@@ -153,6 +153,7 @@ bool Local::hand_over(Account& account, Item& item) {
   deliver.detail = item.envelope.detail;
   deliver.original = item.envelope.original;
   deliver.action = item.envelope.action;
+  deliver.via = item.envelope.via;
   deliver.size = held->message.size;
   deliver.junk = held->message.options.junk;
   deliver.content.reset(::fcntl(held->content.get(), F_DUPFD_CLOEXEC, 3));
@@ -252,6 +253,19 @@ bool Local::stored(uint32_t user, const Stored& stored) {
       .kv("account", item->envelope.account).kv("to", item->envelope.recipient).kv("duplicate", stored.duplicate ? 1 : 0);
   pump(item->envelope.account, *account);
   return true;
+}
+
+std::optional<Envelope> Local::forwarded(uint32_t user, const EnvelopeId& id) {
+  Account* account = nullptr;
+  Item* item = item_of(user, id, account);
+  if (item == nullptr) return {};
+  item->state = State::kFailing;
+  item->suspect = account->suspect_in_hand = false;
+  --account->handed;
+  account->ends = 0;
+  const Envelope out = item->envelope;
+  pump(out.account, *account);
+  return out;
 }
 
 bool Local::rejected(uint32_t user, const Rejected& rejected, int64_t now) {

@@ -61,6 +61,8 @@ class Local {
   void user_failed(const std::string& account, bool permanent, const std::string& text, int64_t now);
   // False: that process has no such envelope in hand.
   bool stored(uint32_t user, const Stored& stored);
+  // It has the message no more: the owner sees to it, and calls try_again() or forget(). None: as for stored().
+  std::optional<Envelope> forwarded(uint32_t user, const EnvelopeId& id);
   bool rejected(uint32_t user, const Rejected& rejected, int64_t now);
   // True: the envelope is here, for another account than that process is of.
   bool is_of_another(uint32_t user, const EnvelopeId& id) const;

@@ -299,7 +299,7 @@ struct Delivery {
   std::string account;  // local, or the name that an LMTP server is told
   std::string detail;  // subaddress; may be empty
   std::string address;  // Delivered-To, or the relay's target
-  std::string action;   // relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, empty: the mailbox
+  std::string action;   // relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, or with .forward; empty: the mailbox
   std::string sender;   // of this copy, instead of the message's; empty: the message's
   bool reports_to_sender = false;  // `sender` also gets the reports; else they go to the message's
   uint32_t ttl = 0;     // seconds that it is tried; 0: the configuration's lifetime
@@ -388,6 +388,23 @@ struct Stored {
     c.num(m.sequence);
     c.flag(m.duplicate);
     c.num(m.uid);
+  }
+};
+
+constexpr size_t kMaxForwards = 10;           // of one message, one account's .forward after another
+constexpr size_t kMaxForwardAddresses = 100;  // of one
+
+// From user: the account's .forward sends the message to these addresses instead, or `keep`: besides.
+struct Forwarded {
+  static constexpr uint16_t kType = 453;
+  EnvelopeId envelope;
+  std::vector<std::string> addresses;
+  bool keep = false;
+  template <class C, class M>
+  static void fields(C& c, M& m) {
+    c.part(m.envelope);
+    c.texts(m.addresses, kMaxForwardAddresses, kMaxAddress);
+    c.flag(m.keep);
   }
 };
 

@@ -2,7 +2,7 @@ progs += queue spool_bench
 queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/history.cc queue/in_hand.cc queue/salvage.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/notes.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
-queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc memory.cc verbs.cc operate.cc lives.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
+queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc forwards.cc memory.cc verbs.cc operate.cc lives.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
         content.cc honest.cc tickets.cc) $(queue_core)
 queue_DEP := worker db smtp rfc5322 text imsg event os log base
 queue_EXT := bsd

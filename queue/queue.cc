@@ -29,6 +29,7 @@ imsg::Routes<Queue> Queue::routes() {
   r.add<Vouch>(Role::kAuth, &Queue::on_vouch);
   r.add<Routed>(Role::kLookup, &Queue::on_routed);
   r.add<Stored>(Role::kUser, &Queue::on_stored);
+  r.add<Forwarded>(Role::kUser, &Queue::on_forwarded);
   r.add<Rejected>(Role::kUser, &Queue::on_rejected);
   r.add<Durable>(Role::kUser, &Queue::on_durable);
   r.add<KeepNote>(Role::kRelay, &Queue::on_keep_note);

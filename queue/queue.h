@@ -67,6 +67,13 @@ class Queue final : public worker::Hooks {
     std::vector<Envelope> envelopes;
   };
 
+  // What lookup is asked about the addresses of a .forward.
+  struct Forwarding {
+    Envelope envelope;  // with the account among those it has passed
+    std::vector<std::string> addresses;
+    bool keep;
+  };
+
   // What control asked for, and what has come of it in this turn.
   struct Select {
     imsg::PeerId peer;
@@ -113,6 +120,9 @@ class Queue final : public worker::Hooks {
   Report& report_about(const Envelope& envelope);
   void drop_report(const Report& report, uint64_t message, std::string_view why);
   std::string reader_of(const Report& report, const Message& message) const;
+  // forwards.cc
+  void on_forwarded(imsg::PeerId peer, Forwarded&& forwarded);
+  void take_forwarded(Forwarding forwarding, const Routed& routed);
   // queue.cc
   void on_config(imsg::PeerId peer, Config&& config);
   void quarantine_poison();
@@ -171,6 +181,7 @@ class Queue final : public worker::Hooks {
   std::unordered_map<uint64_t, Incoming> incoming_;   // by query
   std::map<imsg::PeerId, uint64_t> incoming_weight_;  // bytes of them, by who sent them
   std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
+  std::unordered_map<uint64_t, Forwarding> forwarding_;  // by query
   std::map<std::pair<uint64_t, std::string>, Report> reports_;  // of this turn, by message and who is told instead of its sender
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;

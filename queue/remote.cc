@@ -229,11 +229,13 @@ void Remote::put_back(Destination& d, const std::vector<EnvelopeId>& ids) {
   d.count += ids.size();
 }
 
-// Those of `ids` that have another sender than the first wait for a transaction of their own.
+// Those of `ids` that have another sender than the first, or another way behind them, wait for a transaction of their own.
 void Remote::split_by_sender(Destination& d, std::vector<EnvelopeId>& ids) {
-  const auto sender_of = [this](const EnvelopeId& id) -> const std::string& { return items_.find(id)->second.envelope.sender; };
-  const std::string& sender = sender_of(ids.front());
-  const auto others = std::stable_partition(ids.begin(), ids.end(), [&](const EnvelopeId& id) { return sender_of(id) == sender; });
+  const Envelope& first = items_.find(ids.front())->second.envelope;
+  const auto others = std::stable_partition(ids.begin(), ids.end(), [&](const EnvelopeId& id) {
+    const Envelope& e = items_.find(id)->second.envelope;
+    return e.sender == first.sender && e.via == first.via;
+  });
   put_back(d, {others, ids.end()});
   ids.erase(others, ids.end());
 }
@@ -268,11 +270,12 @@ bool Remote::send_first(const Way& way, Destination& d) {
   t.domain = domain;
   t.sender = first.envelope.sender.empty() ? held.message.sender : first.envelope.sender;
   t.options = held.message.options;
+  for (const std::string& via : first.envelope.via) t.delivered_to.push_back(via.substr(via.find(' ') + 1));
   t.size = held.message.size;
   t.content.reset(::fcntl(held.content.get(), F_DUPFD_CLOEXEC, 3));
   for (const EnvelopeId& id : ids) {
     const Envelope& e = items_.find(id)->second.envelope;
-    t.recipients.push_back({id.number, {e.account.empty() ? e.recipient : e.account, e.options}});
+    t.recipients.push_back({id.number, {e.account.empty() || !is_lmtp(e) ? e.recipient : e.account, e.options}});
   }
   const auto instance = t.content ? calls_.send(std::hash<std::string>()(way.domain), t) : std::nullopt;
   if (!instance) {

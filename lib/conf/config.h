@@ -171,6 +171,7 @@ struct Action {
   Seconds ttl{0};             // how long its mail is tried; 0: queue-lifetime
   Position position;
   std::string path;           // maildir, mbox: path_template.h
+  bool forward_file = false;  // deliver, maildir, mbox: the account's ~/.forward counts
   bool junk = false;          // maildir: what is marked as spam goes to its folder Junk
   bool rcpt_to = false;       // lmtp: recipients are named by their addresses, not by their accounts
   // relay only, but for hosts

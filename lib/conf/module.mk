@@ -4,4 +4,4 @@ conf_SRC += tls_policy.cc
 conf_DEP := base pattern
 conf_TESTS := conf_test path_template_test accounts_test aliases_test credentials_test
 conf_TESTS += tls_policy_table_test table_list_test
-conf_FUZZ := conf_fuzz aliases_fuzz
+conf_FUZZ := conf_fuzz aliases_fuzz path_template_fuzz

@@ -19,7 +19,8 @@
 //   uid-range = "uid-range" number "-" number
 //   action    = "action" name ( ( "deliver" / "expand-only" / "forward-only" / "lmtp" server / ( "maildir" / "mbox" ) [ path ] )
 //               *deliver-part / "relay" *relay-part / "discard" )
-//   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time / "rcpt-to" / "junk"    ; each once, the last two with lmtp and maildir
+//   deliver-part = ( "alias" / "virtual" / "userbase" ) tableref / "user" account / "ttl" time / "forward-file" /
+//               "rcpt-to" / "junk"    ; each once, the last two with lmtp (but no forward-file) and maildir
 //   server    = ( name / address / "[" address "]" ) ":" port / path
 //   relay-part = "host" ( relay-url / list ) / "auth" tableref / "tls" ( "none" / "may" / "encrypt" / "verify" ) /
 //               "helo" name / ( "source" / "src" ) ( address / list ) / "backup" [ "mx" name ] / "warm-up" number / "srs" / "ttl" time   ; each once

@@ -47,14 +47,15 @@ bool Parser::parse_deliver(Action& out) {
   while (!peek().ends_statement()) {
     const Token word = peek();
     const bool is_own = (out.kind == ActionKind::lmtp && word.is("rcpt-to")) || (out.kind == ActionKind::maildir && word.is("junk"));
-    const bool known = is_own || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
+    const bool known = is_own || (out.kind != ActionKind::lmtp && word.is("forward-file")) || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
     if (!known || !had.insert(word.text).second) {
-      const std::string own = out.kind == ActionKind::lmtp ? "rcpt-to, " : out.kind == ActionKind::maildir ? "junk, " : "";
+      const std::string own = out.kind == ActionKind::lmtp ? "rcpt-to, " : out.kind == ActionKind::maildir ? "junk, forward-file, " : "forward-file, ";
       return fail_here(own + "alias, virtual, userbase, user, ttl (each once) or end of line");
     }
     take();
     if (word.is("rcpt-to")) out.rcpt_to = true;
     if (word.is("junk")) out.junk = true;
+    if (word.is("forward-file")) out.forward_file = true;
     if (word.is("alias") && !expect_table(out.alias_table, RefKind::alias_table)) return false;
     if (word.is("virtual") && !expect_table(out.virtual_table, RefKind::alias_table)) return false;
     if (word.is("userbase") && !expect_table(out.userbase, RefKind::table)) return false;

@@ -15,20 +15,22 @@ namespace mailkeep::worker {
 constexpr size_t kMaxErrorText = 1000;
 constexpr size_t kMaxLogLine = 8192;
 
-enum class PlaceKind : uint8_t { kMaildir, kMaildirWithJunk, kMbox };
+enum class PlaceKind : uint8_t { kMailbox, kMaildir, kMaildirWithJunk, kMbox };
 constexpr size_t kMaxPlaces = 100;
 
-// `user`: where an action of the configuration puts mail, outside of the mail directory.
+// `user`: where an action of the configuration puts mail, and whether ~/.forward counts first.
 struct BootPlace {
   std::string action;
   PlaceKind kind = PlaceKind::kMaildir;
-  std::string path;  // lib/conf/path_template.h
+  std::string path;  // lib/conf/path_template.h; empty for the mailbox
+  bool forward = false;
   bool operator==(const BootPlace&) const = default;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.text(m.action, kMaxTag);
     c.choice(m.kind, PlaceKind::kMbox);
     c.text(m.path, 1024);
+    c.flag(m.forward);
   }
 };
 

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace mailkeep::user {
 
 namespace {
@@ -11,7 +13,15 @@ namespace {
 // Room for the two fields and what a hop may add: the limit is for what people send.
 constexpr uint64_t kHeadRoom = 16 * 1024;
 
-std::string head_of(const Deliver& m) { return "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n"; }
+// Where it has been before stands below where it is now.
+std::string head_of(const Deliver& m) {
+  std::string out = "Return-Path: <" + m.sender + ">\r\nDelivered-To: " + m.recipient + "\r\n";
+  for (auto via = m.via.rbegin(); via != m.via.rend(); ++via) {
+    const std::string address = via->substr(via->find(' ') + 1);
+    if (address != m.recipient) out += "Delivered-To: " + address + "\r\n";
+  }
+  return out;
+}
 
 // Fills `into` from the queued message; the descriptor is shared with others, so pread.
 Status read_content(const Fd& content, uint64_t offset, std::span<char> into) {
@@ -48,6 +58,12 @@ queue::Rejected rejection(const queue::EnvelopeId& envelope, const Error& error)
       r.text = ("Mailbox could not be written: " + error.text).substr(0, kMaxReplyText);
   }
   return r;
+}
+
+Result<std::string> read_head(const Deliver& m, size_t most) {
+  std::string out(std::min<uint64_t>(m.size, most), '\0');
+  if (auto got = read_content(m.content, 0, std::span(out)); !got) return got.error();
+  return out;
 }
 
 Result<std::string> read_message(const Deliver& m, uint64_t max_size) {

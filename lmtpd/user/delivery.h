@@ -15,6 +15,9 @@ namespace mailkeep::user {
 // Stored with its sequence number, or Rejected with the reason: 5.2.3 too large, 4.3.1 disk full, 4.3.0 the rest.
 using Outcome = std::variant<queue::Stored, queue::Rejected>;
 
+// As much of the message's start as `most` bytes are.
+Result<std::string> read_head(const Deliver& m, size_t most);
+
 // The message with its two fields, CRLF; EFBIG: too large.
 Result<std::string> read_message(const Deliver& m, uint64_t max_size);
 

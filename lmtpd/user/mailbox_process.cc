@@ -81,7 +81,10 @@ bool MailboxProcess::is_busy() const { return !clients_.empty() || promised_ > t
 
 void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   note_work();
-  if (!m.action.empty()) return deliver_to_place(from, m);
+  if (places_ && !m.action.empty()) {  // without places there are none but mailboxes
+    if (forward(from, m)) return;
+    if (!places_->is_mailbox(m.action)) return deliver_to_place(from, m);
+  }
   auto outcome = deliver(*store_, m, config_.message_size);
   std::visit([](auto& o) { o.uid = ::getuid(); }, outcome);
   auto line = log::info("deliver");
@@ -97,10 +100,44 @@ void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   delivered_.push_back(stored);
 }
 
+// True: the queue has been told whereto, or will ask the next process. Whatever is wrong with the file, the mail is kept here.
+bool MailboxProcess::forward(imsg::PeerId from, const Deliver& m) {
+  constexpr size_t kHead = 64 * 1024;
+  const ForwardFile* file = places_->forward_of(m.action);
+  const bool has_passed = std::any_of(m.via.begin(), m.via.end(), [&](const std::string& via) { return via.starts_with(account_ + " "); });
+  if (file == nullptr || has_passed || m.via.size() >= queue::kMaxForwards) return false;
+  const auto complain = [&](std::string_view event, const std::string& text) {
+    log::warn(event).kv("msg", hex64(m.envelope.message)).kv("envelope", m.envelope.number).kv("account", account_).kv("text", text);
+  };
+  const auto reading = file->read();
+  if (reading.state == ForwardFile::State::kNone) return false;
+  if (reading.state == ForwardFile::State::kChanged) {
+    log::info("forward-changed").kv("account", account_).kv("text", reading.text);
+    end(0);  // the next process may read it
+  }
+  if (reading.state == ForwardFile::State::kFailed) {
+    peers_.send(from, rejection(m.envelope, Error(reading.text)));
+    return true;
+  }
+  if (reading.state == ForwardFile::State::kRefused) return complain("forward-refused", reading.text), false;
+  ForwardList list = parse_forward(reading.text, account_, m.recipient);
+  for (const auto& entry : list.refused) complain("forward-refused", "'" + entry + "' is no address; commands and files are not run or written; kept in the mailbox");
+  if (list.addresses.empty()) return false;
+  const auto head = read_head(m, kHead);
+  if (head && has_been_at(*head, m.recipient)) return complain("forward-loop", "it has been forwarded from here before; kept in the mailbox"), false;
+  queue::Forwarded out;
+  out.envelope = m.envelope;
+  out.addresses = std::move(list.addresses);
+  out.keep = list.keep || !list.refused.empty();
+  log::info("forward").kv("msg", hex64(m.envelope.message)).kv("envelope", m.envelope.number).kv("account", account_)
+      .kv("addresses", out.addresses.size()).kv("kept", out.keep ? 1 : 0);
+  peers_.send(from, out);
+  return true;
+}
+
 // A Maildir or an mbox file: what is said to be stored is on the disk already.
 void MailboxProcess::deliver_to_place(imsg::PeerId from, const Deliver& m) {
   const auto done = [&]() -> Result<bool> {
-    if (!places_) return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
     auto text = read_message(m, config_.message_size);
     if (!text) return text.error();
     return places_->deliver(m, *text, config_.hostname);

@@ -39,6 +39,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   void run_clients();
   void see_off(Client& client);
   void deliver_to_place(imsg::PeerId from, const Deliver& m);
+  bool forward(imsg::PeerId from, const Deliver& m);
   void send_output(Client& client);
   void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
   void on_taken_back(store::Seq last, const Error& cause) override;

@@ -58,6 +58,7 @@ struct Deliver {
   std::string detail;
   std::string original;   // as RCPT gave it
   std::string action;     // one of Boot's places; empty: the mailbox
+  std::vector<std::string> via;  // whose .forward it has passed: "account address"
   uint64_t size = 0;
   bool junk = false;  // into the mailbox for junk, if there is one
   Fd content;  // the message; read it with pread from 0 to size
@@ -69,6 +70,7 @@ struct Deliver {
     c.text(m.detail, kMaxLocalPart);
     c.text(m.original, kMaxAddress);
     c.text(m.action, kMaxTag);
+    c.texts(m.via, queue::kMaxForwards, kMaxAccount + 1 + kMaxAddress);
     c.num(m.size);
     c.flag(m.junk);
     c.fd(m.content);

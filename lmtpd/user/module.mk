@@ -1,9 +1,10 @@
 progs += user
 user_OUT := libexec/mailkeep
-user_SRC = $(addprefix lmtpd/user/,main.cc template.cc mailbox_process.cc delivery.cc places.cc maildir.cc mbox.cc ledger.cc) $(imap_session_SRC)
-user_DEP = base log event imsg os worker conf store mime imap $(imap_session_DEP)
+user_SRC = $(addprefix lmtpd/user/,main.cc template.cc mailbox_process.cc delivery.cc places.cc forward.cc maildir.cc mbox.cc ledger.cc) $(imap_session_SRC)
+user_DEP = base log event imsg os worker conf smtp store mime imap $(imap_session_DEP)
 user_EXT := bsd
-user_TESTS := hostile_user_test files_test
+user_TESTS := hostile_user_test files_test forward_test
 user_TESTSRC = $(filter-out lmtpd/user/main.cc,$(user_SRC))
 hostile_user_test_EXT := bsd
 files_test_EXT := bsd
+forward_test_EXT := bsd

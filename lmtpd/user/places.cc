@@ -66,7 +66,9 @@ std::unique_ptr<Places> Places::open(const worker::Boot& boot) {
     place.action = p.action;
     place.kind = p.kind;
     place.path = p.path;
-    out->open_place(place);
+    place.forward = p.forward;
+    if (p.kind != worker::PlaceKind::kMailbox) out->open_place(place);
+    if (p.forward && !out->forward_) out->forward_ = std::make_unique<ForwardFile>(boot.home, boot.uid);
   }
   return out;
 }
@@ -92,12 +94,30 @@ std::vector<os::Allowed> Places::allowed() const {
   for (const Place& p : places_) {
     if (p.directory) out.push_back({p.directory.get(), true});
   }
+  if (forward_) {
+    for (const auto& file : forward_->allowed()) out.push_back(file);
+  }
   return out;
 }
 
+const Places::Place* Places::find(const std::string& action) const {
+  const auto it = std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.action == action; });
+  return it == places_.end() ? nullptr : &*it;
+}
+
+bool Places::is_mailbox(const std::string& action) const {
+  const Place* place = find(action);
+  return place != nullptr && place->kind == worker::PlaceKind::kMailbox;
+}
+
+const ForwardFile* Places::forward_of(const std::string& action) const {
+  const Place* place = find(action);
+  return place != nullptr && place->forward ? forward_.get() : nullptr;
+}
+
 Result<bool> Places::deliver(const Deliver& m, std::string_view text, const std::string& hostname) {
-  const auto it = std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.action == m.action; });
-  if (it == places_.end()) return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
+  const Place* it = find(m.action);
+  if (it == nullptr) return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
   if (!it->directory) return Error(it->error);
   if (!ledger_) {
     auto ledger = Ledger::open(*io_, dir_);

@@ -26,7 +26,7 @@ using AllMessages = std::tuple<
     lookup::RcptVerdict, lookup::FindHops, lookup::Hops, lookup::FindTexts, lookup::Texts, lookup::CheckSender, lookup::SenderVerdict,
     lookup::FindName, lookup::ClientName, lookup::ShowTable, lookup::TableShown,
     queue::Config, queue::Vouch, queue::Enqueue, queue::NeedSpoolFile, queue::DropSpoolFile, queue::Refusal, queue::Enqueued, queue::SpoolFile, queue::Routed,
-    queue::UserFailed, queue::Stored, queue::Rejected, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
+    queue::UserFailed, queue::Stored, queue::Rejected, queue::Forwarded, queue::Durable, queue::NeedUser, queue::SelectQueue, queue::QueueSelected,
     queue::ShowMessage, queue::MessageShown, queue::FindLives, queue::Lives, queue::ListDestinations, queue::Destinations,
     user::Start, user::Forked, user::Config, user::Deliver, user::Attach, user::MayEnd, user::Idle, user::Sessions,
     auth::Config, auth::Check, auth::Checked, auth::Identify, auth::Identified, auth::UserNamed, auth::PamCheck, auth::PamAnswer,

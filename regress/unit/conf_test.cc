@@ -290,7 +290,7 @@ static void lmtp_actions(void**) {
 
 static void maildir_and_mbox_actions(void**) {
   const auto c = parse("auth system\ntable a { root = ann }\naction a maildir\naction b maildir junk alias <a>\naction c maildir \"~/Mail dir\" junk\n"
-                       "action d maildir \"/srv/%{dest.domain}/%{dest.user:lowercase|strip}\" ttl 1d\naction e mbox\naction f mbox ~/mbox user ann\n");
+                       "action d maildir \"/srv/%{dest.domain}/%{dest.user:lowercase|strip}\" ttl 1d\naction e mbox\naction f mbox ~/mbox user ann\naction g maildir forward-file\naction h deliver forward-file alias <a>\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   const auto shown = [&](const char* name) { return c->action(name)->path + (c->action(name)->junk ? " junk" : ""); };
   assert_true(c->action("a")->kind == ActionKind::maildir && c->action("e")->kind == ActionKind::mbox);
@@ -299,13 +299,16 @@ static void maildir_and_mbox_actions(void**) {
   assert_text(shown("c"), "~/Mail dir junk");
   assert_text(shown("d"), "/srv/%{dest.domain}/%{dest.user:lowercase|strip}");
   assert_text(shown("e"), "/var/mail/%{user.username}");
+  assert_true(c->action("g")->forward_file && c->action("h")->forward_file && !c->action("f")->forward_file);
+  assert_text(errors_of("action a lmtp /s forward-file"),
+              "/etc/c:1:18: found 'forward-file', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or end of line");
   assert_text(shown("f") + " " + c->action("f")->user, "~/mbox ann");
   assert_text(errors_of("auth system\naction a maildir /a/../b"), "/etc/c:2:18: found '/a/../b', expected a path without empty parts, '.' and '..'");
   assert_text(errors_of("auth system\naction a maildir /a/%{rcpt:up}"),
               "/etc/c:2:18: found '/a/%', expected after '%' {user.username}, {user.directory}, {rcpt}, {dest}, {sender}, or .user or .domain of these three, "
               "with [range] and :lowercase, :uppercase, :strip or :raw");
-  assert_text(errors_of("auth system\naction a mbox junk"), "/etc/c:2:15: found 'junk', expected alias, virtual, userbase, user, ttl (each once) or end of line");
-  assert_text(errors_of("auth system\naction a maildir box"), "/etc/c:2:18: found 'box', expected junk, alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("auth system\naction a mbox junk"), "/etc/c:2:15: found 'junk', expected forward-file, alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("auth system\naction a maildir box"), "/etc/c:2:18: found 'box', expected junk, forward-file, alias, virtual, userbase, user, ttl (each once) or end of line");
   assert_text(errors_of("action a maildir"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
 }
 
@@ -371,7 +374,7 @@ static void errors_to_the_letter(void**) {
       {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, maildir, mbox, lmtp, relay, discard, expand-only or forward-only"},
       {kBase + "action b deliver virtual", "/etc/c:3:25: found end of file, expected a table, as <name>"},
       {kBase + "action b deliver ttl 5", "/etc/c:3:22: found '5', expected a time from 1s to 30d, such as 4d"},
-      {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected alias, virtual, userbase, user, ttl (each once) or end of line"},
+      {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected forward-file, alias, virtual, userbase, user, ttl (each once) or end of line"},
       {"action b relay backup host smtp://x.test", "/etc/c:1:41: found end of file, expected no host with backup, which goes by MX"},
       {"domain a.test alias-of b.test", "/etc/c:1:8: found 'a.test' as an alias of 'b.test', expected a domain of this file that is no alias itself"},
       {"include nowhere", "/etc/c:1:9: found 'nowhere', expected a file that can be read (no such file)"},

@@ -86,6 +86,7 @@ void be_attacked(const queue::SpoolDirectory& directory) {
   for (const imsg::PeerId user : {kAlice, kBob}) {
     house.row<queue::Stored>(user);
     house.row<queue::Rejected>(user);
+    house.row<queue::Forwarded>(user);
     house.row<queue::Durable>(user);
   }
   house.row<queue::SelectQueue>(Role::kControl);

@@ -278,6 +278,27 @@ static void into_places(void**) {
   assert_text(out, "ann in ann@mk.test\nann box ann@box.test\nben in ben@mk.test\n");
 }
 
+// As members of an alias: by the rules that deliver, and else to other hosts, whoever sends.
+static void addresses_of_a_forward_file(void**) {
+  const auto rules = make_rules("domain mk.test\ndomain other.test\ndomain old.test alias-of mk.test\nsrs key 12345678\naction in deliver forward-file alias <aliases>\n"
+                                "action out relay\nmatch from any for domain mk.test action in\nmatch from auth for any action out\n",
+                                "team: ann, x@far.test\n", {"ann", "ben"});
+  const auto forward = [&](const std::string& to) { return decide_forward(rules, mailbox(to)); };
+  assert_text(show(forward("ben@mk.test")), "250 ben<ben@mk.test>");
+  assert_text(forward("ben@mk.test").destinations.at(0).action, "in");
+  assert_text(show(forward("ben@old.test")), "250 ben<ben@mk.test>");
+  assert_text(show(forward("team@mk.test")), "250 ann<ann@mk.test> >x@far.test");
+  assert_text(show(forward("nobody@mk.test")), "550 5.1.1");
+  assert_text(show(forward("x@far.test")), "250 >x@far.test");
+  assert_true(sender_of(rules, forward("x@far.test").destinations.at(0), "joe@away.test").starts_with("SRS0="));
+  Route m;
+  m.is_forward = true;
+  m.recipients = {"x@far.test", "nobody@mk.test", "ben@mk.test"};
+  const auto answer = answer_route(&rules, m);
+  assert_int_equal(answer.deliveries.size(), 2);
+  assert_int_equal(answer.failures.at(0).recipient, 1);
+}
+
 static void built_from_messages(void**) {
   const AccountSet::Find none = [](const std::string&) { return false; };
   const auto rules = build_rules(make_draft("list: ann, ben\n"), none);
@@ -564,7 +585,7 @@ static void compiled_tables(void**) {
 int main() {
   const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
                               unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
-                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp), unit_test(into_places), unit_test(built_from_messages), unit_test(bad_messages),
+                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp), unit_test(addresses_of_a_forward_file), unit_test(into_places), unit_test(built_from_messages), unit_test(bad_messages),
                               unit_test(conditions), unit_test(many_patterns_have_one_budget), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
                               unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
   return run_unit_tests(tests);

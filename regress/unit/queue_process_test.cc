@@ -19,7 +19,7 @@ queue::Enqueue make_enqueue(const std::string& body) {
   return e;
 }
 
-void route_to_alice(const Fd& lookup) {
+void route_to_alice(const Fd& lookup, const std::string& action = "") {
   const auto route = expect<lookup::Route>(lookup);
   assert_text(route.recipients.at(0), "alice@mk.test");
   queue::Routed routed;
@@ -27,6 +27,7 @@ void route_to_alice(const Fd& lookup) {
   queue::Delivery& d = routed.deliveries.emplace_back();
   d.account = "alice";
   d.address = "alice@mk.test";
+  d.action = action;
   send(lookup, routed);
 }
 
@@ -110,9 +111,53 @@ void relays_report(void**) {
   assert_int_equal(poll(&p, 1, 100), 0);
 }
 
+// alice's .forward: the envelope gives way to those of the addresses, which remember her; what is no address costs her no mail.
+void forwarded(void**) {
+  if (geteuid() != 0) skip();
+  queue::SpoolDirectory directory;
+  assert_int_equal(chown(directory.path.c_str(), kNobody, kNobody), 0);
+  Process process(directory.path);
+  const Fd lookup = process.wire(Role::kLookup, 0);
+  const Fd smtpd = process.wire(Role::kSmtpd, 0);
+  send(smtpd, make_enqueue("Subject: x\r\n\r\nhello\r\n"));
+  route_to_alice(lookup, "in");
+  expect<queue::Enqueued>(smtpd);
+  assert_text(expect<queue::NeedUser>(process.parent).account, "alice");
+  const Fd alice = process.wire(Role::kUser, 9, "alice");
+  const auto first = expect<user::Deliver>(alice);
+  assert_true(first.via.empty());
+  queue::Forwarded m;
+  m.envelope = first.envelope;
+  m.addresses = {"nobody@mk.test", "ben@mk.test"};
+  send(alice, m);
+  const auto route = expect<lookup::Route>(lookup);
+  assert_true(route.is_forward && route.recipients == m.addresses);
+  assert_text(route.facts.sender, "bob@example.net");
+  queue::Routed routed;
+  routed.query = route.query;
+  routed.failures.push_back({0, false, "5.1.1", "no such user here"});
+  queue::Delivery& d = routed.deliveries.emplace_back();
+  d.recipient = 1;
+  d.account = "ben";
+  d.address = "ben@mk.test";
+  send(lookup, routed);
+  assert_text(expect<queue::NeedUser>(process.parent).account, "ben");
+  const auto kept = expect<user::Deliver>(alice);
+  assert_true(!(kept.envelope == first.envelope) && kept.via == std::vector<std::string>{"alice alice@mk.test"});
+  const Fd ben = process.wire(Role::kUser, 10, "ben");
+  const auto copy = expect<user::Deliver>(ben);
+  assert_true(kept.action == "in" && copy.action.empty());
+  assert_text(copy.recipient, "ben@mk.test");
+  assert_true(copy.via == kept.via && !(copy.envelope == kept.envelope));
+  send(alice, m);  // what is no longer with that process, or another's, is a stray answer, or the end of it
+  m.envelope = copy.envelope;
+  send(alice, m);
+  assert_int_equal(expect<worker::Misbehaved>(process.parent).instance, 9);
+}
+
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(in_and_out_and_again), unit_test(relays_report)};
+  const CMUnitTest tests[] = {unit_test(in_and_out_and_again), unit_test(forwarded), unit_test(relays_report)};
   return run_unit_tests(tests);
 }

@@ -443,6 +443,18 @@ void lmtp_hello(Play& p) {
   assert_true(p.say(kLmtp) == Step::kReady);
 }
 
+void fields_of_who_forwarded_it(void**) {
+  Play p;
+  hello(p, "250-m\r\n250-SIZE 1000\r\n250 PIPELINING\r\n");
+  Transfer t = transfer_to({"b@x.test"});
+  t.delivered_to = {"one@mk.test", "b\xc3\xbc@mk.test", "two@mk.test", "x\r\nEvil: y"};
+  p.begin(t);
+  const std::string head = "Delivered-To: two@mk.test\r\nDelivered-To: one@mk.test\r\n";
+  assert_true(p.heard().starts_with("MAIL FROM:<a@mk.test> SIZE=" + std::to_string(kMail.size() + head.size()) + "\r\n"));
+  p.say("250 ok\r\n250 ok\r\n354 go\r\n");
+  assert_text(p.content(), head + kStuffed);
+}
+
 // RFC 2033 4.2: after the dot, one reply for each recipient that was accepted, in their order.
 void lmtp_answers_for_each(void**) {
   for (const bool cut : {false, true}) {
@@ -526,7 +538,7 @@ int main() {
                               unit_test(every_phase_may_fail),        unit_test(starttls),
                               unit_test(auth),                        unit_test(what_a_server_cannot_take),
                               unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354), unit_test(in_seven_bits), unit_test(as_a_chunk),
-                              unit_test(lmtp_answers_for_each),  unit_test(lmtp_that_breaks),
+                              unit_test(fields_of_who_forwarded_it), unit_test(lmtp_answers_for_each),  unit_test(lmtp_that_breaks),
                               unit_test(replies_are_bounded),         unit_test(content_in_slices),
                               unit_test(survey_across_slices)};
   return run_unit_tests(tests);

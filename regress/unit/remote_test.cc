@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "queue/content.h"
 #include "regress/unit/spool_fixture.h"
@@ -46,7 +47,7 @@ struct World {
     made->set_relays({{"out", false}, {"smart", true}});
     return made;
   }
-  void keep(uint64_t id, std::vector<std::string> recipients, bool in_hand, const std::string& action = "", int64_t due = 900) {
+  void keep(uint64_t id, std::vector<std::string> recipients, bool in_hand, const std::string& action = "", int64_t due = 900, const std::string& account = "") {
     Change change;
     Message& m = change.message.emplace();
     m.id = id;
@@ -60,6 +61,7 @@ struct World {
       e.kind = Kind::kRelay;
       e.recipient = e.original = r;
       e.action = action;
+      e.account = account;
       e.next_try = due;
       e.expiry = 6000;
     }
@@ -117,6 +119,27 @@ void grouped_by_destination(void**) {
   assert_int_equal(w.remote->relayed(), 5);
   assert_false(w.spool->unsettled());  // removed durably, with no further message
   assert_false(w.remote->transferred(3, {}, w.now));
+}
+
+// An LMTP server is told the account's name; nobody else is, and what names no action does not go there.
+void lmtp_is_for_its_own_mail(void**) {
+  World w;
+  w.remote->set_relays({{"store", true, true}});
+  w.keep(7, {"a@x.test"}, true);
+  w.keep(8, {"ann.smith@mk.test"}, true, "store", 900, "ann");
+  w.turn();
+  assert_int_equal(w.sent.size(), 1);
+  assert_text(w.sent[0].action + " " + w.sent[0].recipients.at(0), "store ann");
+  w.say(0, Outcome::kDelivered, 250);
+  w.remote->set_relays({{"store", true, true}, {"out", false, false}});
+  w.keep(9, {"ben.smith@mk.test"}, true, "out", 900, "ben");  // an operator has rerouted it
+  w.now += 5;
+  w.remote->load(w.now);
+  w.turn();
+  assert_int_equal(w.sent.size(), 3);
+  std::set<std::string> seen;
+  for (size_t i = 1; i < 3; ++i) seen.insert(w.sent[i].action + " " + w.sent[i].recipients.at(0));
+  assert_true(seen == (std::set<std::string>{"out a@x.test", "out ben.smith@mk.test"}));
 }
 
 void at_most_a_hundred_a_transfer(void**) {
@@ -413,7 +436,7 @@ void removed_by_hand(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(grouped_by_destination),   unit_test(at_most_a_hundred_a_transfer),
+  const CMUnitTest tests[] = {unit_test(grouped_by_destination), unit_test(lmtp_is_for_its_own_mail),   unit_test(at_most_a_hundred_a_transfer),
                               unit_test(from_disk_after_a_restart), unit_test(put_off_and_tried_again),
                               unit_test(failures_and_their_words), unit_test(the_lifetime_ends),
                               unit_test(concurrency_adapts),       unit_test(a_dead_destination_costs_nothing),

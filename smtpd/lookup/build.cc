@@ -223,6 +223,7 @@ Result<conf::Action> to_action(const Action& action) {
   out.ttl = Seconds(action.ttl);
   out.srs = action.srs;
   out.rcpt_to = action.rcpt_to;
+  out.forward_file = action.forward_file;
   if (!set_kind(out.kind, action.kind, conf::ActionKind::mbox)) return Error("an action of an unknown kind");
   if (!set_kind(out.only, action.only, conf::Only::forwarded)) return Error("an action of an unknown kind");
   return out;

@@ -105,6 +105,20 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
   return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now") : out;
 }
 
+Verdict decide_forward(const Ruleset& rules, const smtp::Mailbox& address) {
+  smtp::Mailbox to = address;
+  if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain) to.domain = rules.real_domain(domain);
+  Verdict out;
+  if (const conf::Match* match = delivering_match(rules, to)) {
+    out = deliver(rules, rules.actions.at(match->action), to);
+  } else {
+    out = verdict(250, "2.1.5", "recipient ok");
+    out.destinations.push_back({"", "", to.text(), "", ""});
+    out.destinations.back().is_forwarded = true;
+  }
+  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now") : out;
+}
+
 std::string sender_of(const Ruleset& rules, const Destination& d, const std::string& sender) {
   if (sender.empty() || !d.owner.empty()) return sender.empty() ? "" : d.owner;
   const auto action = rules.actions.find(d.action);

@@ -34,7 +34,7 @@ struct Destination {
   std::string account;  // by LMTP, the name that its server is told; empty: the address
   std::string detail;
   std::string address;  // Delivered-To, or the relay's target
-  std::string action = {};  // relay: by which way; an account: into whose Maildir or mbox file, empty: the mailbox
+  std::string action = {};  // relay: by which way; an account: into whose Maildir or mbox file, or after whose .forward; empty: the mailbox
   std::string owner = {};   // the address that gets the reports, instead of the sender; empty: the sender
   bool is_forwarded = false;  // to another host by an alias, not by a rule
   bool by_lmtp = false;       // to an account, but another server has its mailbox
@@ -58,6 +58,8 @@ struct Verdict {
 Verdict verdict(unsigned code, std::string enhanced, std::string text);
 
 Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
+// The same for an address in an account's .forward, as for a member of an alias.
+Verdict decide_forward(const Ruleset& rules, const smtp::Mailbox& address);
 
 // The sender that a copy has instead of `sender`: the list's owner, or a rewritten one where it is forwarded from a domain that
 // is not ours; "": the same. Mail from nobody ("") stays so, or a report would be answered with another.

@@ -158,7 +158,7 @@ bool Expansion::has_account(const std::string& name, const conf::Action& action)
 // Into the account's mailbox, wherever the action has it.
 bool Expansion::add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox, const Way& way) {
   Destination out = {account, detail, mailbox.text(), "", way.owner};
-  if (way.action.kind != conf::ActionKind::deliver) out.action = way.action.name;
+  if (way.action.kind != conf::ActionKind::deliver || way.action.forward_file) out.action = way.action.name;
   if (way.action.kind == conf::ActionKind::lmtp) {
     out.by_lmtp = true;
     if (way.action.rcpt_to) out.account.clear();

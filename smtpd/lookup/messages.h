@@ -95,6 +95,7 @@ struct Action {
   uint32_t ttl = 0;      // seconds; 0: the queue's own
   bool srs = false;      // relay: senders of all its mail are rewritten
   bool rcpt_to = false;  // lmtp: recipients by their addresses
+  bool forward_file = false;  // the account's process looks into ~/.forward
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -108,6 +109,7 @@ struct Action {
     c.num(m.ttl);
     c.flag(m.srs);
     c.flag(m.rcpt_to);
+    c.flag(m.forward_file);
   }
 };
 
@@ -308,12 +310,14 @@ struct Route {
   uint64_t query = 0;
   SessionFacts facts;
   bool check_sender = false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
+  bool is_forward = false;    // recipients are an account's .forward: they go where members of an alias would
   std::vector<std::string> recipients;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
     c.part(m.facts);
     c.flag(m.check_sender);
+    c.flag(m.is_forward);
     c.texts(m.recipients, kMaxRecipients, kMaxAddress);
   }
 };

@@ -85,7 +85,7 @@ mailkeep::Status check_places(const conf::Config& config) {
   const auto places = places_of(config);
   if (places.size() <= worker::kMaxPlaces) return {};
   const auto* action = config.action(places[worker::kMaxPlaces].action);
-  return Error(conf::to_string(action->position) + ": found one more action with maildir or mbox, expected at most " +
+  return Error(conf::to_string(action->position) + ": found one more action that delivers here, expected at most " +
                std::to_string(worker::kMaxPlaces));
 }
 

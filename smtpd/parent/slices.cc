@@ -312,6 +312,7 @@ Status send_lookup(imsg::Channel& to, const Generation& g) {
     out.ttl = seconds(action.ttl);
     out.srs = action.srs;
     out.rcpt_to = action.rcpt_to;
+    out.forward_file = action.forward_file;
     to.send(out);
   }
   for (const auto& match : g.config.matches) {
@@ -478,11 +479,17 @@ bool is_relays(const conf::Config& c, const std::string& table) {
 
 std::vector<worker::BootPlace> places_of(const conf::Config& config) {
   std::vector<worker::BootPlace> out;
+  bool any = false;
   for (const auto& a : config.actions) {
-    if (!conf::is_place(a.kind)) continue;
-    const auto kind = a.kind == conf::ActionKind::mbox ? worker::PlaceKind::kMbox : a.junk ? worker::PlaceKind::kMaildirWithJunk : worker::PlaceKind::kMaildir;
-    out.push_back({a.name, kind, a.path});
+    if (!conf::is_place(a.kind) && a.kind != conf::ActionKind::deliver) continue;
+    const auto kind = a.kind == conf::ActionKind::deliver ? worker::PlaceKind::kMailbox
+                      : a.kind == conf::ActionKind::mbox  ? worker::PlaceKind::kMbox
+                      : a.junk                            ? worker::PlaceKind::kMaildirWithJunk
+                                                          : worker::PlaceKind::kMaildir;
+    any = any || conf::is_place(a.kind) || a.forward_file;
+    out.push_back({a.name, kind, a.path, a.forward_file});
   }
+  if (!any) out.clear();
   return out;
 }
 

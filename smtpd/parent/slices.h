@@ -38,7 +38,7 @@ Status open_files(Generation& g);
 // Whether that table is for relay alone: credentials, TLS policies.
 bool is_relays(const conf::Config& config, const std::string& table);
 
-// Where actions put mail outside of the mail directories.
+// Where actions put mail, and whether ~/.forward counts; empty where none leads out of the mail directories.
 std::vector<worker::BootPlace> places_of(const conf::Config& config);
 
 // The socket of the LMTP server that this action names; empty: it names none.

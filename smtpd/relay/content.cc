@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace mailkeep::relay {
 
@@ -88,6 +89,7 @@ mailkeep::Result<mime::SevenBit::Plan> plan_seven_bit(int fd, uint64_t size) {
 }
 
 Status Content::append_to(std::string& out) {
+  out += std::exchange(head_, {});
   if (at_ < size_) {
     std::string slice(std::min<uint64_t>(size_ - at_, kSlice), '\0');
     const auto n = read_at(fd_, slice.data(), slice.size(), at_);

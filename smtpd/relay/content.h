@@ -36,6 +36,8 @@ class Content {
   Content(int fd, uint64_t size, const mime::SevenBit::Plan& plan) : fd_(fd), size_(size), converter_(plan) {}
   // As a chunk: no dots, and a line end only if it lacks.
   void send_as_chunk() { is_chunk_ = true; }
+  // Fields that stand before the header.
+  void put_before(std::string head) { head_ = std::move(head); }
   // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is shorter.
   Status append_to(std::string& out);
   bool is_over() const { return over_; }
@@ -43,6 +45,7 @@ class Content {
  private:
   void stuff(std::string_view slice, std::string& out);
   int fd_ = -1;
+  std::string head_;
   uint64_t size_ = 0;
   uint64_t at_ = 0;
   bool line_start_ = true;

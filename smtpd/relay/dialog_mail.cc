@@ -36,6 +36,15 @@ bool is_ascii(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
 }
 
+// Where it has been (Delivered-To), the last first: by that its loop is seen. What only SMTPUTF8 could carry is left out.
+std::string head_of(const Transfer& t) {
+  std::string out;
+  for (const std::string& address : t.delivered_to) {
+    if (is_ascii(address) && is_safe(address)) out.insert(0, "Delivered-To: " + address + "\r\n");
+  }
+  return out;
+}
+
 std::string notify_words(uint8_t notify) {
   if ((notify & queue::kNotifyNever) != 0) return "NEVER";
   std::string out;
@@ -76,7 +85,7 @@ std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey)
 std::string Dialog::mail_line(const Transfer& t, const Survey& survey) const {
   std::string out = "MAIL FROM:<" + t.sender + ">";
   const auto& o = t.options;
-  if (offers_.size && !seven_bit_) out += " SIZE=" + std::to_string(t.size);
+  if (offers_.size && !seven_bit_) out += " SIZE=" + std::to_string(t.size + head_of(t).size());
   if (survey.eight_bit && !seven_bit_) out += " BODY=8BITMIME";
   if (o.smtputf8 && offers_.smtputf8) out += " SMTPUTF8";
   if (o.require_tls && offers_.require_tls) out += " REQUIRETLS";
@@ -136,9 +145,11 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   commands_.push_front({Verb::kMail, 0, mail_line(t, survey)});
   if (std::exchange(needs_reset_, false)) commands_.push_front({Verb::kRset, 0, "RSET"});
   content_ = seven_bit_ ? Content(t.content.get(), t.size, *seven_bit_) : Content(t.content.get(), t.size);
+  const std::string head = head_of(t);
+  content_.put_before(head);
   chunk_.reset();
   if (offers_.chunking && !seven_bit_) {  // how much comes of a conversion nobody knows
-    chunk_ = t.size + (survey.ends_line ? 0 : 2);
+    chunk_ = head.size() + t.size + (survey.ends_line ? 0 : 2);
     content_.send_as_chunk();
   } else {
     commands_.push_back({Verb::kData, 0, "DATA"});

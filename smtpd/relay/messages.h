@@ -159,6 +159,7 @@ struct Transfer {
   std::string sender;  // empty: <>
   queue::MailOptions options;
   std::vector<Rcpt> recipients;
+  std::vector<std::string> delivered_to;  // addresses of accounts that have forwarded it: each becomes a field before the content
   uint64_t size = 0;
   Fd content;  // read with pread from 0 to size
   template <class C, class M>
@@ -170,6 +171,7 @@ struct Transfer {
     c.text(m.sender, kMaxAddress);
     c.part(m.options);
     c.list(m.recipients, kMaxTransferRecipients);
+    c.texts(m.delivered_to, queue::kMaxForwards, kMaxAddress);
     c.num(m.size);
     c.fd(m.content);
   }
