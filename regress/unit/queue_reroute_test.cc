@@ -157,6 +157,7 @@ void the_session_is_not_forgotten(void**) {
   s.enqueue.facts.helo = "helo.far.test";
   s.enqueue.facts.tag = "world";
   s.enqueue.facts.tls = true;
+  s.enqueue.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384";
   const auto f = s.asked_again();
   assert_text(f.source, "192.0.2.7");
   assert_true(f.name_state == lookup::NameState::kConfirmed);
