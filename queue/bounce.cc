@@ -16,7 +16,8 @@ namespace {
 // What strangers said becomes printable on one line: in ASCII, or with `global` in UTF-8 as it came.
 std::string plain(std::string_view text, bool global = false) {
   std::string out;
-  for (const char c : text.substr(0, kMaxErrorText)) out += (c >= ' ' && c < 127) || (global && static_cast<unsigned char>(c) >= 128) ? c : ' ';
+  for (const char c : text.substr(0, kMaxErrorText))
+    out += (c >= ' ' && c < 127) || (global && static_cast<unsigned char>(c) >= 128) ? c : ' ';
   return out;
 }
 
@@ -37,7 +38,8 @@ std::string escaped_utf8(std::string_view text) {
       continue;
     }
     uint32_t point = n == 1 ? c : c & (0x7fU >> n);
-    for (size_t k = 1; k < n && i + k < text.size(); ++k) point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
+    for (size_t k = 1; k < n && i + k < text.size(); ++k)
+      point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3fU);
     std::string digits;
     for (; point != 0 || digits.size() < 2; point >>= 4) digits.insert(digits.begin(), kDigits[point & 15]);
     out += "\\x{" + digits + "}";
@@ -117,15 +119,18 @@ std::string_view heading(Action action) {
 void put_advice(std::string& out, const Notice& n) {
   // An expired one's status is our own; what was said last stands in the text.
   const size_t last = n.text.find("last: ");
-  const smtp::Cause cause = last == n.text.npos ? smtp::classify_words(n.text) : smtp::classify_words(std::string_view(n.text).substr(last + 6));
-  if (const auto advice = smtp::advice(cause == smtp::Cause::kUnclear ? smtp::classify(0, n.status, "") : cause); !advice.empty()) {
+  const smtp::Cause cause = last == n.text.npos ? smtp::classify_words(n.text)
+                                                : smtp::classify_words(std::string_view(n.text).substr(last + 6));
+  if (const auto advice = smtp::advice(cause == smtp::Cause::kUnclear ? smtp::classify(0, n.status, "") : cause);
+      !advice.empty()) {
     out += folded("What to do: " + std::string(advice), "    ");
   }
 }
 
 std::string ending(const BounceFacts& facts, Action action) {
   std::string out;
-  if (action == Action::kFailed) out = "\r\nNothing more will be tried. What you sent follows below, so that you can\r\nsend it again.";
+  if (action == Action::kFailed)
+    out = "\r\nNothing more will be tried. What you sent follows below, so that you can\r\nsend it again.";
   if (action == Action::kDelayed) out = "\r\nThere is nothing that you must do: do not send it again.";
   if (out.empty()) return out;
   if (!facts.postmaster.empty()) out += " If you need help, write to\r\n<" + plain(facts.postmaster) + ">.";
@@ -136,7 +141,8 @@ std::string text_part(const BounceFacts& facts, const std::vector<Notice>& notic
   std::string out = std::string("Content-Type: text/plain; charset=") + (global ? "utf-8" : "us-ascii") + "\r\n";
   if (global) out += "Content-Transfer-Encoding: 8bit\r\n";
   out += "\r\nThis is the mail server " + facts.hostname + ".\r\n";
-  for (const Action action : {Action::kFailed, Action::kDelayed, Action::kDelivered, Action::kRelayed, Action::kExpanded}) {
+  for (const Action action :
+       {Action::kFailed, Action::kDelayed, Action::kDelivered, Action::kRelayed, Action::kExpanded}) {
     const auto of = [action](const Notice& n) { return n.action == action; };
     const auto count = std::count_if(notices.begin(), notices.end(), of);
     if (count == 0) continue;
@@ -145,7 +151,9 @@ std::string text_part(const BounceFacts& facts, const std::vector<Notice>& notic
       if (!of(n)) continue;
       out += "\r\n  <" + plain(n.original, global) + ">\r\n";
       if (!n.text.empty()) {
-        out += folded((n.remote.empty() ? "Reason: " : plain(n.remote) + " answered: ") + plain(n.text, global) + " (" + plain(n.status) + ")", "    ");
+        out += folded((n.remote.empty() ? "Reason: " : plain(n.remote) + " answered: ") + plain(n.text, global) + " (" +
+                          plain(n.status) + ")",
+                      "    ");
       }
       if (action == Action::kFailed) put_advice(out, n);
       if (n.retry_until != 0) out += folded("It is tried until " + rfc5322::format_date(n.retry_until), "    ");
@@ -155,7 +163,8 @@ std::string text_part(const BounceFacts& facts, const std::vector<Notice>& notic
   return out;
 }
 
-std::string status_part(const BounceFacts& facts, const Message& message, const std::vector<Notice>& notices, bool global) {
+std::string status_part(const BounceFacts& facts, const Message& message, const std::vector<Notice>& notices,
+                        bool global) {
   std::string out = global ? "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
                            : "Content-Type: message/delivery-status\r\n\r\n";
   if (const auto id = smtp::decode_xtext(message.options.envid); id && !id->empty()) {
@@ -176,7 +185,8 @@ std::string status_part(const BounceFacts& facts, const Message& message, const 
     // RFC 3464 2.3.5: a name, here without the address.
     if (!n.remote.empty()) out += "Remote-MTA: dns; " + plain(n.remote.substr(0, n.remote.find(' '))) + "\r\n";
     if (!n.text.empty()) {
-      const std::string diagnostic = (!n.remote.empty() ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: X-Mailkeep; ") + plain(n.text, global);
+      const std::string diagnostic =
+          (!n.remote.empty() ? "Diagnostic-Code: smtp; " : "Diagnostic-Code: X-Mailkeep; ") + plain(n.text, global);
       out += folded(diagnostic, " ").substr(1);
     }
     out += "Last-Attempt-Date: " + rfc5322::format_date(facts.now) + "\r\n";
@@ -186,9 +196,12 @@ std::string status_part(const BounceFacts& facts, const Message& message, const 
 }
 
 // RFC 3461 4.3: RET is about failures; of what was not lost the header is enough.
-bool is_returned_whole(const BounceFacts& facts, const Message& message, const std::vector<Notice>& notices, std::string_view original) {
-  const bool failed = std::any_of(notices.begin(), notices.end(), [](const Notice& n) { return n.action == Action::kFailed; });
-  return failed && message.options.ret != Ret::kHeaders && message.size <= facts.max_original && original.size() == message.size;
+bool is_returned_whole(const BounceFacts& facts, const Message& message, const std::vector<Notice>& notices,
+                       std::string_view original) {
+  const bool failed =
+      std::any_of(notices.begin(), notices.end(), [](const Notice& n) { return n.action == Action::kFailed; });
+  return failed && message.options.ret != Ret::kHeaders && message.size <= facts.max_original &&
+         original.size() == message.size;
 }
 
 std::string original_part(bool whole, std::string_view original, bool global) {
@@ -202,7 +215,9 @@ std::string original_part(bool whole, std::string_view original, bool global) {
 }
 
 std::string_view subject_for(const std::vector<Notice>& notices) {
-  const auto any = [&](Action action) { return std::any_of(notices.begin(), notices.end(), [action](const Notice& n) { return n.action == action; }); };
+  const auto any = [&](Action action) {
+    return std::any_of(notices.begin(), notices.end(), [action](const Notice& n) { return n.action == action; });
+  };
   if (any(Action::kFailed)) return "Undelivered mail returned to sender";
   return any(Action::kDelayed) ? "Delayed mail: it is still being tried" : "Delivered mail: as you wanted to be told";
 }
@@ -244,7 +259,8 @@ std::string make_bounce(const BounceFacts& facts, const Message& message, const 
   out += "Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"" + boundary + "\"\r\n";
   if (global || has_high_bytes(returned)) out += "Content-Transfer-Encoding: 8bit\r\n";
   out += "\r\nThis is a report in MIME format.\r\n";
-  for (const std::string& part : {text_part(facts, notices, global), status_part(facts, message, notices, global), returned}) {
+  for (const std::string& part :
+       {text_part(facts, notices, global), status_part(facts, message, notices, global), returned}) {
     out += "\r\n--" + boundary + "\r\n" + part;
   }
   return out + "\r\n--" + boundary + "--\r\n";

@@ -171,7 +171,9 @@ static std::string point_key(const DuePoint& point) {
   return big_endian(static_cast<uint64_t>(point.time)) + envelope_key(point.id);
 }
 
-std::string due_key(Lane lane, const DuePoint& point) { return std::string(1, static_cast<char>(lane)) + point_key(point); }
+std::string due_key(Lane lane, const DuePoint& point) {
+  return std::string(1, static_cast<char>(lane)) + point_key(point);
+}
 std::string due_key(const Envelope& envelope) { return due_key(lane_of(envelope), {envelope.next_try, envelope.id}); }
 
 // A destination has no zero byte: it is a domain or an account, both checked at the door.

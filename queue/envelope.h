@@ -45,19 +45,19 @@ struct Message {
   std::string user;     // of a local submission, the system user
   std::string source;   // the client's address
   int64_t received = 0;
-  uint64_t size = 0;    // of the body, in bytes
+  uint64_t size = 0;  // of the body, in bytes
   uint32_t recipients = 0;
   uint32_t next_number = 0;  // of an envelope that is made for it later: no number is ever used twice
-  bool in_file = false;  // the body is a file of the spool, not a record
+  bool in_file = false;      // the body is a file of the spool, not a record
   bool is_bounce = false;
   uint32_t checksum = 0;  // CRC-32C of a body that is a file; a body that is a record has that record's
   MailOptions options;
-  uint64_t session = 0;    // that brought it
-  std::string helo;        // what its client called itself
+  uint64_t session = 0;  // that brought it
+  std::string helo;      // what its client called itself
   lookup::NameState name_state = lookup::NameState::kUnasked;
-  std::string client_name; // by its address, when kConfirmed
-  std::string tag;         // the listener's
-  std::string tls;         // with it: version and cipher; empty: none
+  std::string client_name;  // by its address, when kConfirmed
+  std::string tag;          // the listener's
+  std::string tls;          // with it: version and cipher; empty: none
   Protocol protocol = Protocol::kInternal;
   std::string message_id;  // the field of its header, for those who look for it
 
@@ -96,10 +96,12 @@ struct Envelope {
   Kind kind = Kind::kLocal;
   std::string recipient;  // the address as routed
   std::string original;   // the address as given in RCPT
-  std::string account;    // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
-  std::string detail;     // subaddress
-  std::string action;     // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, or after which .forward; empty: the mailbox
-  std::string sender;     // of this copy; empty: the message's
+  std::string
+      account;  // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
+  std::string detail;  // subaddress
+  std::string
+      action;  // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, or after which .forward; empty: the mailbox
+  std::string sender;              // of this copy; empty: the message's
   bool reports_to_sender = false;  // reports about it go to `sender`, not to the message's
   RcptOptions options;
   uint32_t attempts = 0;
@@ -107,10 +109,10 @@ struct Envelope {
   int64_t expiry = 0;    // given up at the first failure after this
   std::string last_error;
   Hold hold = Hold::kNone;
-  std::string rule;      // that sends it there, "mailkeep.conf:12"; empty: none
-  int64_t priority = 0;  // of its message
+  std::string rule;              // that sends it there, "mailkeep.conf:12"; empty: none
+  int64_t priority = 0;          // of its message
   std::vector<std::string> via;  // whose .forward it has passed, in that order: "account address"
-  int64_t warn_at = 0;   // seconds since 1970: its sender is told that it waits; 0: not, or not again
+  int64_t warn_at = 0;           // seconds since 1970: its sender is told that it waits; 0: not, or not again
 
   template <class C, class M>
   static void fields(C& c, M& m) {

@@ -12,21 +12,25 @@ using imsg::PeerId;
 using imsg::Role;
 
 void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
-  if (local_.is_of_another(peer.instance, m.envelope)) return peers_->condemn(peer, "forwarded what is another account's");
+  if (local_.is_of_another(peer.instance, m.envelope))
+    return peers_->condemn(peer, "forwarded what is another account's");
   if (const std::string_view lie = lie_in(m); !lie.empty()) return peers_->condemn(peer, lie);
   auto envelope = local_.forwarded(peer.instance, m.envelope);
-  if (!envelope) return static_cast<void>(log::warn("stray-answer").kv("msg", hex64(m.envelope.message)).kv("user", peer.instance));
+  if (!envelope)
+    return static_cast<void>(log::warn("stray-answer").kv("msg", hex64(m.envelope.message)).kv("user", peer.instance));
   if (envelope->action.empty()) {  // to the mailbox and nowhere else
     local_.try_again(envelope->id, "no route now", now_unix());
     return peers_->condemn(peer, "forwarded what no action lets it forward");
   }
-  if (envelope->via.size() >= kMaxForwards) return local_.try_again(envelope->id, "5.4.6 forwarded too often", now_unix());
+  if (envelope->via.size() >= kMaxForwards)
+    return local_.try_again(envelope->id, "5.4.6 forwarded too often", now_unix());
   const auto message = spool_->message(envelope->id.message);
   lookup::Route route;
   route.query = ++last_query_;
   route.is_forward = true;
   route.facts.source = "local";
-  if (message && message->has_value()) route.facts.sender = envelope->sender.empty() ? (**message).sender : envelope->sender;
+  if (message && message->has_value())
+    route.facts.sender = envelope->sender.empty() ? (**message).sender : envelope->sender;
   route.recipients = m.addresses;
   envelope->via.push_back(envelope->account + " " + envelope->recipient);
   const EnvelopeId id = envelope->id;
@@ -40,8 +44,12 @@ void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
 void Queue::take_forwarded(Forwarding f, const Routed& routed) {
   const Envelope& e = f.envelope;
   for (const RouteFailure& failure : routed.failures) {
-    log::warn("forward-refused").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("account", e.account)
-        .kv("entry", f.addresses[failure.recipient]).kv("text", failure.enhanced + " " + failure.text);
+    log::warn("forward-refused")
+        .kv("msg", hex64(e.id.message))
+        .kv("envelope", e.id.number)
+        .kv("account", e.account)
+        .kv("entry", f.addresses[failure.recipient])
+        .kv("text", failure.enhanced + " " + failure.text);
     if (failure.temporary) return local_.try_again(e.id, failure.text, now_unix());
     f.keep = true;
   }
@@ -62,8 +70,12 @@ void Queue::take_forwarded(Forwarding f, const Routed& routed) {
     d.sender = e.sender;
     d.reports_to_sender = e.reports_to_sender;
   }
-  log::info("forwarded").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("account", e.account)
-      .kv("copies", all.deliveries.size()).kv("kept", f.keep ? 1 : 0);
+  log::info("forwarded")
+      .kv("msg", hex64(e.id.message))
+      .kv("envelope", e.id.number)
+      .kv("account", e.account)
+      .kv("copies", all.deliveries.size())
+      .kv("kept", f.keep ? 1 : 0);
   take_reroute(e, all);
 }
 

@@ -121,7 +121,8 @@ Status History::ended(db::Transaction& txn, const EnvelopeId& id, std::optional<
   }
   if (!life) return {};
   life->number = finished_.next + finished_.pending++;
-  life->tries.insert(life->tries.begin(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
+  life->tries.insert(life->tries.begin(), std::make_move_iterator(before.begin()),
+                     std::make_move_iterator(before.end()));
   trim_tries(life->tries);
   return finished_.table.put(txn, number_key(life->number), encode(*life));
 }

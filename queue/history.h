@@ -48,7 +48,9 @@ class History {
   bool is_empty() const { return finished() == 0 && refused() == 0; }
 
   // For salvage and its like.
-  db::Database& table_of(Record record) { return record == Record::kAttempt ? attempts_ : record == Record::kLife ? finished_.table : refused_.table; }
+  db::Database& table_of(Record record) {
+    return record == Record::kAttempt ? attempts_ : record == Record::kLife ? finished_.table : refused_.table;
+  }
   std::vector<const db::Database*> tables() const { return {&attempts_, &finished_.table, &refused_.table}; }
   static constexpr const char* kAttempts = "attempt";
   static constexpr const char* kFinished = "history";

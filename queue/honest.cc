@@ -29,7 +29,8 @@ bool is_address(const std::string& text) {
 std::string_view lie_in(const Enqueue& enqueue) {
   const lookup::SessionFacts& f = enqueue.facts;
   if (enqueue.protocol == Protocol::kInternal) return "a message that only the queue makes";
-  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag) || !is_printable(enqueue.tls)) return "facts of a session with bytes that none has";
+  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag) || !is_printable(enqueue.tls))
+    return "facts of a session with bytes that none has";
   if (!f.sender.empty() && !is_address(f.sender)) return "a sender that is no address";
   if (!is_printable(enqueue.options.envid)) return "an ENVID with bytes that none has";
   for (const Recipient& r : enqueue.recipients) {
@@ -48,21 +49,24 @@ std::string_view lie_in(const Refusal& r) {
 }
 
 std::string_view lie_in_report(const Enqueue& enqueue) {
-  const bool is_good = std::all_of(enqueue.recipients.begin(), enqueue.recipients.end(), [](const Recipient& r) { return is_address(r.address); });
+  const bool is_good = std::all_of(enqueue.recipients.begin(), enqueue.recipients.end(),
+                                   [](const Recipient& r) { return is_address(r.address); });
   return is_good ? std::string_view() : "a recipient that is no address";
 }
 
 std::string_view lie_in(const Forwarded& forwarded) {
   const auto& all = forwarded.addresses;
   if (all.empty()) return "forwarded to nobody";
-  const bool is_good = std::all_of(all.begin(), all.end(), [](const std::string& a) { return is_address(a) && a.find('@') != a.npos; });
+  const bool is_good =
+      std::all_of(all.begin(), all.end(), [](const std::string& a) { return is_address(a) && a.find('@') != a.npos; });
   return is_good ? std::string_view() : "forwarded to no address";
 }
 
 std::string_view lie_in(const Routed& routed, size_t asked) {
   for (const Delivery& d : routed.deliveries) {
     if (d.recipient >= asked) return "a delivery for a recipient that was not asked about";
-    if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action) || !is_printable(d.rule)) {
+    if (!is_printable(d.account) || !is_printable(d.detail) || !is_printable(d.address) || !is_printable(d.action) ||
+        !is_printable(d.rule)) {
       return "a delivery with bytes that no address has";
     }
     if (!d.sender.empty() && !is_address(d.sender)) return "a delivery from no address";

@@ -30,7 +30,8 @@ Status InHand::open(const std::string& path) {
   const bool fresh = static_cast<size_t>(st.st_size) != kBytes;
   // Written, not only made so long: a page that a full disk has no room for would end the process when it is touched.
   const std::string zeros(kBytes, '\0');
-  if (fresh && (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), zeros.data(), kBytes, 0) != static_cast<ssize_t>(kBytes))) {
+  if (fresh && (::ftruncate(file.get(), 0) != 0 ||
+                ::pwrite(file.get(), zeros.data(), kBytes, 0) != static_cast<ssize_t>(kBytes))) {
     return errno_error("write " + path);
   }
   void* page = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);

@@ -54,7 +54,8 @@ void Queue::tell(PeerId peer, const Enqueued& answer) {
   if (peer.role != Role::kRelay) peers_->send(peer, answer);
 }
 
-void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text, Judge by) {
+void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text,
+                   Judge by) {
   ++counters_.refused;
   remember_refusal(incoming, by, code, enhanced, text);
   auto line = log::info("refused");
@@ -110,7 +111,8 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
     in.body = std::move(body).value();
   }
   uint64_t& weight = incoming_weight_[peer];
-  if (weight + in.weight() > kMaxIncoming) return refuse(in, 451, "4.3.2", "Too many messages at once, try again later");
+  if (weight + in.weight() > kMaxIncoming)
+    return refuse(in, 451, "4.3.2", "Too many messages at once, try again later");
   lookup::Route route;
   route.query = ++last_query_;
   route.facts = e.facts;
@@ -124,8 +126,10 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
 void Queue::lookup_gone() {
   incoming_weight_.clear();
   for (const auto& [query, in] : std::exchange(incoming_, {})) refuse(in, 451, "4.3.0", "Try again later");
-  for (const auto& [query, envelope] : std::exchange(rerouting_, {})) local_.try_again(envelope.id, "no route now", now_unix());
-  for (const auto& [query, f] : std::exchange(forwarding_, {})) local_.try_again(f.envelope.id, "no route now", now_unix());
+  for (const auto& [query, envelope] : std::exchange(rerouting_, {}))
+    local_.try_again(envelope.id, "no route now", now_unix());
+  for (const auto& [query, f] : std::exchange(forwarding_, {}))
+    local_.try_again(f.envelope.id, "no route now", now_unix());
 }
 
 std::optional<Queue::Incoming> Queue::take_incoming(uint64_t query) {
@@ -139,7 +143,9 @@ std::optional<Queue::Incoming> Queue::take_incoming(uint64_t query) {
 void Queue::on_routed(PeerId peer, Routed&& routed) {
   const auto in_query = incoming_.find(routed.query);
   const auto forward = forwarding_.find(routed.query);
-  const size_t asked = in_query != incoming_.end() ? in_query->second.enqueue.recipients.size() : forward != forwarding_.end() ? forward->second.addresses.size() : 1;
+  const size_t asked = in_query != incoming_.end()    ? in_query->second.enqueue.recipients.size()
+                       : forward != forwarding_.end() ? forward->second.addresses.size()
+                                                      : 1;
   if (const std::string_view lie = lie_in(routed, asked); !lie.empty()) return peers_->condemn(peer, lie);
   if (auto in = take_incoming(routed.query)) {
     take_in(std::move(*in), routed);
@@ -216,7 +222,10 @@ std::vector<Notice> Queue::expansions(std::vector<Envelope>& envelopes) const {
 
 // No recipient is left for whom a rule does not say so.
 void Queue::discard(const Incoming& in) {
-  log::info("discarded").kv("session", hex64(in.enqueue.session)).kv("msg", hex64(in.enqueue.message)).kv("from", in.enqueue.facts.sender);
+  log::info("discarded")
+      .kv("session", hex64(in.enqueue.session))
+      .kv("msg", hex64(in.enqueue.message))
+      .kv("from", in.enqueue.facts.sender);
   remember_refusal(in, Judge::kLookup, 250, "2.0.0", "taken, and thrown away as a rule says");
   if (in.owns_file) spool_->drop_file(in.enqueue.message);
   Enqueued out;
@@ -262,7 +271,8 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   change.put = envelopes;
   const Message message = m;
   const size_t place = spool_->stage(std::move(change));
-  accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content), std::move(expanded)});
+  accepted_.push_back({place, in.peer, in.enqueue.session, message, std::move(envelopes), std::move(in.enqueue.content),
+                       std::move(expanded)});
 }
 
 void Queue::answer(const Accepted& accepted, const Status& status) {
@@ -284,7 +294,10 @@ void Queue::answer(const Accepted& accepted, const Status& status) {
     out.code = full ? 452 : 451;
     out.enhanced = full ? "4.3.1" : "4.3.0";
     out.text = full ? "Insufficient system storage" : "Message could not be kept";
-    log::error("not-queued").kv("session", hex64(accepted.session)).kv("msg", hex64(m.id)).kv("why", status.error().text);
+    log::error("not-queued")
+        .kv("session", hex64(accepted.session))
+        .kv("msg", hex64(m.id))
+        .kv("why", status.error().text);
   }
   tell(accepted.peer, out);
 }

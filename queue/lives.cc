@@ -22,7 +22,7 @@ constexpr size_t kMostBytes = 512 * 1024;  // of one answer
 constexpr size_t kDestinationRows = 5000;  // of the index, of one answer
 constexpr size_t kMostDestinations = 900;
 constexpr size_t kMostActions = 100;
-constexpr Seconds kPrunePause(15);         // between two passes through the history
+constexpr Seconds kPrunePause(15);  // between two passes through the history
 // Refusals that are remembered: so many a second, and so many at once; a flood of them costs no more than that.
 constexpr double kRefusalsPerSecond = 50;
 constexpr double kRefusalsAtOnce = 500;
@@ -35,17 +35,20 @@ std::string_view bare(std::string_view id) {
 bool is_any(std::string_view wanted, const Life& l) {
   if (wanted.empty()) return true;
   const std::string_view id = bare(wanted);
-  return (!l.message_id.empty() && id == bare(l.message_id)) || equals_nocase(id, l.sender) || equals_nocase(id, l.recipient) ||
-         equals_nocase(id, l.original);
+  return (!l.message_id.empty() && id == bare(l.message_id)) || equals_nocase(id, l.sender) ||
+         equals_nocase(id, l.recipient) || equals_nocase(id, l.original);
 }
 
 bool is_any(std::string_view wanted, const Refusal& r) {
   const std::string_view id = bare(wanted);
   return wanted.empty() || equals_nocase(id, r.sender) ||
-         std::any_of(r.recipients.begin(), r.recipients.end(), [id](const std::string& to) { return equals_nocase(id, to); });
+         std::any_of(r.recipients.begin(), r.recipients.end(),
+                     [id](const std::string& to) { return equals_nocase(id, to); });
 }
 
-std::string state_of(const Life& l) { return l.ended == 0 ? l.state : std::string(l.tries.empty() ? "" : name_of(l.tries.back().how)); }
+std::string state_of(const Life& l) {
+  return l.ended == 0 ? l.state : std::string(l.tries.empty() ? "" : name_of(l.tries.back().how));
+}
 
 // As the rules for what waits see it.
 bool is_selected(const Selection& s, const Life& l) {
@@ -63,7 +66,8 @@ bool is_selected(const Selection& s, const Life& l) {
 }
 
 size_t weight(const Life& l) {
-  size_t bytes = 600 + l.sender.size() + l.recipient.size() + l.original.size() + l.message_id.size() + l.helo.size() + l.trouble.size();
+  size_t bytes = 600 + l.sender.size() + l.recipient.size() + l.original.size() + l.message_id.size() + l.helo.size() +
+                 l.trouble.size();
   for (const Attempt& a : l.tries) bytes += 60 + a.host.size() + a.tls.size() + a.text.size();
   return bytes;
 }
@@ -95,7 +99,9 @@ class Measure {
 void Queue::on_find_lives(PeerId peer, FindLives&& find) {
   Lives out;
   out.query = find.query;
-  const Status s = find.past == Past::kWaiting ? find_waiting(find, out) : find.past == Past::kFinished ? find_finished(find, out) : find_refused(find, out);
+  const Status s = find.past == Past::kWaiting    ? find_waiting(find, out)
+                   : find.past == Past::kFinished ? find_finished(find, out)
+                                                  : find_refused(find, out);
   if (!s) {
     log::error("queue-history-failed").kv("why", s.error().text);
     out.error = "it cannot be read now: " + printable(s.error().text, 200);
@@ -106,7 +112,9 @@ void Queue::on_find_lives(PeerId peer, FindLives&& find) {
 Status Queue::find_waiting(const FindLives& find, Lives& out) {
   const uint64_t one = find.selection.message;
   const auto after = parse_id(find.after);
-  EnvelopeId at = after ? EnvelopeId{after->message, after->number.value_or(0)} : one != 0 ? EnvelopeId{one - 1, UINT32_MAX} : EnvelopeId();
+  EnvelopeId at = after      ? EnvelopeId{after->message, after->number.value_or(0)}
+                  : one != 0 ? EnvelopeId{one - 1, UINT32_MAX}
+                             : EnvelopeId();
   const auto history = spool_->history();
   if (!history) return history.error();
   Measure measure;
@@ -144,7 +152,9 @@ Result<uint64_t> Queue::start_of(const FindLives& find) {
   return since == 0 ? 0 : (*history)->first_since(since);
 }
 
-int64_t Queue::oldest_kept() const { return config_.history == 0 ? INT64_MAX : now_unix() - static_cast<int64_t>(config_.history); }
+int64_t Queue::oldest_kept() const {
+  return config_.history == 0 ? INT64_MAX : now_unix() - static_cast<int64_t>(config_.history);
+}
 
 Status Queue::find_finished(const FindLives& find, Lives& out) {
   const auto start = start_of(find);
@@ -202,7 +212,8 @@ void Queue::on_list_destinations(PeerId peer, ListDestinations&& list) {
   constexpr std::string_view kTallies = "t:";
   if (!list.after.starts_with(kTallies)) {
     std::string after;
-    for (size_t i = 0; i + 1 < list.after.size(); i += 2) after += static_cast<char>(parse_hex64(std::string(14, '0') + list.after.substr(i, 2)).value_or(0));
+    for (size_t i = 0; i + 1 < list.after.size(); i += 2)
+      after += static_cast<char>(parse_hex64(std::string(14, '0') + list.after.substr(i, 2)).value_or(0));
     auto found = spool_->destinations(after, kDestinationRows, kMostDestinations);
     if (found) out.destinations = std::move(found).value();
     if (!found) log::error("queue-history-failed").kv("why", found.error().text);
@@ -235,7 +246,8 @@ void Queue::on_refusal(PeerId peer, Refusal&& refusal) {
   remember_refusal(std::move(refusal));
 }
 
-void Queue::remember_refusal(const Incoming& in, Judge by, uint16_t code, const std::string& enhanced, const std::string& text) {
+void Queue::remember_refusal(const Incoming& in, Judge by, uint16_t code, const std::string& enhanced,
+                             const std::string& text) {
   const Enqueue& e = in.enqueue;
   Refusal r;
   r.by = by;

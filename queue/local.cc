@@ -56,7 +56,8 @@ void Local::take(const Envelope& envelope, int64_t now) {
   }
   Item& item = items_.emplace(envelope.id, Item{envelope}).first->second;
   if (envelope.attempts > 0 && is_expired(envelope, now)) {
-    fail(item, "5.4.7", envelope.last_error.empty() ? "delivery time expired" : "delivery time expired; last: " + envelope.last_error);
+    fail(item, "5.4.7",
+         envelope.last_error.empty() ? "delivery time expired" : "delivery time expired; last: " + envelope.last_error);
     return;
   }
   account.waiting.push_back(envelope.id);
@@ -86,8 +87,8 @@ bool Local::load(int64_t now) {
     Account& account = it->second;
     if (account.behind && account.waiting.size() < kWaitingEach / 2) catch_up(it->first, account, now);
     if (clock >= account.paused_until) pump(it->first, account);
-    const bool idle = !account.user && account.asked == Micros(0) && !account.behind && account.waiting.empty() && account.handed == 0 &&
-                      account.stored.empty() && clock >= account.paused_until;
+    const bool idle = !account.user && account.asked == Micros(0) && !account.behind && account.waiting.empty() &&
+                      account.handed == 0 && account.stored.empty() && clock >= account.paused_until;
     it = idle ? accounts_.erase(it) : std::next(it);
   }
   return more;
@@ -122,7 +123,8 @@ void Local::pump(const std::string& name, Account& account) {
     calls_.need_user(name);
     return;
   }
-  while (!account.waiting.empty() && account.handed < kHandedEach && account.stored.size() < kStoredEach && !account.suspect_in_hand) {
+  while (!account.waiting.empty() && account.handed < kHandedEach && account.stored.size() < kStoredEach &&
+         !account.suspect_in_hand) {
     const auto it = items_.find(account.waiting.front());
     const bool is_suspect = it != items_.end() && it->second.suspect;
     if (is_suspect && account.handed > 0) return;
@@ -249,8 +251,12 @@ bool Local::stored(uint32_t user, const Stored& stored) {
   account->uid = stored.uid;
   account->stored.emplace(stored.sequence, stored.envelope);
   ++delivered_;
-  log::info("delivered").kv("msg", hex64(stored.envelope.message)).kv("envelope", stored.envelope.number)
-      .kv("account", item->envelope.account).kv("to", item->envelope.recipient).kv("duplicate", stored.duplicate ? 1 : 0);
+  log::info("delivered")
+      .kv("msg", hex64(stored.envelope.message))
+      .kv("envelope", stored.envelope.number)
+      .kv("account", item->envelope.account)
+      .kv("to", item->envelope.recipient)
+      .kv("duplicate", stored.duplicate ? 1 : 0);
   pump(item->envelope.account, *account);
   return true;
 }
@@ -305,7 +311,11 @@ void Local::quarantine(Item& item) {
   next.last_error = "quarantined: the account's process ended " + std::to_string(kMaxEnds) + " times with it in hand";
   release(item);
   item.state = State::kFailing;
-  log::error("quarantined").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account).kv("to", next.recipient);
+  log::error("quarantined")
+      .kv("msg", hex64(next.id.message))
+      .kv("envelope", next.id.number)
+      .kv("account", next.account)
+      .kv("to", next.recipient);
   Attempt attempt{now_unix(), How::kQuarantined, kNoUid, "", "", next.last_error};
   settlements_.put_off(std::move(next), std::move(attempt));
 }
@@ -322,8 +332,14 @@ void Local::put_off(Item& item, const std::string& text, int64_t now, uint32_t u
     return;
   }
   ++deferred_;
-  log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("account", next.account)
-      .kv("to", next.recipient).kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  log::info("deferred")
+      .kv("msg", hex64(next.id.message))
+      .kv("envelope", next.id.number)
+      .kv("account", next.account)
+      .kv("to", next.recipient)
+      .kv("attempts", next.attempts)
+      .kv("next", next.next_try)
+      .kv("text", next.last_error);
   if (next.warn_at != 0 && now >= next.warn_at) {
     next.warn_at = 0;
     calls_.delayed(next);
@@ -345,7 +361,8 @@ void Local::forget(const EnvelopeId& id) {
   release(it->second);
   Account& account = accounts_[it->second.envelope.account];
   if (it->second.state == State::kHanded) --account.handed, account.suspect_in_hand = false;
-  if (it->second.state == State::kStored) std::erase_if(account.stored, [&id](const auto& entry) { return entry.second == id; });
+  if (it->second.state == State::kStored)
+    std::erase_if(account.stored, [&id](const auto& entry) { return entry.second == id; });
   items_.erase(it);
 }
 

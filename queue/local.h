@@ -36,19 +36,22 @@ class Local {
     std::function<void(const std::string& account)> need_user;
     std::function<bool(uint32_t user, const user::Deliver& deliver)> deliver;  // false: no such process now
     // For good; the envelope stays here, failing, until forget() or try_again().
-    std::function<void(const Envelope& envelope, const std::string& status, const std::string& text, uint32_t uid)> failed;
+    std::function<void(const Envelope& envelope, const std::string& status, const std::string& text, uint32_t uid)>
+        failed;
     std::function<void(const Envelope& envelope)> reroute;  // it has no account yet; answered as for `failed`
-    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {};  // its sender wants to know that it waits
-    std::function<void(const Envelope& envelope)> stored = [](const Envelope&) {};   // durably, in its mailbox
+    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {
+    };  // its sender wants to know that it waits
+    std::function<void(const Envelope& envelope)> stored = [](const Envelope&) {};  // durably, in its mailbox
   };
-  static constexpr size_t kInMemory = 20000;  // envelopes
+  static constexpr size_t kInMemory = 20000;    // envelopes
   static constexpr size_t kWaitingEach = 1000;  // of one account
   static constexpr size_t kHandedEach = 64;
   static constexpr size_t kStoredEach = 5000;
-  static constexpr uint32_t kMaxEnds = 3;  // of its process with that message alone in hand, until it is quarantined
+  static constexpr uint32_t kMaxEnds = 3;   // of its process with that message alone in hand, until it is quarantined
   static constexpr size_t kContents = 256;  // memory files kept for envelopes that wait; others come from the database
 
-  Local(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, false) {}
+  Local(Spool& spool, Calls calls)
+      : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, false) {}
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
 
   // An envelope that has just been committed. `content` may be -1; it is duplicated when it is kept.
@@ -96,8 +99,9 @@ class Local {
     Envelope envelope;
     State state = State::kWaiting;
     bool holds = false;  // counts among the users of its message
-    bool suspect = false;  // was in hand when its process ended: goes alone, so that the next time it is known which it was
-    uint32_t ends = 0;   // of its process while it had this alone in hand
+    bool suspect =
+        false;  // was in hand when its process ended: goes alone, so that the next time it is known which it was
+    uint32_t ends = 0;  // of its process while it had this alone in hand
   };
   struct Account {
     std::optional<uint32_t> user;
@@ -109,7 +113,7 @@ class Local {
     std::multimap<uint64_t, EnvelopeId> stored;
     bool suspect_in_hand = false;
     uint32_t uid = kNoUid;  // of its process, as that says
-    uint32_t ends = 0;  // of its process with mail in hand, since the last success
+    uint32_t ends = 0;      // of its process with mail in hand, since the last success
     Micros paused_until{0};
   };
 

@@ -15,7 +15,9 @@ namespace {
 constexpr size_t kSweep = 200;             // notes looked at in a turn
 constexpr int64_t kSweepAgain = 6 * 3600;  // seconds after a sweep has come to its end
 
-std::string key_of(NoteKind kind, const std::string& name) { return static_cast<char>('a' + static_cast<char>(kind)) + name; }
+std::string key_of(NoteKind kind, const std::string& name) {
+  return static_cast<char>('a' + static_cast<char>(kind)) + name;
+}
 
 }  // namespace
 
@@ -39,7 +41,8 @@ void Queue::on_find_note(PeerId peer, FindNote&& m) {
 // As mail of our own: its route is asked for as that of a bounce is.
 void Queue::on_submit_report(PeerId peer, SubmitReport&& m) {
   const auto id = spool_->new_id();
-  if (!id || m.recipients.empty() || m.text.empty()) return log::warn("no-report").kv("msg", "").kv("why", "a report that cannot be kept"), void();
+  if (!id || m.recipients.empty() || m.text.empty())
+    return log::warn("no-report").kv("msg", "").kv("why", "a report that cannot be kept"), void();
   Incoming in{peer, {}, std::move(m.text)};
   in.enqueue.message = *id;
   in.enqueue.protocol = Protocol::kInternal;
@@ -55,7 +58,8 @@ void Queue::on_submit_report(PeerId peer, SubmitReport&& m) {
   route.query = ++last_query_;
   route.facts = in.enqueue.facts;
   for (const Recipient& r : in.enqueue.recipients) route.recipients.push_back(r.address);
-  if (!peers_->send_role(Role::kLookup, route)) return log::warn("no-report").kv("msg", hex64(*id)).kv("why", "no route now"), void();
+  if (!peers_->send_role(Role::kLookup, route))
+    return log::warn("no-report").kv("msg", hex64(*id)).kv("why", "no route now"), void();
   incoming_weight_[peer] += in.weight();
   incoming_.emplace(route.query, std::move(in));
 }

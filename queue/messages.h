@@ -37,10 +37,10 @@ struct Config {
   uint32_t generation = 0;
   std::string hostname;
   uint64_t message_size = 0;
-  uint64_t lifetime = 0;  // seconds
+  uint64_t lifetime = 0;     // seconds
   uint64_t first_retry = 0;  // seconds
-  uint64_t max_retry = 0;  // seconds
-  uint64_t warn_after = 0;  // seconds; 0 never
+  uint64_t max_retry = 0;    // seconds
+  uint64_t warn_after = 0;   // seconds; 0 never
   uint64_t probe = 0;  // seconds between attempts to reach a host that does not answer, at most; 0: as other attempts
   Strangers strangers = Strangers::kPostmaster;
   uint64_t bounce_size = 0;  // bytes of the original in a bounce; 0 headers only
@@ -84,7 +84,7 @@ enum class Protocol : uint8_t { kSmtp, kEsmtp, kEsmtps, kEsmtpsa, kLmtp, kIntern
 constexpr size_t kMaxEnvid = 100;  // RFC 3461 4.4, in xtext
 constexpr size_t kMaxOrcpt = 500;  // RFC 3461 4.2, with its type, in xtext
 
-enum class Body : uint8_t { k7bit, k8bit, kBinary };         // RFC 6152, RFC 3030
+enum class Body : uint8_t { k7bit, k8bit, kBinary };          // RFC 6152, RFC 3030
 enum class Ret : uint8_t { kUnset, kFull, kHeaders };         // RFC 3461 4.3
 enum class DeliverBy : uint8_t { kUnset, kReturn, kNotify };  // RFC 2852 by-mode
 
@@ -94,13 +94,13 @@ struct MailOptions {
   bool smtputf8 = false;     // RFC 6531
   bool require_tls = false;  // RFC 8689
   Ret ret = Ret::kUnset;
-  std::string envid;         // RFC 3461 4.4, xtext as given; empty: none
-  int64_t hold_until = 0;    // RFC 4865, unix seconds; 0: now
+  std::string envid;       // RFC 3461 4.4, xtext as given; empty: none
+  int64_t hold_until = 0;  // RFC 4865, unix seconds; 0: now
   DeliverBy by_mode = DeliverBy::kUnset;
   bool by_trace = false;
-  int64_t deliver_by = 0;    // unix seconds
-  int64_t priority = 0;      // RFC 6710: -9 to 9
-  bool junk = false;         // marked by a filter: delivered to the mailbox for junk
+  int64_t deliver_by = 0;  // unix seconds
+  int64_t priority = 0;    // RFC 6710: -9 to 9
+  bool junk = false;       // marked by a filter: delivered to the mailbox for junk
   bool operator==(const MailOptions&) const = default;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -152,8 +152,8 @@ struct Vouch {
   std::string account;      // empty: a local user without one
   std::string user;         // the system user, of a local submission
   bool any_sender = false;  // it may send as anybody
-  uint32_t smtpd = 0;  // the instance that may present it
-  int64_t until = 0;   // unix seconds
+  uint32_t smtpd = 0;       // the instance that may present it
+  int64_t until = 0;        // unix seconds
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.ticket_high);
@@ -178,7 +178,7 @@ struct Enqueue {
   std::string tls;  // version and cipher; empty: none
   MailOptions options;
   std::vector<Recipient> recipients;  // each accepted by CheckRcpt
-  uint64_t size = 0;  // bytes of content
+  uint64_t size = 0;                  // bytes of content
   Fd content;  // a sealed memory file, at most kSmallMessage; absent: the spool file of NeedSpoolFile
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -212,8 +212,8 @@ struct Refusal {
   std::string account;  // logged in, as smtpd says
   std::string sender;
   std::vector<std::string> recipients;  // some of them
-  std::string rule;     // of lookup, that said so
-  uint16_t code = 0;    // 250: taken, and thrown away as a rule says
+  std::string rule;                     // of lookup, that said so
+  uint16_t code = 0;                    // 250: taken, and thrown away as a rule says
   std::string enhanced, text;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -282,7 +282,7 @@ struct SpoolFile {
   uint64_t session = 0;
   uint64_t message = 0;
   bool full = false;  // no space: answer 452 4.3.1
-  Fd file;  // read and write, empty; absent: it failed
+  Fd file;            // read and write, empty; absent: it failed
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -295,15 +295,16 @@ struct SpoolFile {
 // Where one copy goes.
 struct Delivery {
   uint32_t recipient = 0;  // index into Route's recipients
-  bool relay = false;  // to another host; else local
-  std::string account;  // local, or the name that an LMTP server is told
-  std::string detail;  // subaddress; may be empty
-  std::string address;  // Delivered-To, or the relay's target
-  std::string action;   // relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, or with .forward; empty: the mailbox
-  std::string sender;   // of this copy, instead of the message's; empty: the message's
+  bool relay = false;      // to another host; else local
+  std::string account;     // local, or the name that an LMTP server is told
+  std::string detail;      // subaddress; may be empty
+  std::string address;     // Delivered-To, or the relay's target
+  std::string
+      action;  // relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, or with .forward; empty: the mailbox
+  std::string sender;              // of this copy, instead of the message's; empty: the message's
   bool reports_to_sender = false;  // `sender` also gets the reports; else they go to the message's
-  uint32_t ttl = 0;     // seconds that it is tried; 0: the configuration's lifetime
-  std::string rule;     // that said so, "mailkeep.conf:12"
+  uint32_t ttl = 0;                // seconds that it is tried; 0: the configuration's lifetime
+  std::string rule;                // that said so, "mailkeep.conf:12"
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.recipient);
@@ -379,7 +380,7 @@ constexpr uint32_t kNoUid = UINT32_MAX;
 struct Stored {
   static constexpr uint16_t kType = 450;
   EnvelopeId envelope;
-  uint64_t sequence = 0;  // the journal's; durable when Durable reaches it
+  uint64_t sequence = 0;   // the journal's; durable when Durable reaches it
   bool duplicate = false;  // it was there already
   uint32_t uid = kNoUid;   // the process' own
   template <class C, class M>
@@ -449,19 +450,19 @@ struct NeedUser {
 // Which envelopes a command is about: those of which all that is set here is true. Addresses are compared without regard to
 // case; "@domain" means all of that domain, and a sender "<>" the null path.
 struct Selection {
-  bool all = false;      // said in so many words: a command without any condition is refused
-  uint64_t message = 0;  // 0: not asked
+  bool all = false;              // said in so many words: a command without any condition is refused
+  uint64_t message = 0;          // 0: not asked
   uint32_t number = UINT32_MAX;  // with a message; UINT32_MAX: all its envelopes
   std::string sender;
   std::string recipient;
-  std::string domain;   // of the recipient
-  std::string account;  // that submitted it, or whose mailbox it is for
-  std::string subject;  // part of it, in any case
-  std::string state;    // as it is shown
-  int64_t before = 0;   // arrived before; 0: not asked
-  int64_t since = 0;    // arrived then or later
-  uint64_t larger = 0;  // bytes, more than
-  uint64_t smaller = 0; // bytes, less than; 0: not asked
+  std::string domain;    // of the recipient
+  std::string account;   // that submitted it, or whose mailbox it is for
+  std::string subject;   // part of it, in any case
+  std::string state;     // as it is shown
+  int64_t before = 0;    // arrived before; 0: not asked
+  int64_t since = 0;     // arrived then or later
+  uint64_t larger = 0;   // bytes, more than
+  uint64_t smaller = 0;  // bytes, less than; 0: not asked
   bool operator==(const Selection&) const = default;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -510,7 +511,7 @@ struct SelectQueue {
 
 struct QueueItem {
   EnvelopeId envelope;
-  int64_t arrived = 0;  // unix seconds
+  int64_t arrived = 0;   // unix seconds
   int64_t next_try = 0;  // unix seconds
   uint32_t attempts = 0;
   uint64_t size = 0;
@@ -545,12 +546,12 @@ struct QueueSelected {
   static constexpr uint16_t kType = 471;
   uint32_t query = 0;
   std::vector<QueueItem> items;  // of kList and of dry runs
-  std::string next;      // empty: the end
-  uint64_t total = 0;    // envelopes in the queue
-  uint64_t matched = 0;  // selected, in this part
-  uint64_t changed = 0;  // of them done, or to be done in a dry run
-  uint64_t busy = 0;     // of them in a process' hands now: left alone
-  std::string error;     // nothing more is done
+  std::string next;              // empty: the end
+  uint64_t total = 0;            // envelopes in the queue
+  uint64_t matched = 0;          // selected, in this part
+  uint64_t changed = 0;          // of them done, or to be done in a dry run
+  uint64_t busy = 0;             // of them in a process' hands now: left alone
+  std::string error;             // nothing more is done
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
@@ -566,13 +567,22 @@ struct QueueSelected {
 
 // What happened to an envelope: an attempt and how it went, an operator's word, its end.
 enum class How : uint8_t {
-  kDeferred, kStored, kRelayed, kFailed, kDropped, kDiscarded,  // attempts and ends
-  kHeld, kReleased, kRerouted, kRetried, kQuarantined,          // done to it meanwhile
+  kDeferred,
+  kStored,
+  kRelayed,
+  kFailed,
+  kDropped,
+  kDiscarded,  // attempts and ends
+  kHeld,
+  kReleased,
+  kRerouted,
+  kRetried,
+  kQuarantined,  // done to it meanwhile
 };
 
 constexpr std::string_view name_of(How how) {
-  constexpr std::string_view kNames[] = {"deferred", "stored", "relayed", "failed", "dropped", "discarded",
-                                         "held", "released", "rerouted", "retried", "quarantined"};
+  constexpr std::string_view kNames[] = {"deferred", "stored",   "relayed",  "failed",  "dropped",    "discarded",
+                                         "held",     "released", "rerouted", "retried", "quarantined"};
   return kNames[static_cast<size_t>(how)];
 }
 
@@ -607,9 +617,9 @@ struct Life {
   std::string account;   // whose mailbox
   std::string owner;     // who submitted it
   std::string action;
-  std::string rule;      // that said so, "mailkeep.conf:12"; empty: none did
+  std::string rule;  // that said so, "mailkeep.conf:12"; empty: none did
   std::string source, helo;
-  std::string tls;       // of its client, "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: none
+  std::string tls;  // of its client, "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty: none
   uint64_t session = 0;
   Protocol protocol = Protocol::kInternal;
   std::string message_id;
@@ -661,7 +671,7 @@ struct FindLives {
   uint32_t query = 0;
   Past past = Past::kFinished;
   Selection selection;  // all set conditions; a subject is not kept
-  std::string any;       // a Message-ID, or an address of the sender or a recipient; empty: not asked
+  std::string any;      // a Message-ID, or an address of the sender or a recipient; empty: not asked
   std::string after;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -709,9 +719,9 @@ struct DestinationStat {
   bool relay = false;
   uint64_t waiting = 0;
   uint64_t held = 0;
-  int64_t oldest = 0;  // when the oldest of them came
+  int64_t oldest = 0;                               // when the oldest of them came
   uint64_t accepted = 0, deferred = 0, failed = 0;  // envelopes, since the queue's process started
-  int64_t paused_until = 0;  // it does not answer, and is tried then
+  int64_t paused_until = 0;                         // it does not answer, and is tried then
   std::string last_reply;
   template <class C, class M>
   static void fields(C& c, M& m) {

@@ -156,14 +156,19 @@ void Queue::look(Select& s, const Envelope& e, Change& change) {
 }
 
 void Queue::command(Select& s, const Envelope& e, Change& change) {
-  const bool is_free = s.ask.verb == QueueVerb::kRetry ? !is_in_hand(e) : local_.withdraw(e.id) && remote_.withdraw(e.id);
+  const bool is_free =
+      s.ask.verb == QueueVerb::kRetry ? !is_in_hand(e) : local_.withdraw(e.id) && remote_.withdraw(e.id);
   if (!is_free) {
     ++s.answer.busy;
     return;
   }
   ++s.answer.changed;
   ++s.done;
-  log::info("operator").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("verb", name_of(s.ask.verb))
+  log::info("operator")
+      .kv("msg", hex64(e.id.message))
+      .kv("envelope", e.id.number)
+      .kv("to", e.recipient)
+      .kv("verb", name_of(s.ask.verb))
       .kv("action", s.ask.action);
   Envelope next = e;
   switch (s.ask.verb) {
@@ -181,7 +186,8 @@ void Queue::command(Select& s, const Envelope& e, Change& change) {
       change.ended.push_back({e.id, {now_unix(), How::kDropped, kNoUid, "", "", "by the administrator"}});
       return;
     case QueueVerb::kFail: {
-      const std::string text = "The administrator of this server has given this message up" + (e.last_error.empty() ? std::string() : "; last: " + e.last_error);
+      const std::string text = "The administrator of this server has given this message up" +
+                               (e.last_error.empty() ? std::string() : "; last: " + e.last_error);
       if (e.kind == Kind::kLocal) local_.fail_now(e, "5.0.0", text);
       if (e.kind == Kind::kRelay) remote_.fail_now(e, {"5.0.0", text, ""});
       return;

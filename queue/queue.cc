@@ -46,32 +46,38 @@ imsg::Routes<Queue> Queue::routes() {
 Queue::Queue(event::Loop& loop, std::unique_ptr<Spool> spool)
     : loop_(loop),
       spool_(std::move(spool)),
-      local_(*spool_,
-             {.need_user =
-                  [this](const std::string& account) {
-                    NeedUser need;
-                    need.account = account;
-                    peers_->send_parent(need);
-                  },
-              .deliver = [this](uint32_t user, const user::Deliver& deliver) { return peers_->send({Role::kUser, user}, deliver); },
-              .failed = [this](const Envelope& e, const std::string& status, const std::string& text, uint32_t uid) {
-                on_failed(e, {.status = status, .text = text, .remote = "", .tls = "", .uid = uid});
-              },
-              .reroute = [this](const Envelope& e) { on_reroute(e); },
-              .delayed = [this](const Envelope& e) { on_delayed(e); },
-              .stored = [this](const Envelope& e) { on_delivered(e, Action::kDelivered, {"2.1.5", "", ""}); }}),
-      remote_(*spool_,
-              {.send = [this](uint64_t key, const relay::Transfer& transfer) -> std::optional<uint32_t> {
-                 const auto to = quitting_ ? std::nullopt : peers_->pick(Role::kRelay, key);
-                 if (!to || !peers_->send(*to, transfer)) return std::nullopt;
-                 return to->instance;
-               },
-               .failed = [this](const Envelope& e, const Cause& cause) { on_failed(e, cause); },
-               .delayed = [this](const Envelope& e) { on_delayed(e); },
-               .relayed =
-                   [this](const Envelope& e, const Cause& answer, bool reports) {
-                     if (!reports) on_delivered(e, remote_.is_lmtp(e) ? Action::kDelivered : Action::kRelayed, answer);
-                   }}),
+      local_(*spool_, {.need_user =
+                           [this](const std::string& account) {
+                             NeedUser need;
+                             need.account = account;
+                             peers_->send_parent(need);
+                           },
+                       .deliver =
+                           [this](uint32_t user, const user::Deliver& deliver) {
+                             return peers_->send({Role::kUser, user}, deliver);
+                           },
+                       .failed =
+                           [this](const Envelope& e, const std::string& status, const std::string& text, uint32_t uid) {
+                             on_failed(e, {.status = status, .text = text, .remote = "", .tls = "", .uid = uid});
+                           },
+                       .reroute = [this](const Envelope& e) { on_reroute(e); },
+                       .delayed = [this](const Envelope& e) { on_delayed(e); },
+                       .stored =
+                           [this](const Envelope& e) {
+                             on_delivered(e, Action::kDelivered, {"2.1.5", "", ""});
+                           }}),
+      remote_(*spool_, {.send = [this](uint64_t key, const relay::Transfer& transfer) -> std::optional<uint32_t> {
+                          const auto to = quitting_ ? std::nullopt : peers_->pick(Role::kRelay, key);
+                          if (!to || !peers_->send(*to, transfer)) return std::nullopt;
+                          return to->instance;
+                        },
+                        .failed = [this](const Envelope& e, const Cause& cause) { on_failed(e, cause); },
+                        .delayed = [this](const Envelope& e) { on_delayed(e); },
+                        .relayed =
+                            [this](const Envelope& e, const Cause& answer, bool reports) {
+                              if (!reports)
+                                on_delivered(e, remote_.is_lmtp(e) ? Action::kDelivered : Action::kRelayed, answer);
+                            }}),
       timer_(loop, [this]() { tick(); }),
       quit_limit_(loop, [this]() { quit_now(); }),
       prune_timer_(loop, [this]() { prune_history(); }) {
@@ -100,7 +106,10 @@ void Queue::on_commit(uint32_t) {
   remote_.set_relays(config_.relays);
   spool_->keep_history(config_.history != 0);
   prune_history();
-  log::info("queue-open").kv("local", spool_->counts().local).kv("relay", spool_->counts().relay).kv("held", spool_->counts().held);
+  log::info("queue-open")
+      .kv("local", spool_->counts().local)
+      .kv("relay", spool_->counts().relay)
+      .kv("held", spool_->counts().held);
   quarantine_poison();
   tick();
 }
@@ -116,8 +125,10 @@ void Queue::quarantine_poison() {
       if (e.hold != Hold::kNone) continue;
       Envelope& next = change.put.emplace_back(e);
       next.hold = Hold::kQuarantine;
-      change.attempt = {now_unix(), How::kQuarantined, kNoUid, "", "", "the queue's process ended again and again with it in hand"};
-      next.last_error = "quarantined: the queue's process ended " + std::to_string(InHand::kMaxDeaths) + " times with it in hand";
+      change.attempt = {
+          now_unix(), How::kQuarantined, kNoUid, "", "", "the queue's process ended again and again with it in hand"};
+      next.last_error =
+          "quarantined: the queue's process ended " + std::to_string(InHand::kMaxDeaths) + " times with it in hand";
       log::error("quarantined").kv("msg", hex64(id)).kv("envelope", e.id.number).kv("to", e.recipient);
     }
     if (!change.put.empty()) {
@@ -164,12 +175,15 @@ void Queue::on_user_failed(PeerId, UserFailed&& failed) {
 }
 
 void Queue::on_stored(PeerId peer, Stored&& stored) {
-  if (local_.is_of_another(peer.instance, stored.envelope)) return peers_->condemn(peer, "stored what is another account's");
-  if (!local_.stored(peer.instance, stored)) log::warn("stray-answer").kv("msg", hex64(stored.envelope.message)).kv("user", peer.instance);
+  if (local_.is_of_another(peer.instance, stored.envelope))
+    return peers_->condemn(peer, "stored what is another account's");
+  if (!local_.stored(peer.instance, stored))
+    log::warn("stray-answer").kv("msg", hex64(stored.envelope.message)).kv("user", peer.instance);
 }
 
 void Queue::on_rejected(PeerId peer, Rejected&& rejected) {
-  if (local_.is_of_another(peer.instance, rejected.envelope)) return peers_->condemn(peer, "rejected what is another account's");
+  if (local_.is_of_another(peer.instance, rejected.envelope))
+    return peers_->condemn(peer, "rejected what is another account's");
   if (!local_.rejected(peer.instance, rejected, now_unix())) {
     log::warn("stray-answer").kv("msg", hex64(rejected.envelope.message)).kv("user", peer.instance);
   }
@@ -178,7 +192,8 @@ void Queue::on_rejected(PeerId peer, Rejected&& rejected) {
 void Queue::on_durable(PeerId peer, Durable&& durable) { local_.durable(peer.instance, durable.sequence); }
 
 void Queue::on_transferred(PeerId peer, relay::Transferred&& result) {
-  if (!remote_.transferred(peer.instance, result, now_unix())) log::warn("stray-answer").kv("transfer", result.transfer).kv("relay", peer.instance);
+  if (!remote_.transferred(peer.instance, result, now_unix()))
+    log::warn("stray-answer").kv("transfer", result.transfer).kv("relay", peer.instance);
   if (quitting_ && remote_.in_transfer() == 0) quit_now();
 }
 
@@ -215,7 +230,8 @@ void Queue::commit_turn() {
     }
     next_numbers_.clear();
     for (const Replaced& r : std::exchange(replaced_, {})) {
-      if (!results[r.place]) log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
+      if (!results[r.place])
+        log::error("bounce-not-kept").kv("msg", hex64(r.ids.front().message)).kv("why", results[r.place].error().text);
       for (const EnvelopeId& id : r.ids) {
         if (results[r.place]) {
           forget(id);
@@ -239,8 +255,8 @@ void Queue::commit_turn() {
 }
 
 bool Queue::has_work() const {
-  return spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() || local_.has_changes() || remote_.has_changes() ||
-         local_.in_memory() > 0 || remote_.in_memory() > 0;
+  return spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() || local_.has_changes() ||
+         remote_.has_changes() || local_.in_memory() > 0 || remote_.in_memory() > 0;
 }
 
 // Once a second while there is anything to do.

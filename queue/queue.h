@@ -79,7 +79,7 @@ class Queue final : public worker::Hooks {
     imsg::PeerId peer;
     SelectQueue ask;
     QueueSelected answer;
-    size_t bytes = 0;             // of the answer's items
+    size_t bytes = 0;  // of the answer's items
     size_t done = 0;
     std::optional<size_t> place;  // of what it changes
     std::vector<EnvelopeId> changed;
@@ -97,13 +97,16 @@ class Queue final : public worker::Hooks {
   void discard(const Incoming& incoming);
   void answer(const Accepted& accepted, const Status& status);
   void tell(imsg::PeerId peer, const Enqueued& answer);
-  void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text, Judge by = Judge::kQueue);
+  void refuse(const Incoming& incoming, uint16_t code, const std::string& enhanced, const std::string& text,
+              Judge by = Judge::kQueue);
   void drop_file_of(imsg::PeerId peer, uint64_t message);
   bool may_have_file(imsg::PeerId peer) const;
   std::optional<Incoming> take_incoming(uint64_t query);
   std::vector<Envelope> envelopes_of(const Incoming& incoming, const Routed& routed, const RouteFailure*& refusal);
   void lookup_gone();
-  int64_t lifetime() const { return config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime; }
+  int64_t lifetime() const {
+    return config_.lifetime != 0 ? static_cast<int64_t>(config_.lifetime) : RetryPolicy().lifetime;
+  }
   void set_times(Envelope& envelope, const Message& message) const;
   std::vector<Notice> expansions(std::vector<Envelope>& envelopes) const;
   // returns.cc
@@ -155,7 +158,8 @@ class Queue final : public worker::Hooks {
   void prune_history();
   void on_refusal(imsg::PeerId peer, Refusal&& refusal);
   void remember_refusal(Refusal refusal);
-  void remember_refusal(const Incoming& incoming, Judge by, uint16_t code, const std::string& enhanced, const std::string& text);
+  void remember_refusal(const Incoming& incoming, Judge by, uint16_t code, const std::string& enhanced,
+                        const std::string& text);
   void stage_refusals();
   void run_selects();
   void run_select(Select& select);
@@ -178,24 +182,25 @@ class Queue final : public worker::Hooks {
   bool quitting_ = false;
   bool load_more_ = false;
   uint64_t last_query_ = 0;
-  std::unordered_map<uint64_t, Incoming> incoming_;   // by query
-  std::map<imsg::PeerId, uint64_t> incoming_weight_;  // bytes of them, by who sent them
-  std::unordered_map<uint64_t, Envelope> rerouting_;  // by query
+  std::unordered_map<uint64_t, Incoming> incoming_;      // by query
+  std::map<imsg::PeerId, uint64_t> incoming_weight_;     // bytes of them, by who sent them
+  std::unordered_map<uint64_t, Envelope> rerouting_;     // by query
   std::unordered_map<uint64_t, Forwarding> forwarding_;  // by query
-  std::map<std::pair<uint64_t, std::string>, Report> reports_;  // of this turn, by message and who is told instead of its sender
+  std::map<std::pair<uint64_t, std::string>, Report>
+      reports_;                                       // of this turn, by message and who is told instead of its sender
   std::unordered_map<uint64_t, imsg::PeerId> files_;  // made and not yet enqueued
   Tickets tickets_;
-  std::string notes_seen_;     // how far the sweep for old notes has come
+  std::string notes_seen_;  // how far the sweep for old notes has come
   int64_t next_sweep_ = 0;
-  size_t max_files_ = 0;                              // so many at once, for descriptors are needed elsewhere too
+  size_t max_files_ = 0;  // so many at once, for descriptors are needed elsewhere too
   std::vector<Accepted> accepted_;
   std::vector<Replaced> replaced_;
   std::unordered_map<uint64_t, uint32_t> next_numbers_;  // by message, of those that this turn gives new envelopes
-  std::vector<Refusal> refusals_;  // of this turn
-  double refusals_left_ = 0;       // that may be remembered now: see lives.cc
+  std::vector<Refusal> refusals_;                        // of this turn
+  double refusals_left_ = 0;                             // that may be remembered now: see lives.cc
   Micros refusals_since_{0};
   uint64_t refusals_lost_ = 0;
-  std::deque<Select> selects_;  // not looked at yet
+  std::deque<Select> selects_;    // not looked at yet
   std::vector<Select> selected_;  // of this turn
   struct Counters {
     uint64_t messages = 0, refused = 0, bounces = 0, commits = 0;

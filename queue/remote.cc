@@ -24,12 +24,15 @@ void Remote::set_relays(std::vector<RelayAction> relays) {
 }
 
 const RelayAction* Remote::action_of(const std::string& name) const {
-  const auto it = std::find_if(relays_.begin(), relays_.end(), [&](const RelayAction& a) { return name.empty() ? !a.lmtp : a.name == name; });
+  const auto it = std::find_if(relays_.begin(), relays_.end(),
+                               [&](const RelayAction& a) { return name.empty() ? !a.lmtp : a.name == name; });
   return it == relays_.end() ? nullptr : &*it;
 }
 
 // Mail that names no action waits, if none is for it.
-bool Remote::has_way(const Envelope& envelope) const { return !envelope.action.empty() ? !relays_.empty() : action_of("") != nullptr; }
+bool Remote::has_way(const Envelope& envelope) const {
+  return !envelope.action.empty() ? !relays_.empty() : action_of("") != nullptr;
+}
 
 bool Remote::is_lmtp(const Envelope& envelope) const {
   const RelayAction* action = action_of(envelope.action);
@@ -68,7 +71,8 @@ Remote::Item& Remote::enqueue(const Envelope& envelope, const Way& way, Destinat
 }
 
 void Remote::add(const Message& message, const Envelope& envelope, int content, int64_t now) {
-  if (!has_way(envelope) || envelope.hold != Hold::kNone || envelope.next_try > now || items_.contains(envelope.id)) return;  // the scan finds it
+  if (!has_way(envelope) || envelope.hold != Hold::kNone || envelope.next_try > now || items_.contains(envelope.id))
+    return;  // the scan finds it
   const Way way = way_of(envelope);
   Destination* d = find_or_make(way);
   if (d == nullptr) return;
@@ -259,7 +263,8 @@ bool Remote::send_first(const Way& way, Destination& d) {
       put_back(d, ids);
       return false;
     }
-    for (const EnvelopeId& id : ids) fail(items_.find(id)->second, {"5.3.0", "the message was damaged in this server's storage", ""});
+    for (const EnvelopeId& id : ids)
+      fail(items_.find(id)->second, {"5.3.0", "the message was damaged in this server's storage", ""});
     return true;
   }
   const HeldMessages::Held& held = **found;

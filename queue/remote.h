@@ -32,10 +32,10 @@ namespace mailkeep::queue {
 
 // Why an envelope fails for good.
 struct Cause {
-  std::string status;  // enhanced code
-  std::string text;    // "550 5.1.1 no such user", or our own words
-  std::string remote;  // the host that said so; empty: we
-  std::string tls = {};  // with it
+  std::string status;     // enhanced code
+  std::string text;       // "550 5.1.1 no such user", or our own words
+  std::string remote;     // the host that said so; empty: we
+  std::string tls = {};   // with it
   uint32_t uid = kNoUid;  // of the account's process, when it said so
 };
 
@@ -46,20 +46,23 @@ class Remote {
     std::function<std::optional<uint32_t>(uint64_t key, const relay::Transfer& transfer)> send;
     // For good; the envelope stays here, failing, until forget() or try_again().
     std::function<void(const Envelope& envelope, const Cause& cause)> failed;
-    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {};  // its sender wants to know that it waits
+    std::function<void(const Envelope& envelope)> delayed = [](const Envelope&) {
+    };  // its sender wants to know that it waits
     // The next hop has it. `reports`: and tells the sender of the delivery.
-    std::function<void(const Envelope& envelope, const Cause& answer, bool reports)> relayed = [](const Envelope&, const Cause&, bool) {};
+    std::function<void(const Envelope& envelope, const Cause& answer, bool reports)> relayed =
+        [](const Envelope&, const Cause&, bool) {};
   };
-  static constexpr size_t kInMemory = 20000;      // envelopes
+  static constexpr size_t kInMemory = 20000;  // envelopes
   static constexpr size_t kDestinations = 20000;
-  static constexpr size_t kWaitingEach = 1000;    // of one destination
-  static constexpr size_t kTransfers = 500;       // at once
-  static constexpr size_t kContents = 256;        // memory files kept for envelopes that wait
-  static constexpr double kFirstLimit = 4;        // transfers of one destination at once: to begin with,
-  static constexpr double kMostLimit = 20;        // and at most
-  static constexpr uint32_t kMaxEnds = 3;         // of the relay process with a message in hand, until it is quarantined
+  static constexpr size_t kWaitingEach = 1000;  // of one destination
+  static constexpr size_t kTransfers = 500;     // at once
+  static constexpr size_t kContents = 256;      // memory files kept for envelopes that wait
+  static constexpr double kFirstLimit = 4;      // transfers of one destination at once: to begin with,
+  static constexpr double kMostLimit = 20;      // and at most
+  static constexpr uint32_t kMaxEnds = 3;       // of the relay process with a message in hand, until it is quarantined
 
-  Remote(Spool& spool, Calls calls) : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, true) {}
+  Remote(Spool& spool, Calls calls)
+      : spool_(spool), calls_(std::move(calls)), held_(spool, kContents), settlements_(spool, true) {}
   void set_policy(const RetryPolicy& policy) { policy_ = policy; }
   void set_relays(std::vector<RelayAction> relays);
 
@@ -133,16 +136,16 @@ class Remote {
   static Order order_of(const Envelope& e) { return {-e.priority, e.id.message}; }
   struct Destination {
     std::map<Order, std::vector<EnvelopeId>> waiting;  // by message
-    size_t count = 0;                                     // of waiting
-    size_t active = 0;                                    // transfers
+    size_t count = 0;                                  // of waiting
+    size_t active = 0;                                 // transfers
     double limit = kFirstLimit;
-    bool growing = true;        // no failure yet: one more with every success
-    uint32_t failures = 0;      // in a row to reach any host
-    uint32_t epoch = 0;         // transfers of an earlier one do not count as another failure
+    bool growing = true;    // no failure yet: one more with every success
+    uint32_t failures = 0;  // in a row to reach any host
+    uint32_t epoch = 0;     // transfers of an earlier one do not count as another failure
     int64_t paused_until = 0;
     std::string last_error;
-    bool behind = false;        // more of it is on disk
-    DuePoint seen;              // while behind: how far its part of the index has been read
+    bool behind = false;  // more of it is on disk
+    DuePoint seen;        // while behind: how far its part of the index has been read
   };
   struct Sent {
     Way way;

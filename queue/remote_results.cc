@@ -33,7 +33,8 @@ bool Remote::transferred(uint32_t instance, const relay::Transferred& result, in
     const auto item = items_.find(id);
     if (item == items_.end() || item->second.state != State::kSent) continue;  // removed by hand meanwhile
     item->second.ends = 0;
-    const auto r = std::find_if(result.results.begin(), result.results.end(), [&](const relay::Result& x) { return x.number == id.number; });
+    const auto r = std::find_if(result.results.begin(), result.results.end(),
+                                [&](const relay::Result& x) { return x.number == id.number; });
     if (r != result.results.end()) {
       settle(item->second, *r, result, now);
     } else {
@@ -51,16 +52,24 @@ void Remote::settle(Item& item, const relay::Result& r, const relay::Transferred
     item.envelope.last_error = r.text;
     return expire(item);
   }
-  current_ = {now, How::kDeferred, kNoUid, result.host, result.tls, printable(words_of(r), kMaxReplyText - 4).substr(0, kMaxReplyText)};
+  current_ = {now,         How::kDeferred, kNoUid,
+              result.host, result.tls,     printable(words_of(r), kMaxReplyText - 4).substr(0, kMaxReplyText)};
   if (r.outcome == relay::Outcome::kTemporary) {
     return put_off(item, (result.host.empty() ? std::string() : result.host + ": ") + words_of(r), now);
   }
   if (r.outcome == relay::Outcome::kPermanent) {
-    return fail(item, {is_permanent_status(r.enhanced) ? r.enhanced : "5.0.0", words_of(r), r.code == 0 ? std::string() : result.host, result.tls});
+    return fail(item, {is_permanent_status(r.enhanced) ? r.enhanced : "5.0.0", words_of(r),
+                       r.code == 0 ? std::string() : result.host, result.tls});
   }
   ++relayed_;
-  log::info("relayed").kv("msg", hex64(e.id.message)).kv("envelope", e.id.number).kv("to", e.recipient).kv("host", result.host)
-      .kv("tls", result.tls).kv("code", r.code).kv("text", r.enhanced + " " + r.text);
+  log::info("relayed")
+      .kv("msg", hex64(e.id.message))
+      .kv("envelope", e.id.number)
+      .kv("to", e.recipient)
+      .kv("host", result.host)
+      .kv("tls", result.tls)
+      .kv("code", r.code)
+      .kv("text", r.enhanced + " " + r.text);
   calls_.relayed(e, {r.enhanced.empty() ? "2.0.0" : r.enhanced, words_of(r), result.host}, result.dsn);
   item.state = State::kFailing;  // until the removal is durable
   current_.how = How::kRelayed;
@@ -114,8 +123,12 @@ void Remote::unreachable(const Way& way, Destination& d, const std::string& text
   d.last_error = text.substr(0, kMaxReplyText);
   d.paused_until = next_probe(policy_, d.failures, now);
   unload(d);
-  log::info("destination-down").kv("domain", way.domain).kv("action", way.action).kv("failures", d.failures)
-      .kv("until", d.paused_until).kv("text", d.last_error);
+  log::info("destination-down")
+      .kv("domain", way.domain)
+      .kv("action", way.action)
+      .kv("failures", d.failures)
+      .kv("until", d.paused_until)
+      .kv("text", d.last_error);
 }
 
 // What waits for it in memory goes on waiting on disk.
@@ -175,8 +188,13 @@ void Remote::put_off(Item& item, const std::string& text, int64_t now, bool may_
   item.envelope.last_error = next.last_error;
   if (may_expire && is_expired(next, now)) return expire(item);
   ++deferred_;
-  log::info("deferred").kv("msg", hex64(next.id.message)).kv("envelope", next.id.number).kv("to", next.recipient)
-      .kv("attempts", next.attempts).kv("next", next.next_try).kv("text", next.last_error);
+  log::info("deferred")
+      .kv("msg", hex64(next.id.message))
+      .kv("envelope", next.id.number)
+      .kv("to", next.recipient)
+      .kv("attempts", next.attempts)
+      .kv("next", next.next_try)
+      .kv("text", next.last_error);
   Attempt attempt = std::exchange(current_, {});
   if (attempt.at == 0) attempt = {now, How::kDeferred, kNoUid, "", "", next.last_error};
   count(next, How::kDeferred, next.last_error);
@@ -290,7 +308,8 @@ bool Remote::withdraw(const EnvelopeId& id) {
   const auto it = items_.find(id);
   if (it == items_.end()) return true;
   if (it->second.state != State::kWaiting) return false;
-  if (const auto d = destinations_.find(it->second.way); d != destinations_.end()) d->second.behind = true, d->second.seen = {};
+  if (const auto d = destinations_.find(it->second.way); d != destinations_.end())
+    d->second.behind = true, d->second.seen = {};
   forget(id);
   return true;
 }

@@ -48,19 +48,30 @@ Notice notice_of(const Envelope& e, Action action, const Cause& cause) {
 }  // namespace
 
 // Of a list's copies its owner is told, by a report of their own.
-Queue::Report& Queue::report_about(const Envelope& e) { return reports_[{e.id.message, e.reports_to_sender ? e.sender : std::string()}]; }
+Queue::Report& Queue::report_about(const Envelope& e) {
+  return reports_[{e.id.message, e.reports_to_sender ? e.sender : std::string()}];
+}
 
 void Queue::on_failed(const Envelope& envelope, const Cause& cause) {
-  log::info("failed").kv("msg", hex64(envelope.id.message)).kv("envelope", envelope.id.number).kv("account", envelope.account)
-      .kv("to", envelope.recipient).kv("host", cause.remote).kv("status", cause.status).kv("text", cause.text);
+  log::info("failed")
+      .kv("msg", hex64(envelope.id.message))
+      .kv("envelope", envelope.id.number)
+      .kv("account", envelope.account)
+      .kv("to", envelope.recipient)
+      .kv("host", cause.remote)
+      .kv("status", cause.status)
+      .kv("text", cause.text);
   Report& report = report_about(envelope);
-  report.ended.push_back({envelope.id, {now_unix(), How::kFailed, cause.uid, cause.remote.substr(0, 400), cause.tls.substr(0, 200), cause.text.substr(0, kMaxReplyText)}});
+  report.ended.push_back({envelope.id,
+                          {now_unix(), How::kFailed, cause.uid, cause.remote.substr(0, 400), cause.tls.substr(0, 200),
+                           cause.text.substr(0, kMaxReplyText)}});
   if (wants(envelope.options, Action::kFailed)) report.notices.push_back(notice_of(envelope, Action::kFailed, cause));
 }
 
 void Queue::on_delayed(const Envelope& envelope) {
   if (!wants(envelope.options, Action::kDelayed)) return;
-  Notice n = notice_of(envelope, Action::kDelayed, {status_in(envelope.last_error, '4', "4.4.7"), envelope.last_error, ""});
+  Notice n =
+      notice_of(envelope, Action::kDelayed, {status_in(envelope.last_error, '4', "4.4.7"), envelope.last_error, ""});
   n.retry_until = envelope.expiry;
   report_about(envelope).notices.push_back(std::move(n));
 }
@@ -120,9 +131,11 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   }
   if (deliveries.empty()) {
     const RouteFailure* failure = routed.failures.empty() ? nullptr : &routed.failures[0];
-    if (failure == nullptr || failure->temporary) return local_.try_again(envelope.id, failure == nullptr ? "no route now" : failure->text, now_unix());
+    if (failure == nullptr || failure->temporary)
+      return local_.try_again(envelope.id, failure == nullptr ? "no route now" : failure->text, now_unix());
     // A report for a sender of ours that does not exist ends here; anything else that lookup refuses is a sender elsewhere.
-    if (!(**message).is_bounce || failure->enhanced.starts_with("5.1.")) return on_failed(envelope, {failure->enhanced, failure->text, ""});
+    if (!(**message).is_bounce || failure->enhanced.starts_with("5.1."))
+      return on_failed(envelope, {failure->enhanced, failure->text, ""});
     Delivery& d = deliveries.emplace_back();
     d.relay = true;
     d.address = envelope.original;
@@ -190,12 +203,18 @@ void Queue::send_report(const Report& report, const Message& about, const std::s
     for (const Ended& e : report.ended) try_again(e.id, "the report could not be made: " + id.error().text);
     return;
   }
-  BounceFacts facts{*id, config_.hostname, config_.postmaster, now_unix(), std::min<uint64_t>(config_.bounce_size, kSmallMessage / 2), reader};
+  BounceFacts facts{*id,
+                    config_.hostname,
+                    config_.postmaster,
+                    now_unix(),
+                    std::min<uint64_t>(config_.bounce_size, kSmallMessage / 2),
+                    reader};
   std::vector<Notice> notices = report.notices;
   Change change;
   change.body = make_bounce(facts, about, notices, spool_->head(about));
   if (change.body.size() > kSmallMessage) change.body = make_bounce(facts, about, notices, {});
-  if (change.body.size() > kSmallMessage) notices.resize(kFewNotices), change.body = make_bounce(facts, about, notices, {});
+  if (change.body.size() > kSmallMessage)
+    notices.resize(kFewNotices), change.body = make_bounce(facts, about, notices, {});
   Message& m = change.message.emplace();
   m.id = *id;
   m.received = facts.now;
@@ -213,7 +232,10 @@ void Queue::send_report(const Report& report, const Message& about, const std::s
   change.ended = report.ended;
   for (Ended& ended : change.ended) ended.report = *id;
   ++counters_.bounces;
-  log::info(report.ended.empty() ? "reported" : "bounced").kv("msg", hex64(about.id)).kv("report", hex64(*id)).kv("to", e.recipient)
+  log::info(report.ended.empty() ? "reported" : "bounced")
+      .kv("msg", hex64(about.id))
+      .kv("report", hex64(*id))
+      .kv("to", e.recipient)
       .kv("recipients", report.notices.size());
   const Message message = m;
   std::vector<Envelope> envelopes = change.put;

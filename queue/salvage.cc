@@ -20,7 +20,7 @@ namespace mailkeep::queue {
 
 namespace {
 
-constexpr size_t kBatch = 256;                         // records of one transaction
+constexpr size_t kBatch = 256;  // records of one transaction
 constexpr uint32_t kCheckpointBytes = 32 * 1024 * 1024;
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -150,7 +150,8 @@ class Salvage {
       if (!kind) return set_aside(std::string(key), value);
       const auto id = identify(value);
       if (id) return take(*id, value);
-      if (logged_.contains(std::string(1, static_cast<char>(*kind)) + std::string(key))) return;  // the log knows better
+      if (logged_.contains(std::string(1, static_cast<char>(*kind)) + std::string(key)))
+        return;                            // the log knows better
       if (*kind >= Record::kLife) return;  // of the past nobody mends a record
       ++damaged_;
       log::error("spool-record-set-aside").kv("table", name).kv("key", hex(key)).kv("why", "record is damaged");
@@ -229,12 +230,14 @@ class Salvage {
     if (!messages) return messages.error();
     for (const std::string& key : *messages) orphan(tables_->message, key, "no envelope of it is left");
     if (Status s = end_batch(); !s) return s;
-    auto bodies = without_partner(tables_->body, [this](std::string_view key) { return tables_->message.contains(nullptr, key); });
+    auto bodies = without_partner(tables_->body,
+                                  [this](std::string_view key) { return tables_->message.contains(nullptr, key); });
     if (!bodies) return bodies.error();
     for (const std::string& key : *bodies) orphan(tables_->body, key, "no message of it is left");
     if (Status s = end_batch(); !s) return s;
     db::Database& attempts = history_->table_of(Record::kAttempt);
-    auto past = without_partner(attempts, [this](std::string_view key) { return tables_->envelope.contains(nullptr, key.substr(0, 12)); });
+    auto past = without_partner(
+        attempts, [this](std::string_view key) { return tables_->envelope.contains(nullptr, key.substr(0, 12)); });
     if (!past) return past.error();
     for (const std::string& key : *past) {
       if (!in_batch()) break;
@@ -243,7 +246,8 @@ class Salvage {
     return good_;
   }
 
-  Result<std::vector<std::string>> without_partner(const db::Database& table, const std::function<Result<bool>(std::string_view)>& has) {
+  Result<std::vector<std::string>> without_partner(const db::Database& table,
+                                                   const std::function<Result<bool>(std::string_view)>& has) {
     std::vector<std::string> keys;
     auto cursor = db::Cursor::open(table);
     if (!cursor) return cursor.error();
@@ -277,8 +281,15 @@ class Salvage {
     for (const db::LogDamage& d : damage_) {
       log::error("spool-log-damaged").kv("file", d.place.file).kv("offset", d.place.offset).kv("bytes", d.bytes);
     }
-    log::error("spool-salvaged").kv("why", why).kv("messages", stored(Record::kMessage)).kv("bodies", stored(Record::kBody)).kv("envelopes", stored(Record::kEnvelope))
-        .kv("log-damage", damage_.size()).kv("pages-damaged", pages_).kv("records-damaged", damaged_).kv("orphans", orphans_)
+    log::error("spool-salvaged")
+        .kv("why", why)
+        .kv("messages", stored(Record::kMessage))
+        .kv("bodies", stored(Record::kBody))
+        .kv("envelopes", stored(Record::kEnvelope))
+        .kv("log-damage", damage_.size())
+        .kv("pages-damaged", pages_)
+        .kv("records-damaged", damaged_)
+        .kv("orphans", orphans_)
         .kv("kept", kept);
   }
 

@@ -4,8 +4,8 @@
 
 #include "lib/base/text.h"
 #include "lib/rfc5322/header.h"
-#include "lib/text/encoded_word.h"
 #include "lib/text/casefold.h"
+#include "lib/text/encoded_word.h"
 
 namespace mailkeep::queue {
 
@@ -34,14 +34,17 @@ bool is_state(std::string_view wanted, std::string_view state) {
 bool is_empty(const Selection& selection) { return selection == Selection(); }
 
 bool may_match(const Selection& s, const Envelope& e) {
-  if (s.message != 0 && (s.message != e.id.message || (s.number != UINT32_MAX && s.number != e.id.number))) return false;
-  if (!s.recipient.empty() && !is_address(s.recipient, e.recipient) && !is_address(s.recipient, e.original)) return false;
+  if (s.message != 0 && (s.message != e.id.message || (s.number != UINT32_MAX && s.number != e.id.number)))
+    return false;
+  if (!s.recipient.empty() && !is_address(s.recipient, e.recipient) && !is_address(s.recipient, e.original))
+    return false;
   if (!s.domain.empty() && !equals_nocase(s.domain, domain_of(e.recipient))) return false;
   const bool is_held = e.hold != Hold::kNone;
   return !((s.state == "held" || s.state == "quarantined") && !is_held) && !(is_held && s.state == "waiting");
 }
 
-bool matches(const Selection& s, const Envelope& e, const Message& m, std::string_view state, const std::function<std::string()>& subject) {
+bool matches(const Selection& s, const Envelope& e, const Message& m, std::string_view state,
+             const std::function<std::string()>& subject) {
   if (!s.sender.empty() && !is_address(s.sender, m.sender)) return false;
   if (!s.account.empty() && !equals_nocase(s.account, m.account) && !equals_nocase(s.account, e.account)) return false;
   if (s.before != 0 && m.received >= s.before) return false;

@@ -14,7 +14,9 @@ class Settlements {
 
   void remove(const EnvelopeId& id, Attempt last) { done_.push_back({id, std::move(last)}); }
   // `attempt`: how the last one went, if one was made.
-  void put_off(Envelope envelope, std::optional<Attempt> attempt = {}) { put_off_.push_back({std::move(envelope), std::move(attempt)}); }
+  void put_off(Envelope envelope, std::optional<Attempt> attempt = {}) {
+    put_off_.push_back({std::move(envelope), std::move(attempt)});
+  }
   void forget(const EnvelopeId& id);
   bool empty() const { return done_.empty() && put_off_.empty(); }
 

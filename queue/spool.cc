@@ -30,7 +30,15 @@ Result<uint64_t> free_bytes_of(const std::string& directory) {
 // What time, room or rights may mend; of all else a new database is made.
 bool may_pass(const Error& error) {
   switch (error.code) {
-    case ENOSPC: case EDQUOT: case EIO: case ENOMEM: case EMFILE: case ENFILE: case EACCES: case EPERM: case EROFS: return true;
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EACCES:
+    case EPERM:
+    case EROFS: return true;
     default: return false;
   }
 }
@@ -49,7 +57,8 @@ Result<std::unique_ptr<Spool>> Spool::open(SpoolOptions options) {
   if (!files) return files.error();
   spool->files_ = std::move(files).value();
   if (Status s = spool->start(false); !s) return s.error();
-  if (Status s = spool->in_hand_.open(spool->options_.directory + "/in-hand"); !s) log::warn("spool-in-hand").kv("why", s.error().text);
+  if (Status s = spool->in_hand_.open(spool->options_.directory + "/in-hand"); !s)
+    log::warn("spool-in-hand").kv("why", s.error().text);
   return spool;
 }
 
@@ -133,7 +142,8 @@ Status Spool::count() {
 // The engine gave up over something; if that is on a page, it is met here and not at the next reading.
 Status Spool::read_all() const {
   std::vector<const db::Database*> tables = history_->tables();
-  tables.insert(tables.end(), {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside});
+  tables.insert(tables.end(),
+                {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside});
   for (const db::Database* table : tables) {
     auto cursor = db::Cursor::open(*table);
     if (!cursor) return cursor.error();
@@ -267,7 +277,8 @@ std::vector<Status> Spool::commit() {
   if (!flushed) {
     // No one knows what of this turn is on the disk: all of it is refused, and undone should it turn up.
     for (size_t i = 0; i < changes.size(); ++i) {
-      if (changes[i].message && results[i] && disowned_.size() < kUncertain) disowned_.push_back(changes[i].message->id);
+      if (changes[i].message && results[i] && disowned_.size() < kUncertain)
+        disowned_.push_back(changes[i].message->id);
       if (results[i]) results[i] = flushed;
     }
     return results;
@@ -343,7 +354,8 @@ Status Spool::apply(const Change& change) {
 
 Status Spool::write_message(db::Transaction& txn, const Change& change) {
   const Message& message = *change.message;
-  if (message.in_file != change.body.empty() && message.size != 0) return Error("spool: a body in two places or none", EINVAL);
+  if (message.in_file != change.body.empty() && message.size != 0)
+    return Error("spool: a body in two places or none", EINVAL);
   if (!message.in_file && message.size != change.body.size()) return Error("spool: wrong size of body", EINVAL);
   const std::string key = message_key(message.id);
   if (Status s = tables_->message.insert(txn, key, encode(message)); !s) return s;
@@ -398,7 +410,8 @@ Status Spool::remember(db::Transaction& txn, const Envelope& envelope, const End
   return history_->ended(txn, envelope.id, std::move(life));
 }
 
-Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files, const Ended* ended) {
+Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files,
+                              const Ended* ended) {
   const std::string key = envelope_key(id);
   const auto record = tables_->envelope.get(&txn, key);
   if (!record) return record.error();

@@ -132,7 +132,8 @@ class Spool {
   // At most `max` envelopes after `after` whose next try is not after `until`, in order of their next try.
   Result<std::vector<Envelope>> due(Kind kind, const DuePoint& after, int64_t until, size_t max);
   // The same for one account or domain.
-  Result<std::vector<Envelope>> due_at(Kind kind, const std::string& destination, const DuePoint& after, int64_t until, size_t max);
+  Result<std::vector<Envelope>> due_at(Kind kind, const std::string& destination, const DuePoint& after, int64_t until,
+                                       size_t max);
   // When the first envelope after `after` is due.
   Result<std::optional<int64_t>> next_due(Kind kind, const DuePoint& after);
   // At most `max` envelopes in order of their ids, after `after`. For lists.
@@ -178,7 +179,8 @@ class Spool {
   Status renew_message(db::Transaction& txn, const Message& message);
   Status put_note(db::Transaction& txn, const Note& note);
   Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
-  Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files, const Ended* ended = nullptr);
+  Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files,
+                         const Ended* ended = nullptr);
   Status remove_unnamed(db::Transaction& txn, uint64_t message, std::vector<uint64_t>& files);
   Status remove_message(db::Transaction& txn, uint64_t id, std::vector<uint64_t>& files);
   Status remember(db::Transaction& txn, const Envelope& envelope, const Ended& ended);

@@ -73,8 +73,10 @@ int main(int argc, char** argv) {
     worst = std::max(worst, now_monotonic() - before);
   }
   const auto taken = static_cast<double>((now_monotonic() - start).count()) / 1e6;
-  std::printf("%llu messages, %llu a commit: %.0f messages/s, %.1f us of the processor each, longest commit %.1f ms\n", static_cast<unsigned long long>(messages),
-              static_cast<unsigned long long>(group), static_cast<double>(messages) / taken, static_cast<double>(std::clock()) / CLOCKS_PER_SEC * 1e6 / static_cast<double>(messages),
+  std::printf("%llu messages, %llu a commit: %.0f messages/s, %.1f us of the processor each, longest commit %.1f ms\n",
+              static_cast<unsigned long long>(messages), static_cast<unsigned long long>(group),
+              static_cast<double>(messages) / taken,
+              static_cast<double>(std::clock()) / CLOCKS_PER_SEC * 1e6 / static_cast<double>(messages),
               static_cast<double>(worst.count()) / 1e3);
   return 0;
 }

@@ -169,8 +169,8 @@ Result<std::vector<DestinationStat>> Spool::destinations(std::string& after, siz
 }
 
 // Reads the index first and the envelopes after: no cursor is open while a record is set aside.
-Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const std::string& start, const std::string& prefix,
-                                             int64_t until, size_t max) {
+Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const std::string& start,
+                                             const std::string& prefix, int64_t until, size_t max) {
   std::vector<std::string> keys;
   {
     auto cursor = db::Cursor::open(index);
@@ -203,11 +203,12 @@ Result<std::vector<Envelope>> Spool::collect(const db::Database& index, const st
 
 Result<std::vector<Envelope>> Spool::due(Kind kind, const DuePoint& after, int64_t until, size_t max) {
   if (Status s = revive(); !s) return s.error();
-  return collect(tables_->due, due_key(lane_of(kind), after), std::string(1, static_cast<char>(lane_of(kind))), until, max);
+  return collect(tables_->due, due_key(lane_of(kind), after), std::string(1, static_cast<char>(lane_of(kind))), until,
+                 max);
 }
 
-Result<std::vector<Envelope>> Spool::due_at(Kind kind, const std::string& destination, const DuePoint& after, int64_t until,
-                                            size_t max) {
+Result<std::vector<Envelope>> Spool::due_at(Kind kind, const std::string& destination, const DuePoint& after,
+                                            int64_t until, size_t max) {
   if (Status s = revive(); !s) return s.error();
   const std::string prefix = destination_prefix(lane_of(kind), destination);
   const std::string start = prefix + due_key(lane_of(kind), after).substr(1);
@@ -222,7 +223,8 @@ Result<std::optional<int64_t>> Spool::next_due(Kind kind, const DuePoint& after)
   Result<bool> more = cursor->seek(start);
   if (more && *more && cursor->key() == start) more = cursor->next();
   if (!more) return more.error();
-  const auto point = *more && cursor->key()[0] == static_cast<char>(lane_of(kind)) ? parse_point(cursor->key()) : std::nullopt;
+  const auto point =
+      *more && cursor->key()[0] == static_cast<char>(lane_of(kind)) ? parse_point(cursor->key()) : std::nullopt;
   return point ? std::optional<int64_t>(point->time) : std::nullopt;
 }
 

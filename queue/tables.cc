@@ -20,8 +20,9 @@ Result<Tables> open_tables(db::Environment& environment) {
   if (!aside) return aside.error();
   auto note = table("note", kRecordPage);
   if (!note) return note.error();
-  return Tables{std::move(message).value(), std::move(body).value(), std::move(envelope).value(), std::move(due).value(),
-                std::move(destination).value(), std::move(aside).value(), std::move(note).value()};
+  return Tables{std::move(message).value(), std::move(body).value(),        std::move(envelope).value(),
+                std::move(due).value(),     std::move(destination).value(), std::move(aside).value(),
+                std::move(note).value()};
 }
 
 Status put_indexes(Tables& tables, db::Transaction& txn, const Envelope& envelope) {

@@ -8,7 +8,8 @@ void Tickets::add(const Vouch& vouch, int64_t now) {
   const Ticket ticket{vouch.ticket_high, vouch.ticket_low};
   if (ticket.is_none() || (vouch.account.empty() && vouch.user.empty())) return;
   Instance& instance = instances_[vouch.smtpd];
-  if (!instance.entries.emplace(ticket, Entry{{vouch.account, vouch.user, vouch.any_sender}, vouch.until}).second) return;
+  if (!instance.entries.emplace(ticket, Entry{{vouch.account, vouch.user, vouch.any_sender}, vouch.until}).second)
+    return;
   if (vouch.user.empty()) {
     instance.logins.push_back(ticket);
     shrink(instance, instance.logins, max_each_, now);

@@ -29,14 +29,15 @@ struct Ticket {
 
 // Of whom auth has spoken.
 struct Submitter {
-  std::string account;      // empty: a local user without one
-  std::string user;         // of a local submission
+  std::string account;  // empty: a local user without one
+  std::string user;     // of a local submission
   bool any_sender = false;
 };
 
 class Tickets {
  public:
-  explicit Tickets(size_t max_each = kMaxTickets, size_t max_of_users = kMaxTicketsOfUsers) : max_each_(max_each), max_of_users_(max_of_users) {}
+  explicit Tickets(size_t max_each = kMaxTickets, size_t max_of_users = kMaxTicketsOfUsers)
+      : max_each_(max_each), max_of_users_(max_of_users) {}
   void add(const Vouch& vouch, int64_t now);
   // Whom this instance may submit as with that ticket; null: nobody. Until the next add or drop.
   const Submitter* find(uint32_t smtpd, const Ticket& ticket, int64_t now) const;
@@ -57,7 +58,7 @@ class Tickets {
   using Order = std::deque<Ticket>;  // as they came, which is the order of their ends
   struct Instance {
     std::unordered_map<Ticket, Entry, Hash> entries;
-    Order logins;  // after a password
+    Order logins;                                  // after a password
     std::unordered_map<std::string, Order> users;  // of local submissions
     size_t of_users = 0;
   };

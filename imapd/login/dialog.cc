@@ -190,6 +190,8 @@ bool Dialog::denied(std::string& out) {
   return false;
 }
 
-void Dialog::unavailable(std::string& out, std::string_view text) { answer(out, "NO [UNAVAILABLE] " + std::string(text)); }
+void Dialog::unavailable(std::string& out, std::string_view text) {
+  answer(out, "NO [UNAVAILABLE] " + std::string(text));
+}
 
 }  // namespace mailkeep::imapd

@@ -17,10 +17,10 @@
 
 namespace mailkeep::imapd {
 
-constexpr size_t kMaxLineBeforeLogin = 8 * 1024;   // also of a literal
+constexpr size_t kMaxLineBeforeLogin = 8 * 1024;  // also of a literal
 constexpr size_t kMaxCommandBeforeLogin = 16 * 1024;
 constexpr unsigned kMaxFailedLogins = 5;
-constexpr unsigned kMaxBadCommands = 20;           // then it is no IMAP client
+constexpr unsigned kMaxBadCommands = 20;  // then it is no IMAP client
 
 class Dialog {
  public:

@@ -21,7 +21,8 @@ constexpr int kAcceptsPerTurn = 16;
 constexpr Seconds kDefaultLoginTimeout{60};
 }  // namespace
 
-Server::Server(event::Loop& loop) : loop_(loop), resume_(loop, [this] { listen_all(true); }), worker_(loop, *this, routes()) {}
+Server::Server(event::Loop& loop)
+    : loop_(loop), resume_(loop, [this] { listen_all(true); }), worker_(loop, *this, routes()) {}
 
 imsg::Routes<Server> Server::routes() {
   imsg::Routes<Server> r;
@@ -80,7 +81,8 @@ void Server::accept_some(const Listening& from) {
     if (!os::may_accept(from.line.socket.get())) return pause_accepting(from);
     struct sockaddr_storage address {};
     socklen_t length = sizeof address;
-    Fd connection(::accept4(from.line.socket.get(), reinterpret_cast<struct sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Fd connection(::accept4(from.line.socket.get(), reinterpret_cast<struct sockaddr*>(&address), &length,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (connection) {
       accepted(from, std::move(connection), os::peer_of(address));
       continue;
@@ -108,10 +110,14 @@ void Server::accepted(const Listening& from, Fd connection, const os::Peer& peer
   if (full || greedy) {
     if (from_source == 0) per_source_.erase(peer.group);
     turned_away_++;
-    log::info("imap-turned-away").kv("src", peer.address).kv("listener", from.line.name).kv("text", full ? "max-sessions" : "max-sessions-per-source");
+    log::info("imap-turned-away")
+        .kv("src", peer.address)
+        .kv("listener", from.line.name)
+        .kv("text", full ? "max-sessions" : "max-sessions-per-source");
     static constexpr std::string_view kBye = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
     // Best effort: the socket's buffer is empty, so this either fits or the client is gone.
-    if (!implicit_tls) static_cast<void>(::send(connection.get(), kBye.data(), kBye.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (!implicit_tls)
+      static_cast<void>(::send(connection.get(), kBye.data(), kBye.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     return;
   }
   const int on = 1;
@@ -153,7 +159,8 @@ void Server::ended(uint64_t session, std::string_view why) {
     if (it == sessions_.end()) return;
     const os::Peer peer = it->second->peer();
     sessions_.erase(it);
-    if (const auto source = per_source_.find(peer.group); source != per_source_.end() && --source->second == 0) per_source_.erase(source);
+    if (const auto source = per_source_.find(peer.group); source != per_source_.end() && --source->second == 0)
+      per_source_.erase(source);
     log::info("imap-disconnect").kv("session", hex64(session)).kv("src", peer.address).kv("text", text);
   });
 }
@@ -191,7 +198,10 @@ void Server::on_peer_down(PeerId peer) {
 }
 
 std::vector<worker::Stat> Server::stats() {
-  return {{"sessions", sessions_.size()}, {"connections", connections_}, {"logins", logins_}, {"turned-away", turned_away_}};
+  return {{"sessions", sessions_.size()},
+          {"connections", connections_},
+          {"logins", logins_},
+          {"turned-away", turned_away_}};
 }
 
 }  // namespace mailkeep::imapd

@@ -19,7 +19,9 @@ constexpr std::string_view kNoLogins = "No logins now, try again later";
 }  // namespace
 
 Session::Session(event::Loop& loop, Host& host, uint64_t id, Fd connection, os::Peer peer, Terms terms)
-    : loop_(loop), host_(host), id_(id), peer_(std::move(peer)), terms_(std::move(terms)), timer_(loop, [this] { on_timeout(); }) {
+    : loop_(loop), host_(host), id_(id), peer_(std::move(peer)), terms_(std::move(terms)), timer_(loop, [this] {
+        on_timeout();
+      }) {
   timer_.set(terms_.login_timeout);
   talk_over(std::move(connection));
   new_dialog();
@@ -31,9 +33,10 @@ Session::Session(event::Loop& loop, Host& host, uint64_t id, Fd connection, os::
 }
 
 void Session::talk_over(Fd fd) {
-  stream_ = std::make_unique<event::Stream>(
-      loop_, std::move(fd), kMaxInput,
-      event::Stream::Callbacks{.readable = [this] { readable(); }, .drained = [this] { drained(); }, .closed = [this](int error) { closed(error); }});
+  stream_ = std::make_unique<event::Stream>(loop_, std::move(fd), kMaxInput,
+                                            event::Stream::Callbacks{.readable = [this] { readable(); },
+                                                                     .drained = [this] { drained(); },
+                                                                     .closed = [this](int error) { closed(error); }});
 }
 
 void Session::new_dialog() {

@@ -21,16 +21,16 @@
 
 namespace mailkeep::imapd {
 
-constexpr size_t kMaxInput = 64 * 1024;   // pipelined behind a login, it travels with the connection
+constexpr size_t kMaxInput = 64 * 1024;  // pipelined behind a login, it travels with the connection
 constexpr Seconds kEndTimeout{2};
 
 // What a session asks of its process.
 class Host {
  public:
   virtual ~Host() = default;
-  virtual bool serve_tls(tls::Serve m) = 0;        // false: tls is not there
+  virtual bool serve_tls(tls::Serve m) = 0;  // false: tls is not there
   virtual bool tls_is_up() const = 0;
-  virtual bool check(const auth::Check& m) = 0;    // false: auth is not there
+  virtual bool check(const auth::Check& m) = 0;  // false: auth is not there
   virtual void present(const parent::Present& m) = 0;
   virtual void ended(uint64_t session, std::string_view why) = 0;  // destroys it, later
 };

@@ -10,8 +10,10 @@ namespace mailkeep::imapd {
 void Session::on(imap::Append command) {
   std::string refusal;
   const store::Mailbox* box = nullptr;
-  if (command.size > options_.max_message) refusal = "[TOOBIG] Message too large";
-  else if (command.size == 0) refusal = "[CANNOT] A message has at least one byte";
+  if (command.size > options_.max_message)
+    refusal = "[TOOBIG] Message too large";
+  else if (command.size == 0)
+    refusal = "[CANNOT] A message has at least one byte";
   if (!refusal.empty()) {
     reader_.refuse();
     return no(refusal);

@@ -18,9 +18,9 @@ namespace {
 using Type = imap::FetchItem::Type;
 using Text = imap::Section::Text;
 
-constexpr size_t kSeenWindow = 64;         // messages that are marked \Seen by one record
-constexpr size_t kPiece = 64 * 1024;       // of a body, a step
-constexpr uint32_t kVerified = 1U << 20;   // bodies up to this size are read at once and their checksum verified
+constexpr size_t kSeenWindow = 64;        // messages that are marked \Seen by one record
+constexpr size_t kPiece = 64 * 1024;      // of a body, a step
+constexpr uint32_t kVerified = 1U << 20;  // bodies up to this size are read at once and their checksum verified
 
 bool is_header_only(const imap::FetchItem& item) {
   if (item.type == Type::kRfc822Header) return true;
@@ -102,7 +102,8 @@ class FetchWork : public Session::Work {
     if (done->seq == 0) return;
     newly_seen_ = done->changed;
     session_.quiet(done->seq);
-    session_.after_sync(done->seq, [] {}, [this](const Error& error) { stop_marking(error); });
+    session_.after_sync(
+        done->seq, [] {}, [this](const Error& error) { stop_marking(error); });
   }
 
   // Reading goes on when the disk takes no more.
@@ -122,7 +123,8 @@ class FetchWork : public Session::Work {
     }
     message_ = *found;
     if (const Status loaded = load(); !loaded) {
-      if (session_.options_.report) session_.options_.report("fetch uid " + std::to_string(uid) + ": " + loaded.error().text);
+      if (session_.options_.report)
+        session_.options_.report("fetch uid " + std::to_string(uid) + ": " + loaded.error().text);
       is_unreadable_ = true;
       return;
     }
@@ -135,7 +137,9 @@ class FetchWork : public Session::Work {
   // Reads what the items need, so that nothing can fail once the response has begun.
   Status load() {
     const auto& items = command_.items;
-    const auto any = [&items](bool (*is)(const imap::FetchItem&)) { return std::any_of(items.begin(), items.end(), is); };
+    const auto any = [&items](bool (*is)(const imap::FetchItem&)) {
+      return std::any_of(items.begin(), items.end(), is);
+    };
     summary_ = {};
     text_.clear();
     has_text_ = false;
@@ -183,9 +187,7 @@ class FetchWork : public Session::Work {
       case Type::kBodyStructure: out += "BODYSTRUCTURE " + summary_.bodystructure; break;
       case Type::kUid: out += "UID " + std::to_string(message_.uid); break;
       case Type::kRfc822Size: out += "RFC822.SIZE " + std::to_string(message_.size); break;
-      case Type::kInternalDate:
-        out += "INTERNALDATE \"" + imap::format_date_time(message_.internal_date) + '"';
-        break;
+      case Type::kInternalDate: out += "INTERNALDATE \"" + imap::format_date_time(message_.internal_date) + '"'; break;
       case Type::kFlags: write_flags(); break;
       case Type::kRfc822:
       case Type::kRfc822Header:
@@ -214,7 +216,8 @@ class FetchWork : public Session::Work {
     session_.out_ += item_name(item) + ' ';
     if (is_header_only(item)) {
       if (item.section.fields.empty()) return write_text(item, header_);
-      return write_text(item, mime::select_fields(header_, item.section.fields, item.section.text == Text::kHeaderFieldsNot));
+      return write_text(item,
+                        mime::select_fields(header_, item.section.fields, item.section.text == Text::kHeaderFieldsNot));
     }
     if (is_whole(item)) return write_range(item, 0, message_.size);
     if (is_text(item)) {
@@ -280,8 +283,10 @@ class FetchWork : public Session::Work {
   }
 
   void write_size(size_t size) {
-    if (size == 0) session_.out_ += "\"\"";
-    else imap::write_literal_header(session_.out_, size);
+    if (size == 0)
+      session_.out_ += "\"\"";
+    else
+      imap::write_literal_header(session_.out_, size);
   }
 
   // One piece of the literal that was begun.
@@ -300,9 +305,12 @@ class FetchWork : public Session::Work {
   }
 
   void finish() {
-    if (is_unreadable_) session_.no("[UNAVAILABLE] Some of the messages could not be read");
-    else if (is_missing_ && !command_.uid) session_.no("[EXPUNGEISSUED] Some of the messages no longer exist");
-    else session_.ok("Done");
+    if (is_unreadable_)
+      session_.no("[UNAVAILABLE] Some of the messages could not be read");
+    else if (is_missing_ && !command_.uid)
+      session_.no("[EXPUNGEISSUED] Some of the messages no longer exist");
+    else
+      session_.ok("Done");
   }
 
   Session& session_;
@@ -320,7 +328,7 @@ class FetchWork : public Session::Work {
   store::Message message_;
   store::Summary summary_;
   std::string header_;
-  std::string text_;  // all of it, where it was read
+  std::string text_;              // all of it, where it was read
   size_t offset_ = 0, left_ = 0;  // of the literal being written
 };
 

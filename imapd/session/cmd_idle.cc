@@ -14,8 +14,10 @@ void Session::on(imap::Idle) {
 
 void Session::end_idle(std::string_view text) {
   is_idle_ = false;
-  if (equals_nocase(text, "DONE")) ok("Idle ended");
-  else bad("Expected DONE");
+  if (equals_nocase(text, "DONE"))
+    ok("Idle ended");
+  else
+    bad("Expected DONE");
 }
 
 }  // namespace mailkeep::imapd

@@ -14,9 +14,7 @@ namespace mailkeep::imapd {
 namespace {
 
 // Patterns are matched against names as they are sent. A stored name has always a sent form.
-std::string encoded(const std::string& name) {
-  return text::mailbox_name_from_utf8(name).value_or(std::string());
-}
+std::string encoded(const std::string& name) { return text::mailbox_name_from_utf8(name).value_or(std::string()); }
 
 bool matches_any(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(),

@@ -44,7 +44,8 @@ class SearchWork : public Session::Work {
     const auto result = matcher_.matches(box, message, number);
     session_.work_done_ += matcher_.take_work();
     if (!result) {
-      if (session_.options_.report) session_.options_.report("search uid " + std::to_string(message.uid) + ": " + result.error().text);
+      if (session_.options_.report)
+        session_.options_.report("search uid " + std::to_string(message.uid) + ": " + result.error().text);
       is_unreadable_ = true;
       return;
     }
@@ -53,8 +54,10 @@ class SearchWork : public Session::Work {
 
   void finish() {
     session_.line("SEARCH" + hits_);
-    if (is_unreadable_) session_.no("[UNAVAILABLE] Some of the messages could not be read");
-    else session_.ok("Done");
+    if (is_unreadable_)
+      session_.no("[UNAVAILABLE] Some of the messages could not be read");
+    else
+      session_.ok("Done");
   }
 
   Session& session_;

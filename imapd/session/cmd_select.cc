@@ -15,8 +15,10 @@ void Session::on(imap::Select command) {
   store::Uid recent_from = box->first_recent();
   if (!command.examine && box->recent() > 0) {
     const auto claimed = store_.claim_recent(id);
-    if (claimed) recent_from = *claimed;
-    else if (options_.report) options_.report("claim recent: " + claimed.error().text);
+    if (claimed)
+      recent_from = *claimed;
+    else if (options_.report)
+      options_.report("claim recent: " + claimed.error().text);
   }
   const auto show = [this, id, examine = command.examine, recent_from] { show_selected(id, examine, recent_from); };
   // A mailbox can be read when the disk takes no more.
@@ -39,8 +41,10 @@ void Session::show_selected(store::MailboxId id, bool examine, store::Uid recent
     line("OK [UNSEEN " + std::to_string(*unseen + 1) + "] First unseen message");
   line("OK [UIDVALIDITY " + std::to_string(box->uidvalidity) + "] UIDs are valid");
   line("OK [UIDNEXT " + std::to_string(box->uidnext) + "] Predicted next UID");
-  if (examine) ok("[READ-ONLY] Opened");
-  else ok("[READ-WRITE] Opened");
+  if (examine)
+    ok("[READ-ONLY] Opened");
+  else
+    ok("[READ-WRITE] Opened");
 }
 
 void Session::on(imap::Check) { ok("Done"); }

@@ -34,8 +34,10 @@ void Session::on(imap::Store command) {
         write_flags(*box, *message);
         out_ += ")\r\n";
       }
-    if (lacked) no("[EXPUNGEISSUED] Some of the messages no longer exist");
-    else ok("Stored");
+    if (lacked)
+      no("[EXPUNGEISSUED] Some of the messages no longer exist");
+    else
+      ok("Stored");
   });
 }
 

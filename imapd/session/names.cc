@@ -37,7 +37,8 @@ std::optional<std::vector<store::Uid>> Session::select_uids(const imap::Sequence
 
 bool Session::lacks_any(const std::vector<store::Uid>& uids) const {
   const store::Mailbox* box = mailbox();
-  return std::any_of(uids.begin(), uids.end(), [box](store::Uid uid) { return box == nullptr || box->find(uid) == nullptr; });
+  return std::any_of(uids.begin(), uids.end(),
+                     [box](store::Uid uid) { return box == nullptr || box->find(uid) == nullptr; });
 }
 
 bool Session::may_write() {

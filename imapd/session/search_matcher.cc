@@ -32,7 +32,8 @@ SearchMatcher::Key SearchMatcher::prepare(const imap::SearchKey& from) const {
   if (from.type == Type::kUid) key.set = from.set.resolve(view_.uids.empty() ? 0 : view_.uids.back());
   if (from.type == Type::kSequence) key.set = from.set.resolve(static_cast<uint32_t>(view_.uids.size()));
   for (const imap::SearchKey& child : from.children) key.children.push_back(prepare(child));
-  std::stable_sort(key.children.begin(), key.children.end(), [](const Key& a, const Key& b) { return cost(a) < cost(b); });
+  std::stable_sort(key.children.begin(), key.children.end(),
+                   [](const Key& a, const Key& b) { return cost(a) < cost(b); });
   return key;
 }
 
@@ -109,7 +110,8 @@ bool SearchMatcher::test(const Key& key, Subject& subject) {
     case Type::kNot: return !test(key.children[0], subject);
     case Type::kOr: return test(key.children[0], subject) || test(key.children[1], subject);
     case Type::kAnd:
-      return std::all_of(key.children.begin(), key.children.end(), [&](const Key& child) { return test(child, subject); });
+      return std::all_of(key.children.begin(), key.children.end(),
+                         [&](const Key& child) { return test(child, subject); });
   }
   return false;
 }
@@ -157,7 +159,8 @@ const std::string& SearchMatcher::header(Subject& subject) {
 bool SearchMatcher::header_contains(std::string_view field, const Key& key, Subject& subject) {
   const rfc5322::Header parsed = rfc5322::parse_header(header(subject));
   for (const rfc5322::Field* found : parsed.find_all(field))
-    if (text::contains_folded(rfc5322::one_spaced(text::decode_words(rfc5322::unfold(found->value))), key.text)) return true;
+    if (text::contains_folded(rfc5322::one_spaced(text::decode_words(rfc5322::unfold(found->value))), key.text))
+      return true;
   return false;
 }
 

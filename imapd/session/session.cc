@@ -75,7 +75,9 @@ void Session::bye(std::string_view text) {
   view_.reset();
 }
 
-bool Session::wants_input() const { return !is_finished_ && input_.size() < kMaxWaitingInput && out_.size() < kHighWater; }
+bool Session::wants_input() const {
+  return !is_finished_ && input_.size() < kMaxWaitingInput && out_.size() < kHighWater;
+}
 
 bool Session::wants_sync() const {
   if (is_finished_) return false;
@@ -113,8 +115,10 @@ void Session::on_taken_back(store::Seq last, const Error& cause) {
   if (!waiting_ || waiting_->seq <= last) return;
   const auto failed = std::move(waiting_->failed);
   waiting_.reset();
-  if (failed) failed(cause);
-  else no(cause);
+  if (failed)
+    failed(cause);
+  else
+    no(cause);
 }
 
 Session::Blocked Session::step() {

@@ -33,16 +33,16 @@
 
 namespace mailkeep::imapd {
 
-constexpr size_t kHighWater = 256 * 1024;             // of output that waits: no command goes on above it
-constexpr size_t kMaxWaitingInput = 128 * 1024;       // of input that waits behind a running command
-constexpr size_t kWorkARun = 256 * 1024;              // bytes of messages read in one run(): a few milliseconds
-constexpr Seconds kIdleTimeout{30 * 60};              // RFC 3501 5.4: at least 30 minutes; where nothing else is said
-constexpr unsigned kMaxBadCommands = 100;             // in a row, then BYE
+constexpr size_t kHighWater = 256 * 1024;        // of output that waits: no command goes on above it
+constexpr size_t kMaxWaitingInput = 128 * 1024;  // of input that waits behind a running command
+constexpr size_t kWorkARun = 256 * 1024;         // bytes of messages read in one run(): a few milliseconds
+constexpr Seconds kIdleTimeout{30 * 60};         // RFC 3501 5.4: at least 30 minutes; where nothing else is said
+constexpr unsigned kMaxBadCommands = 100;        // in a row, then BYE
 
 struct SessionOptions {
-  std::string login_tag;                // of the LOGIN or AUTHENTICATE that is still to be answered
-  uint64_t max_message = 50U << 20;     // of an APPEND
-  Seconds idle_timeout = kIdleTimeout;  // without a byte from the client
+  std::string login_tag;                           // of the LOGIN or AUTHENTICATE that is still to be answered
+  uint64_t max_message = 50U << 20;                // of an APPEND
+  Seconds idle_timeout = kIdleTimeout;             // without a byte from the client
   std::function<void(const std::string&)> report;  // told of the store's errors, for the log
 };
 
@@ -103,11 +103,11 @@ class Session : public store::Observer {
   void after_sync(store::Seq seq, std::function<void()> then, std::function<void(const Error&)> failed = {});
 
   // --- answers: session.cc ---
-  void line(std::string_view text);                     // untagged: "* " text
+  void line(std::string_view text);  // untagged: "* " text
   void ok(std::string_view text) { complete("OK ", text); }
   void no(std::string_view text) { complete("NO ", text); }
   void bad(std::string_view text) { complete("BAD ", text); }
-  void no(const Error& error);                          // of the store, with RFC 5530's code
+  void no(const Error& error);  // of the store, with RFC 5530's code
   void complete(std::string_view status, std::string_view text);
 
   // --- what changed: updates.cc ---
@@ -173,14 +173,14 @@ class Session : public store::Observer {
   std::string out_;
   Micros last_input_;
   bool is_finished_ = false;
-  bool only_reads_ = false;      // inside on_durable()
-  size_t work_done_ = 0;         // bytes of messages read in this run()
+  bool only_reads_ = false;  // inside on_durable()
+  size_t work_done_ = 0;     // bytes of messages read in this run()
   unsigned bad_commands_ = 0;
 
   // The command that runs, if any.
   bool is_running_ = false;
   std::string tag_;
-  bool may_expunge_ = true;      // EXPUNGE responses may come before its end
+  bool may_expunge_ = true;               // EXPUNGE responses may come before its end
   std::optional<imap::Command> pending_;  // parsed, waits for a clean store
   std::unique_ptr<Work> work_;
   // The structure of the message that was last asked for by parts: clients ask again and again, for pieces of one part.
@@ -196,8 +196,8 @@ class Session : public store::Observer {
     std::function<void(const Error&)> failed;
   };
   std::optional<Waiting> waiting_;
-  bool wants_claim_ = false;     // claim_recent() is due
-  store::Seq quiet_seq_ = 0;     // this record's flag changes are told by the command itself
+  bool wants_claim_ = false;  // claim_recent() is due
+  store::Seq quiet_seq_ = 0;  // this record's flag changes are told by the command itself
   std::optional<imap::Append> append_;
   store::MailboxId append_to_ = 0;
   std::string append_data_;

@@ -41,8 +41,10 @@ void Session::announce_expunged() {
   std::vector<Uid> left;
   left.reserve(view_->uids.size());
   for (Uid uid : view_->uids) {
-    if (store::contains(view_->expunged, uid)) line(std::to_string(left.size() + 1) + " EXPUNGE");
-    else left.push_back(uid);
+    if (store::contains(view_->expunged, uid))
+      line(std::to_string(left.size() + 1) + " EXPUNGE");
+    else
+      left.push_back(uid);
   }
   view_->uids = std::move(left);
   view_->expunged.clear();
@@ -96,8 +98,10 @@ void Session::write_flags(const store::Mailbox& box, const store::Message& messa
     uint8_t bit;
     std::string_view name;
   };
-  static constexpr Name kNames[] = {{store::kAnswered, "\\Answered"}, {store::kFlagged, "\\Flagged"},
-                                    {store::kDeleted, "\\Deleted"},   {store::kSeen, "\\Seen"},
+  static constexpr Name kNames[] = {{store::kAnswered, "\\Answered"},
+                                    {store::kFlagged, "\\Flagged"},
+                                    {store::kDeleted, "\\Deleted"},
+                                    {store::kSeen, "\\Seen"},
                                     {store::kDraft, "\\Draft"}};
   out_ += "FLAGS (";
   bool is_first = true;
@@ -119,8 +123,10 @@ void Session::write_flags_response(const store::Mailbox& box) {
   std::string flags = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
   for (const std::string& keyword : box.keywords) flags += ' ' + keyword;
   line("FLAGS (" + flags + ")");
-  if (view_->is_read_only) line("OK [PERMANENTFLAGS ()] Read-only");
-  else line("OK [PERMANENTFLAGS (" + flags + (box.spare_keyword_bits() != 0 ? " \\*" : "") + ")] Limited");
+  if (view_->is_read_only)
+    line("OK [PERMANENTFLAGS ()] Read-only");
+  else
+    line("OK [PERMANENTFLAGS (" + flags + (box.spare_keyword_bits() != 0 ? " \\*" : "") + ")] Limited");
   view_->keywords_shown = box.keywords_version;
 }
 

@@ -59,11 +59,8 @@ void View::note(const store::Change& change) {
       expunged.insert(expunged.end(), change.uids.begin(), change.uids.end());
       store::normalize(expunged);
       break;
-    case store::Change::Kind::deleted:
-      is_gone = true;
-      break;
-    case store::Change::Kind::mailbox:
-      break;
+    case store::Change::Kind::deleted: is_gone = true; break;
+    case store::Change::Kind::mailbox: break;
   }
 }
 

@@ -18,14 +18,14 @@ namespace mailkeep::imapd {
 struct View {
   store::MailboxId id = 0;
   bool is_read_only = false;
-  std::vector<store::Uid> uids;   // ascending; the client's message n is uids[n-1]
-  store::UidSet recent;           // \Recent in this session
-  uint32_t keywords_shown = 0;    // the mailbox's keywords_version in the last FLAGS response
+  std::vector<store::Uid> uids;  // ascending; the client's message n is uids[n-1]
+  store::UidSet recent;          // \Recent in this session
+  uint32_t keywords_shown = 0;   // the mailbox's keywords_version in the last FLAGS response
 
   std::vector<store::Uid> added;  // ascending, all above uids
   store::UidSet expunged;
   store::UidSet flagged;
-  bool is_gone = false;           // the mailbox was deleted: all of it counts as expunged
+  bool is_gone = false;  // the mailbox was deleted: all of it counts as expunged
 
   // The message number of a uid; nothing when the client does not know it.
   std::optional<uint32_t> number(store::Uid uid) const;

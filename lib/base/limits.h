@@ -17,7 +17,7 @@ constexpr size_t kMaxPassword = 1024;    // RFC 4616 sets none; crypt(3) takes 5
 constexpr size_t kMaxRecipients = 1000;  // a transaction; RFC 5321 4.5.3.1.8 asks for at least 100
 constexpr size_t kMaxReplyText = 480;    // RFC 5321 4.5.3.1.5: 512 with code and CRLF
 constexpr size_t kMaxHostname = 255;
-constexpr size_t kMaxTag = 64;           // a name in the configuration: listener, pki, table, action
+constexpr size_t kMaxTag = 64;  // a name in the configuration: listener, pki, table, action
 
 // Messages up to this size live in the queue's database and travel in a memory file; larger ones are
 // a file in the spool. DESIGN section 4.

@@ -19,9 +19,7 @@ int hex_value(char c) {
 }
 }  // namespace
 
-bool equals_nocase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && starts_with_nocase(a, b);
-}
+bool equals_nocase(std::string_view a, std::string_view b) { return a.size() == b.size() && starts_with_nocase(a, b); }
 
 bool starts_with_nocase(std::string_view text, std::string_view prefix) {
   if (text.size() < prefix.size()) return false;

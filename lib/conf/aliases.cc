@@ -17,7 +17,13 @@ constexpr int kMaxAliasInclude = 4;  // files deep
 class AliasParser {
  public:
   AliasParser(std::string_view text, Position start, const ReadFile& read, std::vector<std::string>& errors, int depth)
-      : text_(text), file_(start.file), line_(start.line), column_(start.column), read_(read), errors_(errors), depth_(depth) {}
+      : text_(text),
+        file_(start.file),
+        line_(start.line),
+        column_(start.column),
+        read_(read),
+        errors_(errors),
+        depth_(depth) {}
 
   void parse_file(Aliases& out);
   bool parse_members(std::vector<AliasMember>& out, bool lines);
@@ -98,12 +104,14 @@ bool AliasParser::fail(const Position& at, const std::string& found, const std::
 std::string AliasParser::found_here() const {
   if (at_end()) return "end of file";
   if (peek() == '\n' || column_ == 1) return "end of line";
-  return "'" + printable(text_.substr(at_, std::min(text_.find_first_of(" \t\r\n,", at_), text_.size()) - at_), 60) + "'";
+  return "'" + printable(text_.substr(at_, std::min(text_.find_first_of(" \t\r\n,", at_), text_.size()) - at_), 60) +
+         "'";
 }
 
 std::string AliasParser::take_until(std::string_view stops) {
   std::string out;
-  while (!at_end() && stops.find(peek()) == stops.npos && static_cast<unsigned char>(peek()) > ' ' && peek() != '\x7f') {
+  while (!at_end() && stops.find(peek()) == stops.npos && static_cast<unsigned char>(peek()) > ' ' &&
+         peek() != '\x7f') {
     out += peek();
     advance();
   }
@@ -120,7 +128,8 @@ void AliasParser::parse_file(Aliases& out) {
       advance();
       continue;
     }
-    const bool good = indented ? fail("a line that goes on with nothing", "a name in the first column") : parse_entry(out);
+    const bool good =
+        indented ? fail("a line that goes on with nothing", "a name in the first column") : parse_entry(out);
     if (good || (at_ > start && column_ == 1 && !is_space(peek()))) continue;
     do {  // on to the next first column that starts an entry
       skip_line();
@@ -142,7 +151,8 @@ bool AliasParser::parse_entry(Aliases& out) {
   std::vector<AliasMember> members;
   if (!parse_members(members, false)) return false;
   if (out.size() >= kMaxAliases) return fail(start, "one alias more", "at most " + std::to_string(kMaxAliases));
-  if (!out.emplace(key, std::move(members)).second) return fail(start, "'" + printable(key, 60) + "' a second time", "each name once");
+  if (!out.emplace(key, std::move(members)).second)
+    return fail(start, "'" + printable(key, 60) + "' a second time", "each name once");
   return true;
 }
 
@@ -151,7 +161,8 @@ bool AliasParser::parse_quoted(std::string& out) {
   advance();
   while (!at_line_end() && peek() != '"') {
     if (peek() == '\\' && peek(1) != '\n' && peek(1) != '\0') advance();
-    if (static_cast<unsigned char>(peek()) < ' ' || peek() == '\x7f') return fail(start, "a control byte in quotes", "printable text");
+    if (static_cast<unsigned char>(peek()) < ' ' || peek() == '\x7f')
+      return fail(start, "a control byte in quotes", "printable text");
     out += peek();
     advance();
   }
@@ -176,7 +187,9 @@ bool AliasParser::parse_key(std::string& out) {
     if (!all && !parse_domain(domain)) return false;
   }
   if (out.empty() && !has_domain) return fail(start, found_here(), "a name, address, @domain or @");
-  if (out.size() > kMaxLocalPart) return fail(start, "a name of " + std::to_string(out.size()) + " bytes", "at most " + std::to_string(kMaxLocalPart));
+  if (out.size() > kMaxLocalPart)
+    return fail(start, "a name of " + std::to_string(out.size()) + " bytes",
+                "at most " + std::to_string(kMaxLocalPart));
   out = lower(out) + (has_domain ? "@" + domain : "");
   return true;
 }
@@ -230,18 +243,21 @@ bool AliasParser::parse_member(std::vector<AliasMember>& out) {
   }
   if (peek() == '"') {
     if (!parse_quoted(member.local)) return false;
-    if (starts_with_nocase(member.local, ":include:")) return fail(start, "\":include:\" in quotes", ":include: and a path without");
+    if (starts_with_nocase(member.local, ":include:"))
+      return fail(start, "\":include:\" in quotes", ":include: and a path without");
   } else {
     member.local = take_until(":,@\"\\<>()[];");
   }
   const bool has_domain = peek() == '@';
-  if (!member.local.empty() && member.local[0] == '|') return fail(start, "a command", "a name or address: mail is never given to commands");
+  if (!member.local.empty() && member.local[0] == '|')
+    return fail(start, "a command", "a name or address: mail is never given to commands");
   if (!member.local.empty() && member.local[0] == '/' && !has_domain) {
     return fail(start, "a file", "a name or address: mail is never written to files named here");
   }
   if (member.local.empty()) return fail(start, found_here(), "a name or address");
   if (member.local.size() > kMaxLocalPart) {
-    return fail(start, "a name of " + std::to_string(member.local.size()) + " bytes", "at most " + std::to_string(kMaxLocalPart));
+    return fail(start, "a name of " + std::to_string(member.local.size()) + " bytes",
+                "at most " + std::to_string(kMaxLocalPart));
   }
   if (has_domain) {
     advance();
@@ -261,7 +277,8 @@ bool AliasParser::parse_include(std::vector<AliasMember>& out) {
     path = take_until(",\"");
   }
   if (!is_absolute_path(path)) return fail(start, "'" + printable(path, 60) + "'", "an absolute path after :include:");
-  if (depth_ >= kMaxAliasInclude) return fail(start, ":include:", "files included at most " + std::to_string(kMaxAliasInclude) + " deep");
+  if (depth_ >= kMaxAliasInclude)
+    return fail(start, ":include:", "files included at most " + std::to_string(kMaxAliasInclude) + " deep");
   const auto text = read_(path);
   if (!text) return fail(start, ":include:" + printable(path), "a file that can be read (" + text.error().text + ")");
   AliasParser inner(*text, {path, 1, 1}, read_, errors_, depth_ + 1);
@@ -295,7 +312,8 @@ Result<Aliases> parse_aliases(const Table& table, const ReadFile& read) {
     // The column cannot be told within a quoted value: all errors stand at the table.
     Position at = table.position;
     at.column = std::max(at.column, 2U);
-    if (AliasParser(entry.value, at, read, errors, 0).parse_members(members, false)) out[lower(entry.key)] = std::move(members);
+    if (AliasParser(entry.value, at, read, errors, 0).parse_members(members, false))
+      out[lower(entry.key)] = std::move(members);
   }
   return finish(std::move(out), errors);
 }

@@ -31,8 +31,8 @@ constexpr size_t kMaxAliasMembers = 10'000;  // of one alias, includes counted
 constexpr size_t kMaxAliasesFile = 64 * 1024 * 1024;
 
 struct AliasMember {
-  std::string local;   // as written, without quotes
-  std::string domain;  // lower case; "" for a name alone
+  std::string local;        // as written, without quotes
+  std::string domain;       // lower case; "" for a name alone
   bool is_account = false;  // "\name"
   bool operator==(const AliasMember&) const = default;
 };
@@ -40,7 +40,8 @@ using Aliases = std::unordered_map<std::string, std::vector<AliasMember>>;
 
 // In virtual_users the ':' behind a key may be left out, as OpenSMTPD's table(5) has it.
 enum class AliasForm : uint8_t { aliases, virtual_users };
-Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read, AliasForm form = AliasForm::aliases);
+Result<Aliases> parse_aliases(std::string_view text, const std::string& file, const ReadFile& read,
+                              AliasForm form = AliasForm::aliases);
 // The entries of an inline table; `table` gives the position.
 Result<Aliases> parse_aliases(const Table& table, const ReadFile& read);
 

@@ -12,7 +12,9 @@ constexpr Protocol kNotSpoken[] = {
     Protocol::sieve,
 };
 
-bool is_spoken(Protocol p) { return std::find(std::begin(kNotSpoken), std::end(kNotSpoken), p) == std::end(kNotSpoken); }
+bool is_spoken(Protocol p) {
+  return std::find(std::begin(kNotSpoken), std::end(kNotSpoken), p) == std::end(kNotSpoken);
+}
 
 }  // namespace
 

@@ -85,8 +85,9 @@ struct Listener {
   Sources trust;                 // smtp, submission, submissions: no limits, no pause before the greeting
   Sources proxy;                 // and lmtp: they speak the PROXY protocol
   Sources xclient;               // they may say XCLIENT
-  std::vector<std::string> filters;  // in the order to ask; of smtp, submission, submissions, lmtp. No chains: what they stand for
-  Position position;             // of the protocol's word
+  std::vector<std::string>
+      filters;        // in the order to ask; of smtp, submission, submissions, lmtp. No chains: what they stand for
+  Position position;  // of the protocol's word
 };
 
 enum class AuthKind : uint8_t { none, system, table };
@@ -137,7 +138,7 @@ enum class RelayTls : uint8_t {
 };
 // An entry of the administrator's list (tls-policy).
 struct TlsRule {
-  std::string pattern;                    // a domain in lower case, or "*." and one
+  std::string pattern;  // a domain in lower case, or "*." and one
   RelayTls tls = RelayTls::verify;
   std::vector<std::string> names;         // verify: of which the certificate must have one; empty: the host's
   std::vector<std::string> fingerprints;  // SHA-256, binary; then the certificate or its key is one of them
@@ -152,7 +153,7 @@ struct Provider {
 };
 // A host to send by: smtp://[label@]host[:port], smtp+tls:// (STARTTLS or nothing), smtps:// (TLS from the first byte).
 struct RelayHost {
-  std::string host;           // a name in lower case or a numeric address, IPv6 without brackets; lmtp: or a socket's path
+  std::string host;  // a name in lower case or a numeric address, IPv6 without brackets; lmtp: or a socket's path
   uint16_t port = 25;
   bool implicit_tls = false;  // smtps
   bool require_tls = false;   // smtp+tls
@@ -223,7 +224,15 @@ struct Match {
 };
 
 // When a filter is asked.
-enum class Phase : uint8_t { connect, helo, ehlo, mail_from, rcpt_to, data, commit };  // ehlo: LHLO too; data: DATA, or the first BDAT
+enum class Phase : uint8_t {
+  connect,
+  helo,
+  ehlo,
+  mail_from,
+  rcpt_to,
+  data,
+  commit
+};  // ehlo: LHLO too; data: DATA, or the first BDAT
 constexpr int kPhases = 7;
 std::string_view phase_name(Phase phase);
 
@@ -256,18 +265,18 @@ struct Canonical {
 
 // The scalar options; names, types, ranges, defaults and help are the rows of options.cc.
 struct Options {
-  std::string state;    // all that the server writes
-  std::string spool;    // "" = state/spool, and so on: use Config's functions
+  std::string state;  // all that the server writes
+  std::string spool;  // "" = state/spool, and so on: use Config's functions
   std::string mail;
   std::string run;
-  std::string control;  // the control socket; "" = run/mailkeep.sock
-  std::string hostname; // "" = the machine's own
+  std::string control;   // the control socket; "" = run/mailkeep.sock
+  std::string hostname;  // "" = the machine's own
   std::string log_level;
   std::string reports_to_strangers;  // none, postmaster, sender
-  std::string postmaster;  // an account or address; "" = see smtpd/lookup/expand.h
-  std::string tls_authorities;  // PEM file; "" = the system's
-  std::string mta_sts;          // on, off
-  std::string tls_learn;        // off, suggest, enforce
+  std::string postmaster;            // an account or address; "" = see smtpd/lookup/expand.h
+  std::string tls_authorities;       // PEM file; "" = the system's
+  std::string mta_sts;               // on, off
+  std::string tls_learn;             // off, suggest, enforce
   std::string subaddress_separator;
   std::string address_family;    // a choice; smtpd/lookup/hops.h
   std::string dnssec;            // auto, on, off
@@ -298,9 +307,9 @@ struct Options {
 
   Seconds smtp_idle_timeout{0};
   Seconds smtp_busy_timeout{0};
-  Seconds error_delay{0};     // 0: none
-  Seconds greet_pause{0};     // 0: none
-  Seconds max_hold{0};        // of FUTURERELEASE; 0: not offered
+  Seconds error_delay{0};  // 0: none
+  Seconds greet_pause{0};  // 0: none
+  Seconds max_hold{0};     // of FUTURERELEASE; 0: not offered
   Seconds min_deliver_by{0};
   Seconds imap_idle_timeout{0};
   Seconds imap_login_timeout{0};
@@ -323,7 +332,7 @@ struct Config {
   std::vector<Listener> listeners;
   Auth auth;
   std::vector<Provider> providers;
-  std::string tls_policy;  // the table of the administrator's TLS policies; "" none
+  std::string tls_policy;           // the table of the administrator's TLS policies; "" none
   std::vector<Resolver> resolvers;  // empty: the system's
   Srs srs;
   Canonical canonical;

@@ -30,7 +30,8 @@ Result<std::map<std::string, Credential>> parse_credentials(std::string_view tex
     const size_t end = std::min(line.text.find_first_of(" \t"), line.text.size());
     const std::string_view label = line.text.substr(0, end);
     const std::string_view rest = trim(line.text.substr(end));
-    if (!is_name(label)) return line.error(label, "a label of other characters", "a label of letters, digits, '-', '_' and '.'");
+    if (!is_name(label))
+      return line.error(label, "a label of other characters", "a label of letters, digits, '-', '_' and '.'");
     if (!is_credential(rest)) return line.error(rest, rest.empty() ? "end of line" : "something else", "user:password");
     if (out.emplace(label, split_credential(rest)).second) return {};
     return line.error(label, "the label '" + std::string(label) + "' again", "each label once");

@@ -19,13 +19,23 @@ std::string quoted(const std::string& path) {
 
 std::string demo_config(const std::string& dir) {
   return "# mailkeepd --demo: one account, demo with the password demo, on loopback only.\n"
-         "state    " + quoted(dir + "/state") + "\n"
-         "control  " + quoted(dir + "/mailkeep.sock") + "\n"
+         "state    " +
+         quoted(dir + "/state") +
+         "\n"
+         "control  " +
+         quoted(dir + "/mailkeep.sock") +
+         "\n"
          "hostname mx.demo.test\n"
          "domain   demo.test\n"
-         "pki      demo cert " + quoted(dir + "/cert.pem") + " key " + quoted(dir + "/key.pem") + "\n"
-         "table    accounts " + quoted("file:" + dir + "/accounts") + "\n"
-         "table    aliases " + quoted("file:" + dir + "/aliases") + "\n"
+         "pki      demo cert " +
+         quoted(dir + "/cert.pem") + " key " + quoted(dir + "/key.pem") +
+         "\n"
+         "table    accounts " +
+         quoted("file:" + dir + "/accounts") +
+         "\n"
+         "table    aliases " +
+         quoted("file:" + dir + "/aliases") +
+         "\n"
          "uid-range 200000-299999\n"
          "worker-uids 190000\n"
          "listen on 127.0.0.1 port 2525 smtp  pki demo\n"

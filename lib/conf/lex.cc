@@ -13,7 +13,8 @@ namespace {
 bool is_name_char(char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; }
 bool is_symbol(char c) { return c == '{' || c == '}' || c == ',' || c == '=' || c == '!'; }
 bool is_word_char(char c) {
-  return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && !is_symbol(c) && c != '<' && c != '>' && c != '"' && c != '#';
+  return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && !is_symbol(c) && c != '<' && c != '>' && c != '"' &&
+         c != '#';
 }
 
 }  // namespace
@@ -25,20 +26,13 @@ bool is_name(std::string_view text) {
 std::string describe(const Token& t) {
   switch (t.kind) {
     case TokenKind::word:
-    case TokenKind::symbol:
-      return "'" + printable(t.text, 60) + "'";
-    case TokenKind::string:
-      return "\"" + printable(t.text, 60) + "\"";
-    case TokenKind::table:
-      return "<" + t.text + ">";
-    case TokenKind::macro:
-      return "$" + t.text;
-    case TokenKind::newline:
-      return "end of line";
-    case TokenKind::end:
-      return "end of file";
-    case TokenKind::bad:
-      return t.text;
+    case TokenKind::symbol: return "'" + printable(t.text, 60) + "'";
+    case TokenKind::string: return "\"" + printable(t.text, 60) + "\"";
+    case TokenKind::table: return "<" + t.text + ">";
+    case TokenKind::macro: return "$" + t.text;
+    case TokenKind::newline: return "end of line";
+    case TokenKind::end: return "end of file";
+    case TokenKind::bad: return t.text;
   }
   return "nothing";
 }
@@ -77,7 +71,9 @@ void Lexer::skip_blank() {
   }
 }
 
-Token Lexer::make(TokenKind kind, std::string text) const { return Token{kind, std::move(text), token_line_, token_column_}; }
+Token Lexer::make(TokenKind kind, std::string text) const {
+  return Token{kind, std::move(text), token_line_, token_column_};
+}
 
 Token Lexer::next() {
   skip_blank();

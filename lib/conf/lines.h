@@ -22,10 +22,13 @@ struct Line {
   // `at`: a part of `text`; one that is nowhere stands for its end.
   Error error(std::string_view at, const std::string& found, const std::string& expected) const {
     const size_t offset = at.data() == nullptr ? text.size() : static_cast<size_t>(at.data() - text.data());
-    return Error(to_string({file, number, column + static_cast<uint32_t>(offset)}) + ": found " + found + ", expected " + expected);
+    return Error(to_string({file, number, column + static_cast<uint32_t>(offset)}) + ": found " + found +
+                 ", expected " + expected);
   }
   // The same of what is shown as it stands there.
-  Error error(std::string_view at, const std::string& expected) const { return error(at, "'" + printable(at, 60) + "'", expected); }
+  Error error(std::string_view at, const std::string& expected) const {
+    return error(at, "'" + printable(at, 60) + "'", expected);
+  }
 };
 
 // Calls each(Line) for each line until it gives an error, which is then the answer.
@@ -36,7 +39,8 @@ Status each_line(std::string_view text, const std::string& file, Each each) {
     ++number;
     const std::string_view line = trim(whole.substr(0, whole.size() - (whole.ends_with('\r') ? 1 : 0)));
     if (line.empty() || line[0] == '#') continue;
-    if (auto status = each(Line{file, number, static_cast<uint32_t>(line.data() - whole.data() + 1), line}); !status) return status;
+    if (auto status = each(Line{file, number, static_cast<uint32_t>(line.data() - whole.data() + 1), line}); !status)
+      return status;
   }
   return {};
 }

@@ -18,7 +18,8 @@ bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\
 Status take_line(const Line& line, std::vector<TableEntry>& out) {
   const size_t end = std::min(line.text.find_first_of(" \t"), line.text.size());
   const auto key = line.text.substr(0, end);
-  if (key.size() > kMaxKey) return line.error(key, "a key of " + std::to_string(key.size()) + " bytes", "at most " + std::to_string(kMaxKey));
+  if (key.size() > kMaxKey)
+    return line.error(key, "a key of " + std::to_string(key.size()) + " bytes", "at most " + std::to_string(kMaxKey));
   if (std::any_of(line.text.begin(), line.text.end(), is_control)) return line.error(line.text, "printable text");
   if (out.size() >= kMaxTableKeys) return line.error(key, "one key more", "at most " + std::to_string(kMaxTableKeys));
   out.push_back({std::string(key), std::string(trim(line.text.substr(end)))});
@@ -50,7 +51,8 @@ std::string quote(const std::string& local) {
 
 Result<std::vector<TableEntry>> parse_list(std::string_view text, const std::string& file) {
   std::vector<TableEntry> out;
-  if (auto status = each_line(text, file, [&](const Line& line) { return take_line(line, out); }); !status) return status.error();
+  if (auto status = each_line(text, file, [&](const Line& line) { return take_line(line, out); }); !status)
+    return status.error();
   return out;
 }
 
@@ -77,7 +79,9 @@ Result<std::vector<AliasMember>> parse_members(std::string_view text) {
   Table one;
   one.position = {"table", 1, 1};
   one.entries.push_back({"x", std::string(text)});
-  auto parsed = parse_aliases(one, [](const std::string& path) -> Result<std::string> { return Error(path + ": not read from a compiled table"); });
+  auto parsed = parse_aliases(one, [](const std::string& path) -> Result<std::string> {
+    return Error(path + ": not read from a compiled table");
+  });
   if (!parsed) return parsed.error();
   return std::move(parsed->at("x"));
 }

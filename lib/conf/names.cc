@@ -36,7 +36,8 @@ bool is_rewriting(std::string_view text) {
 
 bool is_absolute_path(std::string_view text) {
   if (text.empty() || text[0] != '/' || text.size() >= PATH_MAX) return false;
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) return false;
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
+    return false;
   const auto parts = split(text, '/');
   return std::find(parts.begin(), parts.end(), "..") == parts.end();
 }
@@ -44,7 +45,8 @@ bool is_absolute_path(std::string_view text) {
 bool is_interface(std::string_view text) {
   if (text.empty() || text.size() >= IFNAMSIZ || text == "." || text == "..") return false;
   if (text.find_first_not_of("0123456789.") == text.npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '@'; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '@'; });
 }
 
 }  // namespace mailkeep::conf

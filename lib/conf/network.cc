@@ -60,7 +60,8 @@ Result<std::vector<std::string>> parse_networks(std::string_view text, const std
   const auto status = each_line(text, file, [&](const Line& line) -> Status {
     const auto word = line.text.substr(0, line.text.find_first_of(" \t#"));
     if (!parse_network(word)) return line.error(word, "an address or a network");
-    if (out.size() == most) return line.error(word, "one more", "at most " + std::to_string(most) + " addresses and networks");
+    if (out.size() == most)
+      return line.error(word, "one more", "at most " + std::to_string(most) + " addresses and networks");
     out.emplace_back(word);
     return {};
   });

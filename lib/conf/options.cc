@@ -26,30 +26,37 @@ constexpr Option kOptions[] = {
      "Directory of all that the server writes: spool, mail and run, unless set apart."},
     {"spool", T::path, &O::spool, 1, kPath, "", "", "Directory of the queue. Unless set: spool below state."},
     {"mail", T::path, &O::mail, 1, kPath, "", "", "Directory of the mailboxes. Unless set: mail below state."},
-    {"run", T::path, &O::run, 1, kPath, "", "", "Directory of what lasts only while the server runs. Unless set: run below state."},
+    {"run", T::path, &O::run, 1, kPath, "", "",
+     "Directory of what lasts only while the server runs. Unless set: run below state."},
     {"control", T::path, &O::control, 1, 107, "", "",
      "Path of the socket that mailkeepctl talks to. Unless set: mailkeep.sock below run."},
     {"hostname", T::host, &O::hostname, 1, kMaxHostname, "", "",
      "The server's name in greetings, Received fields and reports. Unless set: the machine's own name."},
-    {"log-level", T::choice, &O::log_level, 0, 0, "info", "error warn info debug", "The least severe events that are logged."},
+    {"log-level", T::choice, &O::log_level, 0, 0, "info", "error warn info debug",
+     "The least severe events that are logged."},
     {"postmaster", T::text, &O::postmaster, 1, kMaxAddress, "", "",
      "The account or address that gets mail for postmaster where no alias says otherwise. Unless set: the account "
      "postmaster or root, else the first account."},
     {"local-submission", T::choice, &O::local_submission, 0, 0, "on", "on off",
-     "Whether local users may send with sendmail(8), through submit.sock below run. Listeners that the file names for it stand in its place."},
+     "Whether local users may send with sendmail(8), through submit.sock below run. Listeners that the file names for "
+     "it stand in its place."},
     {"local-from", T::choice, &O::local_from, 0, 0, "mark", "mark refuse",
-     "What becomes of a local user's message whose From field is not the user's own address: it gets a Sender field that says who "
+     "What becomes of a local user's message whose From field is not the user's own address: it gets a Sender field "
+     "that says who "
      "sent it, or it is refused."},
     {"trusted-users", T::text, &O::trusted_users, 0, 2000, "", "",
-     "System users, between spaces, that may send as anybody through the local socket, as root always may; such as a web server's, where "
+     "System users, between spaces, that may send as anybody through the local socket, as root always may; such as a "
+     "web server's, where "
      "its programs name senders of their own."},
     {"tls-authorities", T::path, &O::tls_authorities, 1, kPath, "", "",
-     "The certificates (PEM) of the authorities whose word about other hosts' names is trusted: for tls verify, MTA-STS, and HTTPS. "
+     "The certificates (PEM) of the authorities whose word about other hosts' names is trusted: for tls verify, "
+     "MTA-STS, and HTTPS. "
      "Unless set: those of the system."},
     {"mta-sts", T::choice, &O::mta_sts, 0, 0, "on", "on off",
      "Whether domains' MTA-STS policies (RFC 8461) are fetched by HTTPS, kept and followed."},
     {"tls-learn", T::choice, &O::tls_learn, 0, 0, "suggest", "off suggest enforce",
-     "What becomes of a domain all of whose sessions in two weeks, 20 or more, were verified by an authority: suggest has mailkeepctl "
+     "What becomes of a domain all of whose sessions in two weeks, 20 or more, were verified by an authority: suggest "
+     "has mailkeepctl "
      "tls policy say so, enforce sends to it only with a certificate that holds."},
     {"subaddress-separator", T::text, &O::subaddress_separator, 0, 8, "+", "",
      "What parts an account's name from a detail in user+detail@domain: any of these characters; \"\" for none."},
@@ -57,39 +64,50 @@ constexpr Option kOptions[] = {
     {"address-family", T::choice, &O::address_family, 0, 0, "alternate", "alternate ipv6-first ipv4-first ipv6 ipv4",
      "Which addresses of other hosts are tried, and in which order; alternate takes IPv6 and IPv4 in turn."},
     {"dnssec", T::choice, &O::dnssec, 0, 0, "auto", "auto on off",
-     "Whether answers of the DNS are validated. auto does where the resolver hands on the root's signatures, which is found out at "
-     "the first question and then kept; where it does not, it is tried again every hour, and DANE is not used meanwhile. With on, "
+     "Whether answers of the DNS are validated. auto does where the resolver hands on the root's signatures, which is "
+     "found out at "
+     "the first question and then kept; where it does not, it is tried again every hour, and DANE is not used "
+     "meanwhile. With on, "
      "what cannot be validated is a temporary failure."},
     {"dnssec-anchor", T::path, &O::dnssec_anchor, 1, kPath, "", "",
-     "File of DS or DNSKEY records in which validation trusts; naming one turns auto into on. Unless set: /usr/share/dns/root.key, "
+     "File of DS or DNSKEY records in which validation trusts; naming one turns auto into on. Unless set: "
+     "/usr/share/dns/root.key, "
      "or the keys of the root that are built in."},
     {"dnssec-insecure", T::text, &O::dnssec_insecure, 0, 4000, "", "",
-     "Domains, between spaces, that are not validated, with all below them: those which only the resolver of a private network knows."},
+     "Domains, between spaces, that are not validated, with all below them: those which only the resolver of a private "
+     "network knows."},
 
-    {"message-size", T::size, &O::message_size, 64 * kK, 2 * kG - 1, "50M", "", "The largest message that is taken (RFC 1870)."},
+    {"message-size", T::size, &O::message_size, 64 * kK, 2 * kG - 1, "50M", "",
+     "The largest message that is taken (RFC 1870)."},
     {"max-recipients", T::count, &O::max_recipients, 100, kMaxRecipients, "1000", "",
      "Recipients of one transaction; RFC 5321 asks for at least 100."},
     {"max-sessions", T::count, &O::max_sessions, 1, 100'000, "4000", "",
-     "Sessions at once of each protocol process. As an SMTP process fills up, the share of each network shrinks to as many as are "
+     "Sessions at once of each protocol process. As an SMTP process fills up, the share of each network shrinks to as "
+     "many as are "
      "still free; when it is full, the idlest session of the network that has most gives way to one that has less."},
     {"max-sessions-per-source", T::count, &O::max_sessions_per_source, 1, 100'000, "100", "",
-     "Sessions at once from one address, or of one local user. This limit and those below are counted by each process: with several smtpd-workers a "
+     "Sessions at once from one address, or of one local user. This limit and those below are counted by each process: "
+     "with several smtpd-workers a "
      "source may have as many times as much."},
     {"max-sessions-per-network", T::count, &O::max_sessions_per_network, 1, 100'000, "400", "",
      "SMTP sessions at once from one network, an IPv4 /24 or an IPv6 /64."},
     {"max-messages-per-hour", T::count, &O::max_messages_per_hour, 0, 100'000'000, "10000", "",
-     "Messages that one IPv4 address or one IPv6 /64 may send by SMTP in an hour, loopback and trusted sources apart; 0 for as many as it likes."},
+     "Messages that one IPv4 address or one IPv6 /64 may send by SMTP in an hour, loopback and trusted sources apart; "
+     "0 for as many as it likes."},
     {"max-recipients-per-hour", T::count, &O::max_recipients_per_hour, 0, 100'000'000, "50000", "",
-     "Recipients that one IPv4 address or one IPv6 /64 may name by SMTP in an hour, those that are refused too, loopback and trusted sources apart; 0 for "
+     "Recipients that one IPv4 address or one IPv6 /64 may name by SMTP in an hour, those that are refused too, "
+     "loopback and trusted sources apart; 0 for "
      "as many as it likes."},
     {"max-recipients-per-session", T::count, &O::max_recipients_per_session, 0, 100'000'000, "10000", "",
      "Recipients of all messages of one SMTP session; those beyond get 452. 0 for as many as they like."},
     {"max-errors", T::count, &O::max_errors, 1, 10'000, "20", "",
      "Commands of an SMTP session that may be refused for good (5xx) before it ends with 421."},
     {"max-messages-per-session", T::count, &O::max_messages_per_session, 0, 1'000'000, "1000", "",
-     "Messages of one SMTP session, told to clients as MAILMAX (RFC 9422); the next one gets 421. 0 for as many as they like."},
+     "Messages of one SMTP session, told to clients as MAILMAX (RFC 9422); the next one gets 421. 0 for as many as "
+     "they like."},
     {"dsn", T::choice, &O::dsn, 0, 0, "all", "all trusted",
-     "Who may ask for delivery reports (RFC 3461): all, or trusted clients alone, those of submission and lmtp listeners. With all, "
+     "Who may ask for delivery reports (RFC 3461): all, or trusted clients alone, those of submission and lmtp "
+     "listeners. With all, "
      "a stranger who forges a sender's address can have that address told of a delivery."},
     {"max-received", T::count, &O::max_received, 10, 1000, "100", "",
      "Received fields in a message beyond which it is taken to be in a loop (RFC 5321 6.3)."},
@@ -98,7 +116,8 @@ constexpr Option kOptions[] = {
     {"smtpd-workers", T::count, &O::smtpd_workers, 1, 64, "1", "", "Processes that speak SMTP."},
     {"tls-workers", T::count, &O::tls_workers, 1, 64, "1", "", "Processes that hold the TLS keys and sessions."},
     {"worker-uids", T::count, &O::worker_uids, 0, 4'000'000'000, "0", "",
-     "If not 0, worker processes run under this uid and those after it instead of under the named system users. For tests."},
+     "If not 0, worker processes run under this uid and those after it instead of under the named system users. For "
+     "tests."},
     {"bounce-size", T::size, &O::bounce_size, 0, 10 * kM, "64K", "",
      "The largest message that a bounce returns whole; of larger ones it returns the header alone."},
 
@@ -107,13 +126,16 @@ constexpr Option kOptions[] = {
     {"smtp-busy-timeout", T::duration, &O::smtp_busy_timeout, 1, kHour, "10s", "",
      "The same while more than four fifths of max-sessions are in use."},
     {"error-delay", T::duration, &O::error_delay, 0, 30, "1s", "",
-     "From the fifth refused command of an SMTP session on, each answer waits by this time longer than the one before, 30 seconds at "
+     "From the fifth refused command of an SMTP session on, each answer waits by this time longer than the one before, "
+     "30 seconds at "
      "most; loopback, trusted sources and who has logged in apart. 0s: no answer waits."},
     {"greet-pause", T::duration, &O::greet_pause, 0, 30, "1s", "",
-     "How long an smtp listener is silent before its greeting. Who speaks meanwhile, as no mail server does, gets 554 and is cut off; "
+     "How long an smtp listener is silent before its greeting. Who speaks meanwhile, as no mail server does, gets 554 "
+     "and is cut off; "
      "loopback and trusted sources are greeted at once. 0s: everybody is."},
     {"max-hold", T::duration, &O::max_hold, 0, 365 * kDay, "30d", "",
-     "The longest time that a client of a submission or lmtp listener may ask to hold a message back (FUTURERELEASE, RFC 4865); "
+     "The longest time that a client of a submission or lmtp listener may ask to hold a message back (FUTURERELEASE, "
+     "RFC 4865); "
      "0s: it is not offered."},
     {"min-deliver-by", T::duration, &O::min_deliver_by, 0, kDay, "1m", "",
      "The shortest time that a client of a submission or lmtp listener may set for a delivery (DELIVERBY, RFC 2852)."},
@@ -126,23 +148,30 @@ constexpr Option kOptions[] = {
     {"queue-lifetime", T::duration, &O::queue_lifetime, 1, 30 * kDay, "4d", "",
      "Mail that could not be delivered for this time goes back to its sender."},
     {"tls-report-interval", T::duration, &O::tls_report_interval, 0, kWeek, "1d", "",
-     "How often domains that ask for it (RFC 8460) are sent a report of the TLS sessions with their hosts; 0s for never. By mail alone: "
+     "How often domains that ask for it (RFC 8460) are sent a report of the TLS sessions with their hosts; 0s for "
+     "never. By mail alone: "
      "addresses of the web are passed over."},
     {"queue-first-retry", T::duration, &O::queue_first_retry, 1, kDay, "1m", "",
      "Time before the second attempt of a delivery; it doubles with every further one."},
     {"queue-max-retry", T::duration, &O::queue_max_retry, 1, kDay, "1h", "", "The longest time between two attempts."},
     {"queue-probe", T::duration, &O::queue_probe, 1, kDay, "5m", "",
-     "The longest time between two attempts to reach a host that does not answer: one message tries it, and what else is for it goes "
+     "The longest time between two attempts to reach a host that does not answer: one message tries it, and what else "
+     "is for it goes "
      "when it answers."},
     {"queue-delay-warning", T::duration, &O::queue_delay_warning, 0, 30 * kDay, "4h", "",
-     "A sender is told once that mail is still waiting after this time, unless NOTIFY (RFC 3461) says otherwise; 0s for never."},
+     "A sender is told once that mail is still waiting after this time, unless NOTIFY (RFC 3461) says otherwise; 0s "
+     "for never."},
     {"queue-history", T::duration, &O::queue_history, 0, 365 * kDay, "7d", "",
-     "How long it is kept what became of finished mail and what was refused, for mailkeepctl queue history and trace; 0s for not at all."},
+     "How long it is kept what became of finished mail and what was refused, for mailkeepctl queue history and trace; "
+     "0s for not at all."},
     {"queue-history-entries", T::count, &O::queue_history_entries, 1, 100'000'000, "1000000", "",
-     "Of how many finished envelopes that is kept, and of how many refusals: the oldest go first. An entry takes half a KiB of disk or so."},
+     "Of how many finished envelopes that is kept, and of how many refusals: the oldest go first. An entry takes half "
+     "a KiB of disk or so."},
     {"reports-to-strangers", T::choice, &O::reports_to_strangers, 0, 0, "postmaster", "none postmaster sender",
-     "Who is told when mail from a client that is neither local nor logged in fails after it was taken: such a sender's address "
-     "may be forged, and a report to it backscatter. With postmaster the report goes there, with none it is logged alone."},
+     "Who is told when mail from a client that is neither local nor logged in fails after it was taken: such a "
+     "sender's address "
+     "may be forged, and a report to it backscatter. With postmaster the report goes there, with none it is logged "
+     "alone."},
 };
 
 struct Unit {
@@ -160,7 +189,8 @@ std::optional<uint64_t> multiply(std::string_view digits, uint64_t factor) {
 std::optional<uint64_t> parse_size(std::string_view text, uint64_t min) {
   if (text == "none" && min == 0) return 0;
   for (const Unit& unit : kSizeUnits) {
-    if (!text.empty() && to_upper(text.back()) == unit.letter) return multiply(text.substr(0, text.size() - 1), unit.factor);
+    if (!text.empty() && to_upper(text.back()) == unit.letter)
+      return multiply(text.substr(0, text.size() - 1), unit.factor);
   }
   return parse_u64(text);
 }
@@ -235,7 +265,8 @@ std::optional<uint64_t> parse_duration(std::string_view text) {
 std::span<const Option> all_options() { return kOptions; }
 
 const Option* find_option(std::string_view name) {
-  const auto it = std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& o) { return o.name == name; });
+  const auto it =
+      std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& o) { return o.name == name; });
   return it == std::end(kOptions) ? nullptr : it;
 }
 
@@ -260,7 +291,9 @@ bool set_option(Options& out, const Option& o, std::string_view text) {
     out.*(*member) = o.type == T::host ? lower(text) : std::string(text);
     return true;
   }
-  const auto n = o.type == T::size ? parse_size(text, o.min) : o.type == T::duration ? parse_duration(text) : parse_u64(text);
+  const auto n = o.type == T::size       ? parse_size(text, o.min)
+                 : o.type == T::duration ? parse_duration(text)
+                                         : parse_u64(text);
   if (!n || *n < o.min || *n > o.max) return false;
   if (const auto* number = std::get_if<uint64_t Options::*>(&o.member)) out.*(*number) = *n;
   if (const auto* time = std::get_if<Seconds Options::*>(&o.member)) out.*(*time) = Seconds(static_cast<int64_t>(*n));
@@ -270,7 +303,8 @@ bool set_option(Options& out, const Option& o, std::string_view text) {
 Options initial_options() {
   Options out;
   for (const Option& o : kOptions) {
-    if (!o.initial.empty() && !set_option(out, o, o.initial)) fatal("option " + std::string(o.name) + ": bad initial value");
+    if (!o.initial.empty() && !set_option(out, o, o.initial))
+      fatal("option " + std::string(o.name) + ": bad initial value");
   }
   return out;
 }

@@ -24,8 +24,8 @@ constexpr size_t kMaxStatements = 10'000;
 constexpr size_t kMaxListenerPki = 16;
 constexpr size_t kMaxListenerFilters = 100;
 constexpr size_t kMaxTableEntries = 100'000;
-constexpr size_t kMaxDomains = 10'000;             // and in all so many bytes, for they travel to lookup and auth in one
-constexpr size_t kMaxDomainBytes = 512 * 1024;     // message; of more domains, accept mail by a `match` with a table
+constexpr size_t kMaxDomains = 10'000;          // and in all so many bytes, for they travel to lookup and auth in one
+constexpr size_t kMaxDomainBytes = 512 * 1024;  // message; of more domains, accept mail by a `match` with a table
 
 // How the parser reads a file that `include` names; tests and fuzzers give their own.
 using ReadFile = std::function<Result<std::string>(const std::string& path)>;

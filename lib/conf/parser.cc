@@ -63,7 +63,8 @@ Token Parser::take() {
 
 bool Parser::fail(const Token& token, const std::string& expected) {
   std::string found = describe(token);
-  if (token.kind == TokenKind::macro) found += macros_.count(token.text) == 0 ? ", which is not defined above" : ", a macro too many";
+  if (token.kind == TokenKind::macro)
+    found += macros_.count(token.text) == 0 ? ", which is not defined above" : ", a macro too many";
   draft_.errors.push_back(complaint(position(token), found, expected));
   return false;
 }
@@ -119,7 +120,8 @@ bool Parser::parse_statement() {
   const Option* option = first.kind == TokenKind::word ? find_option(first.text) : nullptr;
   if (option != nullptr) return parse_option(first, *option);
   return fail(first,
-              "action, auth, canonical, domain, filter, include, listen, masquerade, match, pki, provider, resolver, srs, table, tls-policy, uid-range, the name of an option "
+              "action, auth, canonical, domain, filter, include, listen, masquerade, match, pki, provider, resolver, "
+              "srs, table, tls-policy, uid-range, the name of an option "
               "or a macro's name and '='");
 }
 
@@ -134,7 +136,8 @@ bool Parser::parse_macro(const Token& name) {
   std::vector<Token> words;
   Lexer lexer(text);
   for (Token token = lexer.next(); token.kind != TokenKind::end; token = lexer.next()) {
-    if (token.kind == TokenKind::bad || token.kind == TokenKind::newline) return fail(at, "a value without " + describe(token));
+    if (token.kind == TokenKind::bad || token.kind == TokenKind::newline)
+      return fail(at, "a value without " + describe(token));
     if (token.kind != TokenKind::macro) {
       words.push_back(std::move(token));
     } else if (const auto it = macros_.find(token.text); it != macros_.end()) {
@@ -142,7 +145,8 @@ bool Parser::parse_macro(const Token& name) {
     } else {
       return fail(at, "a value without $" + token.text + ", which is not defined");
     }
-    if (words.size() > kMaxMacroTokens) return fail(at, "a value of at most " + std::to_string(kMaxMacroTokens) + " words");
+    if (words.size() > kMaxMacroTokens)
+      return fail(at, "a value of at most " + std::to_string(kMaxMacroTokens) + " words");
   }
   macros_[name.text] = std::move(words);
   return true;
@@ -154,7 +158,8 @@ bool Parser::parse_include(const Token& keyword) {
   if (!expect_value(path, "the path of a file")) return false;
   if (path.empty()) return fail(at, "the path of a file");
   if (!peek().ends_statement()) return fail_here("end of line");
-  if (depth_ >= kMaxIncludeDepth) return fail(keyword, "files included at most " + std::to_string(kMaxIncludeDepth) + " deep");
+  if (depth_ >= kMaxIncludeDepth)
+    return fail(keyword, "files included at most " + std::to_string(kMaxIncludeDepth) + " deep");
   if (++includes_ > kMaxIncludes) return fail(keyword, "at most " + std::to_string(kMaxIncludes) + " included files");
   path = beside(file_, path);
   const auto text = read_(path);
@@ -184,7 +189,8 @@ bool Parser::parse_domain() {
     if (!seen_.insert("domain " + name).second) continue;
     domain_bytes_ += name.size();
     if (domains.size() >= kMaxDomains || domain_bytes_ > kMaxDomainBytes) {
-      return fail(start, "at most " + std::to_string(kMaxDomains) + " domains of " + std::to_string(kMaxDomainBytes) + " bytes in all");
+      return fail(start, "at most " + std::to_string(kMaxDomains) + " domains of " + std::to_string(kMaxDomainBytes) +
+                             " bytes in all");
     }
     domains.push_back(name);
     if (!of.empty()) draft_.config.domain_aliases.push_back({name, lower(of), position(start)});
@@ -239,7 +245,8 @@ bool Parser::parse_table() {
 bool Parser::parse_option(const Token& name, const Option& option) {
   if (!once(name.text, name)) return false;
   const Token value = peek();
-  if (!value.is_value() || !set_option(draft_.config.options, option, value.text)) return fail_here(expected_value(option));
+  if (!value.is_value() || !set_option(draft_.config.options, option, value.text))
+    return fail_here(expected_value(option));
   take();
   return true;
 }
@@ -257,7 +264,8 @@ bool Parser::parse_auth(const Token& keyword) {
 
 bool Parser::parse_resolver() {
   Resolver resolver;
-  if (draft_.config.resolvers.size() >= kMaxResolvers) return fail_here("at most " + std::to_string(kMaxResolvers) + " resolvers");
+  if (draft_.config.resolvers.size() >= kMaxResolvers)
+    return fail_here("at most " + std::to_string(kMaxResolvers) + " resolvers");
   if (!peek().is_value() || !parse_address(peek().text)) return fail_here("the address of a resolver");
   resolver.address = take().text;
   if (peek().is("port")) {
@@ -369,7 +377,8 @@ bool Parser::parse_entries(std::vector<TableEntry>& out, Operand is_valid, const
       skip_newlines();
     }
     const bool first_has_value = !out.empty() && !out.front().value.empty();
-    if (!out.empty() && first_has_value != !entry.value.empty()) return fail_here("entries that are all values, or all key = value");
+    if (!out.empty() && first_has_value != !entry.value.empty())
+      return fail_here("entries that are all values, or all key = value");
     out.push_back(std::move(entry));
     if (peek().is('}')) break;
     if (!peek().is(',')) return fail_here("',' or '}'");

@@ -57,7 +57,20 @@
 namespace mailkeep::conf {
 
 // A name that the second pass looks up, and what a table's keys must be there.
-enum class RefKind : uint8_t { table, network_table, domain_table, address_table, pattern_table, alias_table, credential_table, tls_policy_table, canonical_table, pki, action, filter };
+enum class RefKind : uint8_t {
+  table,
+  network_table,
+  domain_table,
+  address_table,
+  pattern_table,
+  alias_table,
+  credential_table,
+  tls_policy_table,
+  canonical_table,
+  pki,
+  action,
+  filter
+};
 struct Reference {
   RefKind kind = RefKind::table;
   std::string name;
@@ -158,7 +171,8 @@ class Parser {
   bool expect_port(uint16_t& out);
   bool expect_ttl(Seconds& out);
   bool expect_host(std::string& out);
-  bool expect_operand(std::string& value, std::string& table, RefKind kind, Operand is_valid, const std::string& expected);
+  bool expect_operand(std::string& value, std::string& table, RefKind kind, Operand is_valid,
+                      const std::string& expected);
   // The entries of "{ … }"; with `is_valid`, a list of such values only.
   bool parse_entries(std::vector<TableEntry>& out, Operand is_valid, const std::string& expected);
   void refer(RefKind kind, const std::string& name, const Token& token);

@@ -46,10 +46,14 @@ bool Parser::parse_deliver(Action& out) {
   std::set<std::string> had;
   while (!peek().ends_statement()) {
     const Token word = peek();
-    const bool is_own = (out.kind == ActionKind::lmtp && word.is("rcpt-to")) || (out.kind == ActionKind::maildir && word.is("junk"));
-    const bool known = is_own || (out.kind != ActionKind::lmtp && word.is("forward-file")) || word.is("alias") || word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
+    const bool is_own =
+        (out.kind == ActionKind::lmtp && word.is("rcpt-to")) || (out.kind == ActionKind::maildir && word.is("junk"));
+    const bool known = is_own || (out.kind != ActionKind::lmtp && word.is("forward-file")) || word.is("alias") ||
+                       word.is("virtual") || word.is("userbase") || word.is("user") || word.is("ttl");
     if (!known || !had.insert(word.text).second) {
-      const std::string own = out.kind == ActionKind::lmtp ? "rcpt-to, " : out.kind == ActionKind::maildir ? "junk, forward-file, " : "forward-file, ";
+      const std::string own = out.kind == ActionKind::lmtp      ? "rcpt-to, "
+                              : out.kind == ActionKind::maildir ? "junk, forward-file, "
+                                                                : "forward-file, ";
       return fail_here(own + "alias, virtual, userbase, user, ttl (each once) or end of line");
     }
     take();

@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kMaxTests = 16;
 constexpr size_t kMaxFilters = 1000;
 
-constexpr std::array<std::string_view, kPhases> kNames = {"connect", "helo", "ehlo", "mail-from", "rcpt-to", "data", "commit"};
+constexpr std::array<std::string_view, kPhases> kNames = {"connect", "helo", "ehlo",  "mail-from",
+                                                          "rcpt-to", "data", "commit"};
 
 std::optional<Phase> find_phase(const Token& token) {
   for (int i = 0; i < kPhases; i++) {
@@ -51,7 +52,8 @@ bool Parser::parse_filter() {
   out.position = position(at);
   if (!expect_name(out.name, "the filter's name")) return false;
   if (draft_.config.filter(out.name) != nullptr) return fail(at, "a name that no other filter has");
-  if (draft_.config.filters.size() >= kMaxFilters) return fail(at, "at most " + std::to_string(kMaxFilters) + " filters");
+  if (draft_.config.filters.size() >= kMaxFilters)
+    return fail(at, "at most " + std::to_string(kMaxFilters) + " filters");
   if (peek().is("chain")) {
     take();
     if (!parse_names(out.chain, RefKind::filter, "filter", kMaxListenerFilters)) return false;
@@ -69,7 +71,9 @@ bool Parser::parse_filter() {
 }
 
 bool Parser::parse_filter_test(Filter& out) {
-  const auto is_decision = [](const Token& t) { return t.is("reject") || t.is("disconnect") || t.is("junk") || t.is("bypass"); };
+  const auto is_decision = [](const Token& t) {
+    return t.is("reject") || t.is("disconnect") || t.is("junk") || t.is("bypass");
+  };
   while (out.tests.empty() || !is_decision(peek())) {
     if (out.tests.size() >= kMaxTests) return fail_here("at most " + std::to_string(kMaxTests) + " tests in a filter");
     Condition& test = out.tests.emplace_back();
@@ -77,20 +81,26 @@ bool Parser::parse_filter_test(Filter& out) {
     if (test.negated) take();
     const Token word = peek();
     const std::string known = known_in(out.phase);
-    if (!parse_condition(test, known + (out.tests.size() == 1 ? "" : ", reject, disconnect, junk or bypass"))) return false;
-    if (!is_known(test.subject, out.phase)) return fail(word, known + ": what is known in phase " + std::string(phase_name(out.phase)));
+    if (!parse_condition(test, known + (out.tests.size() == 1 ? "" : ", reject, disconnect, junk or bypass")))
+      return false;
+    if (!is_known(test.subject, out.phase))
+      return fail(word, known + ": what is known in phase " + std::string(phase_name(out.phase)));
   }
   return true;
 }
 
 bool Parser::parse_decision(Filter& out) {
   const Token word = take();
-  out.decision = word.is("junk") ? Decision::junk : word.is("bypass") ? Decision::bypass : word.is("disconnect") ? Decision::disconnect : Decision::reject;
+  out.decision = word.is("junk")         ? Decision::junk
+                 : word.is("bypass")     ? Decision::bypass
+                 : word.is("disconnect") ? Decision::disconnect
+                                         : Decision::reject;
   if (out.decision == Decision::junk && out.phase == Phase::commit) {
     return fail(word, "reject, disconnect or bypass: in phase commit the message can no longer be marked");
   }
   if (out.decision == Decision::junk || out.decision == Decision::bypass) return true;
-  if (peek().kind != TokenKind::string) return fail_here("the answer as a string, such as \"550 5.7.1 Not from there\"");
+  if (peek().kind != TokenKind::string)
+    return fail_here("the answer as a string, such as \"550 5.7.1 Not from there\"");
   Refusal reply;
   if (!parse_reply(take(), reply)) return false;
   out.code = reply.code;

@@ -53,8 +53,9 @@ bool Parser::parse_listen() {
       take();
       out.plaintext_ok = true;
     } else {
-      return fail_here(has_protocol ? "port, pki, tag, filter, trust, proxy, xclient, plaintext-ok (each once) or end of line"
-                                    : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp, local");
+      return fail_here(has_protocol
+                           ? "port, pki, tag, filter, trust, proxy, xclient, plaintext-ok (each once) or end of line"
+                           : "port or smtp, submission, submissions, imap, imaps, sieve, lmtp, local");
     }
   }
   if (!has_protocol) return fail_here("smtp, submission, submissions, imap, imaps, sieve, lmtp or local");
@@ -65,7 +66,8 @@ bool Parser::parse_listen() {
 
 bool Parser::parse_sources(Sources& out) {
   if (peek().kind == TokenKind::table) return expect_table(out.table, RefKind::network_table);
-  if (!peek().is_value() || !parse_network(peek().text)) return fail_here("a table, as <name>, an address or a network");
+  if (!peek().is_value() || !parse_network(peek().text))
+    return fail_here("a table, as <name>, an address or a network");
   out.networks.push_back(take().text);
   return true;
 }
@@ -81,7 +83,8 @@ bool Parser::parse_listen_where(Listener& out) {
     out.on = ListenOn::socket;
     const Token at = peek();
     if (!expect_path(out.where)) return false;
-    return out.where.size() <= kMaxSocketPath || fail(at, "a path of at most " + std::to_string(kMaxSocketPath) + " bytes");
+    return out.where.size() <= kMaxSocketPath ||
+           fail(at, "a path of at most " + std::to_string(kMaxSocketPath) + " bytes");
   }
   out.where = where.text;
   out.on = parse_address(where.text) ? ListenOn::address : ListenOn::interface;

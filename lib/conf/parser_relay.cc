@@ -23,7 +23,8 @@ struct Scheme {
   bool implicit_tls;
   bool require_tls;
 };
-constexpr std::array<Scheme, 3> kSchemes = {{{"smtp://", 25, false, false}, {"smtp+tls://", 25, false, true}, {"smtps://", 465, true, true}}};
+constexpr std::array<Scheme, 3> kSchemes = {
+    {{"smtp://", 25, false, false}, {"smtp+tls://", 25, false, true}, {"smtps://", 465, true, true}}};
 
 const std::string kHost = "smtp://, smtp+tls:// or smtps://, then [label@]host[:port]";
 
@@ -87,7 +88,8 @@ bool Parser::parse_relay(Action& out) {
   while (!peek().ends_statement()) {
     const Token word = peek();
     const bool is_source = word.is("source") || word.is("src");
-    const bool known = is_source || word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") || word.is("backup") || word.is("warm-up") || word.is("srs") || word.is("ttl");
+    const bool known = is_source || word.is("host") || word.is("auth") || word.is("tls") || word.is("helo") ||
+                       word.is("backup") || word.is("warm-up") || word.is("srs") || word.is("ttl");
     if (!known || !had.insert(is_source ? "source" : word.text).second) {
       return fail_here("host, auth, tls, helo, source, warm-up, backup, srs, ttl (each once) or end of line");
     }
@@ -118,7 +120,8 @@ bool Parser::parse_relay(Action& out) {
 bool Parser::parse_lmtp(Action& out) {
   constexpr size_t kMaxSocketPath = 107;
   const Token at = peek();
-  const std::string expected = "host:port (not 25), [address]:port or the path of a socket, of at most " + std::to_string(kMaxSocketPath) + " bytes";
+  const std::string expected = "host:port (not 25), [address]:port or the path of a socket, of at most " +
+                               std::to_string(kMaxSocketPath) + " bytes";
   RelayHost& host = out.hosts.emplace_back();
   host.position = position(at);
   host.port = 0;
@@ -172,7 +175,8 @@ bool Parser::parse_relay_sources(Action& out) {
 
 bool Parser::parse_number(uint32_t& out, uint32_t least, uint32_t most, const std::string& what) {
   const auto n = peek().is_value() ? parse_u64(peek().text, most) : std::nullopt;
-  if (!n || *n < least) return fail_here("a number of " + what + " from " + std::to_string(least) + " to " + std::to_string(most));
+  if (!n || *n < least)
+    return fail_here("a number of " + what + " from " + std::to_string(least) + " to " + std::to_string(most));
   take();
   out = static_cast<uint32_t>(*n);
   return true;
@@ -184,7 +188,8 @@ bool Parser::parse_provider() {
   out.position = position(at);
   if (!expect_name(out.name, "the provider's name")) return false;
   auto& all = draft_.config.providers;
-  if (std::any_of(all.begin(), all.end(), [&](const Provider& p) { return p.name == out.name; })) return fail(at, "each provider once");
+  if (std::any_of(all.begin(), all.end(), [&](const Provider& p) { return p.name == out.name; }))
+    return fail(at, "each provider once");
   if (all.size() >= kMaxProviders) return fail(at, "at most " + std::to_string(kMaxProviders) + " providers");
   std::set<std::string> had;
   while (!peek().ends_statement()) {
@@ -203,7 +208,8 @@ bool Parser::parse_provider() {
       if (!peek().is_value() || !is_domain(peek().text)) return fail_here(expected);
       list.push_back({take().text, ""});
     }
-    if (list.size() > kMaxProviderSuffixes) return fail(word, "at most " + std::to_string(kMaxProviderSuffixes) + " suffixes");
+    if (list.size() > kMaxProviderSuffixes)
+      return fail(word, "at most " + std::to_string(kMaxProviderSuffixes) + " suffixes");
     for (const auto& e : list) out.suffixes.push_back(lower(e.key));
   }
   if (had.empty()) return fail(at, "mx, connections or rate behind the provider's name");

@@ -33,10 +33,12 @@ constexpr std::array<Kind, 9> kKinds = {{
     {"src", Subject::src, RefKind::network_table, is_network, "an address or a network", true},
     {"rdns", Subject::rdns, RefKind::domain_table, is_domain_pattern, "a host name, or *. and a domain", false},
     {"auth", Subject::auth, RefKind::table, is_account_name, "an account", false},
-    {"mail-from", Subject::mail_from, RefKind::address_table, is_address_pattern, "an address, or @ and a domain name", true},
+    {"mail-from", Subject::mail_from, RefKind::address_table, is_address_pattern, "an address, or @ and a domain name",
+     true},
     {"helo", Subject::helo, RefKind::table, is_helo, "a name", true},
     {"tag", Subject::tag, RefKind::table, is_name, "the tag of a listener", true},
-    {"rcpt-to", Subject::rcpt_to, RefKind::address_table, is_address_pattern, "an address, or @ and a domain name", true},
+    {"rcpt-to", Subject::rcpt_to, RefKind::address_table, is_address_pattern, "an address, or @ and a domain name",
+     true},
     {"fcrdns", Subject::rdns, RefKind::domain_table, nullptr, "", false},
     {"tls", Subject::tls, RefKind::table, nullptr, "", false},
 }};
@@ -76,10 +78,14 @@ bool Parser::parse_match(const Token& keyword) {
       match.target.negated = negated;
       if (!parse_target(match.target)) return false;
     } else {
-      if (match.tests.size() >= kMaxTests) return fail_here("at most " + std::to_string(kMaxTests) + " tests in a rule");
+      if (match.tests.size() >= kMaxTests)
+        return fail_here("at most " + std::to_string(kMaxTests) + " tests in a rule");
       Condition& test = match.tests.emplace_back();
       test.negated = negated;
-      if (!parse_condition(test, "from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject")) return false;
+      if (!parse_condition(
+              test,
+              "from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"))
+        return false;
     }
   }
   if (!has_from) return fail_here("from any, local, auth, socket, src, rdns or mail-from: no rule means it by itself");
@@ -124,7 +130,8 @@ bool Parser::parse_source(Condition& out) {
     std::string_view word;
     Subject subject;
   };
-  constexpr std::array<Row, 3> kRows = {{{"any", Subject::any}, {"local", Subject::local}, {"socket", Subject::socket}}};
+  constexpr std::array<Row, 3> kRows = {
+      {{"any", Subject::any}, {"local", Subject::local}, {"socket", Subject::socket}}};
   const std::string expected = "any, local, auth, socket, src, rdns or mail-from";
   for (const Row& row : kRows) {
     if (!peek().is(row.word)) continue;
@@ -160,7 +167,8 @@ bool Parser::parse_condition(Condition& out, std::string_view expected) {
   if (kind->is_valid == nullptr) return true;
   // A word behind rdns or auth is the next test.
   const Token& next = peek();
-  const bool has_operand = next.kind == TokenKind::table || next.kind == TokenKind::string || next.is('{') || next.is("regex");
+  const bool has_operand =
+      next.kind == TokenKind::table || next.kind == TokenKind::string || next.is('{') || next.is("regex");
   if (!kind->needs_operand && !has_operand) return true;
   return parse_operand(out, kind->table, kind->is_valid, std::string(kind->expected));
 }
@@ -185,7 +193,9 @@ bool Parser::parse_operand(Condition& out, RefKind kind, Operand is_valid, const
 
 Result<Refusal> parse_refusal(std::string_view text) {
   Refusal out;
-  const auto is_digits = [](std::string_view s) { return !s.empty() && s.size() <= 3 && s.find_first_not_of("0123456789") == s.npos; };
+  const auto is_digits = [](std::string_view s) {
+    return !s.empty() && s.size() <= 3 && s.find_first_not_of("0123456789") == s.npos;
+  };
   std::string_view word = text.substr(0, text.find(' '));
   if (word.size() == 3 && is_digits(word)) {
     if (word[0] != '4' && word[0] != '5') return Error("a code of SMTP from 400 to 599, if one");
@@ -195,7 +205,8 @@ Result<Refusal> parse_refusal(std::string_view text) {
     word = text.substr(0, text.find(' '));
     const auto parts = split(word, '.');
     if (parts.size() == 3 && std::all_of(parts.begin(), parts.end(), is_digits)) {
-      if (word[0] != out.status[0] || parts[0].size() != 1) return Error("a status of RFC 3463 that begins as its code does");
+      if (word[0] != out.status[0] || parts[0].size() != 1)
+        return Error("a status of RFC 3463 that begins as its code does");
       out.status = word;
       text = trim(text.substr(word.size()));
     }

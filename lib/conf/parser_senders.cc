@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kMaxMasquerade = 1000;
 
-bool is_local_part(std::string_view text) { return !text.empty() && text.size() <= kMaxLocalPart && text.find('@') == text.npos; }
+bool is_local_part(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxLocalPart && text.find('@') == text.npos;
+}
 
 }  // namespace
 

@@ -13,8 +13,9 @@ namespace mailkeep::conf {
 
 namespace {
 
-constexpr std::string_view kNames[] = {"user.username", "user.directory", "rcpt",   "rcpt.user",   "rcpt.domain",   "dest",
-                                       "dest.user",     "dest.domain",    "sender", "sender.user", "sender.domain", "mbox.from"};
+constexpr std::string_view kNames[] = {"user.username", "user.directory", "rcpt",          "rcpt.user",
+                                       "rcpt.domain",   "dest",           "dest.user",     "dest.domain",
+                                       "sender",        "sender.user",    "sender.domain", "mbox.from"};
 constexpr std::string_view kHome = "user.directory";
 constexpr std::string_view kNobody = "MAILER-DAEMON";  // the sender of a report
 constexpr std::string_view kOfShells = "!#$%&'*?`{|}~\\\"<>;()";
@@ -119,7 +120,8 @@ bool is_whole_path(std::string_view path) {
 }
 
 // Calls `put` with literal text and `format` with what stands in "%{…}". False: a format is malformed.
-bool walk(std::string_view text, const std::function<void(std::string_view)>& put, const std::function<bool(const Format&)>& format) {
+bool walk(std::string_view text, const std::function<void(std::string_view)>& put,
+          const std::function<bool(const Format&)>& format) {
   if (text == "~" || text.substr(0, 2) == "~/") {
     Format home;
     home.name = kHome;
@@ -140,36 +142,44 @@ bool walk(std::string_view text, const std::function<void(std::string_view)>& pu
 }
 
 bool is_of_account(std::string_view component) {
-  return walk(component, [](std::string_view) {}, [](const Format& f) { return f.name.substr(0, 5) == "user."; });
+  return walk(
+      component, [](std::string_view) {}, [](const Format& f) { return f.name.substr(0, 5) == "user."; });
 }
 
 }  // namespace
 
 bool is_path_component(std::string_view text) {
-  return !text.empty() && text != "." && text != ".." && std::none_of(text.begin(), text.end(), [](char c) { return c == '/' || is_control(c); });
+  return !text.empty() && text != "." && text != ".." &&
+         std::none_of(text.begin(), text.end(), [](char c) { return c == '/' || is_control(c); });
 }
 
 std::string check_path_template(std::string_view text) {
-  const bool starts_well = text.substr(0, 1) == "/" || text.substr(0, 2) == "~/" || text.substr(0, 18) == "%{user.directory}/";
-  if (!starts_well || text.size() > kMaxPathTemplate || std::any_of(text.begin(), text.end(), is_control)) return "an absolute path, or one that starts with ~/";
-  if (!walk(text, [](std::string_view) {}, [](const Format&) { return true; })) {
-    return "after '%' {user.username}, {user.directory}, {rcpt}, {dest}, {sender}, or .user or .domain of these three, with [range] and :lowercase, "
+  const bool starts_well =
+      text.substr(0, 1) == "/" || text.substr(0, 2) == "~/" || text.substr(0, 18) == "%{user.directory}/";
+  if (!starts_well || text.size() > kMaxPathTemplate || std::any_of(text.begin(), text.end(), is_control))
+    return "an absolute path, or one that starts with ~/";
+  if (!walk(
+          text, [](std::string_view) {}, [](const Format&) { return true; })) {
+    return "after '%' {user.username}, {user.directory}, {rcpt}, {dest}, {sender}, or .user or .domain of these three, "
+           "with [range] and :lowercase, "
            ":uppercase, :strip or :raw";
   }
   if (fixed_part(text, true).empty()) return "a directory at its start that is the same for every message";
-  const auto sample = expand_path(text, {"user", "/home/user", "sender@sender.test", "recipient@rcpt.test", "recipient@dest.test"});
+  const auto sample =
+      expand_path(text, {"user", "/home/user", "sender@sender.test", "recipient@rcpt.test", "recipient@dest.test"});
   return sample ? "" : "a path without empty parts, '.' and '..'";
 }
 
 Result<std::string> expand_path(std::string_view text, const PathNames& names) {
   std::string out;
   bool has_home = true;
-  const bool good = walk(text, [&](std::string_view t) { out += t; },
-                         [&](const Format& f) {
-                           if (f.name == kHome) has_home = has_home && is_whole_path(names.directory);
-                           out += f.name == kHome ? names.directory : shown(f, names);
-                           return true;
-                         });
+  const bool good = walk(
+      text, [&](std::string_view t) { out += t; },
+      [&](const Format& f) {
+        if (f.name == kHome) has_home = has_home && is_whole_path(names.directory);
+        out += f.name == kHome ? names.directory : shown(f, names);
+        return true;
+      });
   if (!good) return Error("'" + printable(text, 100) + "' has a format that is none");
   if (!has_home) return Error("the account has no home: '" + printable(names.directory, 100) + "'");
   if (!is_whole_path(out)) return Error("'" + printable(out, 100) + "' is no path that can be");

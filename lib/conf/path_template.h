@@ -23,8 +23,8 @@ namespace mailkeep::conf {
 constexpr size_t kMaxPathTemplate = 1024;
 
 struct PathNames {
-  std::string username;   // the account
-  std::string directory;  // its home; empty: it has none
+  std::string username;            // the account
+  std::string directory;           // its home; empty: it has none
   std::string sender, rcpt, dest;  // addresses; dest: after aliases. Empty while it is not known
 };
 

@@ -12,7 +12,7 @@ namespace mailkeep::conf {
 Result<std::string> read_file(const std::string& path, size_t max) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) return errno_error("open " + path);
-  struct stat st{};
+  struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return errno_error("stat " + path);
   if (!S_ISREG(st.st_mode)) return Error(path + ": not a regular file");
   std::string out;

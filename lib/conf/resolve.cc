@@ -19,7 +19,8 @@ namespace {
 std::string expected_key(RefKind kind, const std::string& key) {
   if (kind == RefKind::network_table && !parse_network(key)) return "an address or a network";
   if (kind == RefKind::domain_table && !is_domain_pattern(key)) return "a domain name, or *. and one";
-  if (kind == RefKind::address_table && key != "<>" && key.find('@') == key.npos) return "an address, or @ and a domain name";
+  if (kind == RefKind::address_table && key != "<>" && key.find('@') == key.npos)
+    return "an address, or @ and a domain name";
   if (kind == RefKind::pattern_table) {
     const auto compiled = pattern::Pattern::compile(key);
     if (!compiled) return "a regular expression (" + compiled.error().text + ")";
@@ -41,7 +42,8 @@ void check_table(Draft& draft, const Reference& ref) {
   for (const auto& entry : table->entries) {
     const std::string expected = expected_key(ref.kind, entry.key);
     if (!expected.empty()) {
-      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">", expected));
+      draft.errors.push_back(
+          complaint(table->position, "'" + printable(entry.key, 60) + "' in <" + ref.name + ">", expected));
       return;
     }
     if (ref.kind == RefKind::credential_table && !is_credential(entry.value)) {
@@ -50,12 +52,14 @@ void check_table(Draft& draft, const Reference& ref) {
       return;
     }
     if (ref.kind == RefKind::tls_policy_table && !parse_tls_rule(entry.key, entry.value)) {
-      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
+      draft.errors.push_back(complaint(table->position,
+                                       "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
                                        "domain = policy: " + kTlsPolicyValue));
       return;
     }
     if (ref.kind == RefKind::canonical_table && !(is_rewriting(entry.key) && is_rewriting(entry.value))) {
-      draft.errors.push_back(complaint(table->position, "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
+      draft.errors.push_back(complaint(table->position,
+                                       "'" + printable(entry.key, 60) + "' = '" + printable(entry.value, 60) + "'",
                                        "address = address, where either may be @ and a domain"));
       return;
     }
@@ -94,7 +98,8 @@ void check_chains(Draft& draft) {
   for (const Filter& filter : draft.config.filters) {
     const auto inner = std::find_if(filter.chain.begin(), filter.chain.end(), is_chain);
     if (inner != filter.chain.end()) {
-      draft.errors.push_back(complaint(filter.position, "the chain '" + *inner + "' in the chain '" + filter.name + "'", "filters that are no chains"));
+      draft.errors.push_back(complaint(filter.position, "the chain '" + *inner + "' in the chain '" + filter.name + "'",
+                                       "filters that are no chains"));
     }
   }
 }
@@ -112,8 +117,9 @@ void unfold_chains(Draft& draft) {
     }
     l.filters = std::move(all);
     if (l.filters.size() > kMaxListenerFilters) {
-      draft.errors.push_back(complaint(l.position, std::to_string(l.filters.size()) + " filters",
-                                       "at most " + std::to_string(kMaxListenerFilters) + " for a listener, chains counted as what they hold"));
+      draft.errors.push_back(complaint(
+          l.position, std::to_string(l.filters.size()) + " filters",
+          "at most " + std::to_string(kMaxListenerFilters) + " for a listener, chains counted as what they hold"));
     }
   }
 }
@@ -121,7 +127,8 @@ void unfold_chains(Draft& draft) {
 void check_pki(Draft& draft) {
   for (const Pki& pki : draft.config.pki) {
     if (pki.cert.empty() || pki.key.empty()) {
-      draft.errors.push_back(complaint(pki.position, "pki '" + pki.name + "' without " + (pki.cert.empty() ? "cert" : "key"),
+      draft.errors.push_back(complaint(pki.position,
+                                       "pki '" + pki.name + "' without " + (pki.cert.empty() ? "cert" : "key"),
                                        "cert and key for it"));
     }
   }
@@ -129,22 +136,30 @@ void check_pki(Draft& draft) {
 
 // What a listener of that protocol lacks or must not have; "" when it is fine.
 std::string expected_of(const Listener& l, const Config& config) {
-  const bool reads_mail = l.protocol == Protocol::imap || l.protocol == Protocol::imaps || l.protocol == Protocol::sieve;
+  const bool reads_mail =
+      l.protocol == Protocol::imap || l.protocol == Protocol::imaps || l.protocol == Protocol::sieve;
   const bool submits = l.protocol == Protocol::submission || l.protocol == Protocol::submissions;
   const bool may_be_plain = l.protocol == Protocol::imap || l.protocol == Protocol::sieve;
-  if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp && l.protocol != Protocol::local) return "lmtp or local, the protocols of a socket";
-  if (l.protocol == Protocol::local && l.on != ListenOn::socket) return "a socket for local: the kernel says whose connection it is";
+  if (l.on == ListenOn::socket && l.protocol != Protocol::lmtp && l.protocol != Protocol::local)
+    return "lmtp or local, the protocols of a socket";
+  if (l.protocol == Protocol::local && l.on != ListenOn::socket)
+    return "a socket for local: the kernel says whose connection it is";
   if (l.protocol == Protocol::local && !l.pki.empty()) return "no pki: a local socket has no TLS";
-  if (l.on == ListenOn::socket && (l.proxy.any() || l.xclient.any())) return "no proxy or xclient on a socket, which has no addresses";
+  if (l.on == ListenOn::socket && (l.proxy.any() || l.xclient.any()))
+    return "no proxy or xclient on a socket, which has no addresses";
   if (l.trust.any() && l.protocol == Protocol::lmtp) return "no trust: all sources of lmtp are trusted";
-  if (reads_mail && (l.trust.any() || l.proxy.any() || l.xclient.any())) return "smtp, submission, submissions or lmtp with trust, proxy or xclient";
+  if (reads_mail && (l.trust.any() || l.proxy.any() || l.xclient.any()))
+    return "smtp, submission, submissions or lmtp with trust, proxy or xclient";
   if (l.protocol == Protocol::lmtp && !l.pki.empty()) return "no pki: LMTP has no TLS";
-  if (!l.filters.empty() && (reads_mail || l.protocol == Protocol::local)) return "smtp, submission, submissions or lmtp with a filter";
+  if (!l.filters.empty() && (reads_mail || l.protocol == Protocol::local))
+    return "smtp, submission, submissions or lmtp with a filter";
   if (l.plaintext_ok && !may_be_plain) return "imap or sieve with plaintext-ok";
   if ((reads_mail || submits) && l.pki.empty() && !l.plaintext_ok) {
-    return std::string("pki and a name") + (may_be_plain ? ", or plaintext-ok" : "") + ", without which nobody can log in";
+    return std::string("pki and a name") + (may_be_plain ? ", or plaintext-ok" : "") +
+           ", without which nobody can log in";
   }
-  if ((reads_mail || submits) && config.auth.kind == AuthKind::none) return "auth system or auth table <name> in the file";
+  if ((reads_mail || submits) && config.auth.kind == AuthKind::none)
+    return "auth system or auth table <name> in the file";
   return "";
 }
 
@@ -174,9 +189,11 @@ void check_credentials(Draft& draft, const Action& action) {
     const bool known = is_inline && std::any_of(table->entries.begin(), table->entries.end(),
                                                 [&](const TableEntry& e) { return e.key == host.label; });
     if (action.credentials.empty()) {
-      draft.errors.push_back(complaint(host.position, "'" + host.label + "@' without credentials", "auth <table> in the action"));
+      draft.errors.push_back(
+          complaint(host.position, "'" + host.label + "@' without credentials", "auth <table> in the action"));
     } else if (is_inline && !known) {
-      draft.errors.push_back(complaint(host.position, "'" + host.label + "@'", "a label of <" + action.credentials + ">"));
+      draft.errors.push_back(
+          complaint(host.position, "'" + host.label + "@'", "a label of <" + action.credentials + ">"));
     }
   }
   if (!any && !action.credentials.empty()) {
@@ -201,7 +218,8 @@ void check_auth(Draft& draft) {
   const Auth& auth = draft.config.auth;
   const Table* table = draft.config.table(auth.table);
   if (auth.kind != AuthKind::table || table == nullptr || table->kind != TableKind::db) return;
-  draft.errors.push_back(complaint(auth.position, "auth with <" + auth.table + ">, which is compiled", "a table of accounts in a file"));
+  draft.errors.push_back(
+      complaint(auth.position, "auth with <" + auth.table + ">, which is compiled", "a table of accounts in a file"));
 }
 
 void check_actions(Draft& draft) {

@@ -22,7 +22,8 @@ std::string plain_setting(const std::string& file, std::string_view keyword) {
   std::string found;
   for (std::string line; std::getline(in, line);) {
     std::string_view rest = trim(line);
-    if (rest.substr(0, keyword.size()) != keyword || rest.size() == keyword.size() || !is_space(rest[keyword.size()])) continue;
+    if (rest.substr(0, keyword.size()) != keyword || rest.size() == keyword.size() || !is_space(rest[keyword.size()]))
+      continue;
     rest = trim(rest.substr(keyword.size()));
     const bool is_quoted = !rest.empty() && rest[0] == '"';
     if (is_quoted) rest.remove_prefix(1);
@@ -63,7 +64,8 @@ Result<Fd> connect_to(const std::string& path) {
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return errno_error("socket");
-  if (::connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0) return errno_error(path);
+  if (::connect(fd.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0)
+    return errno_error(path);
   return fd;
 }
 

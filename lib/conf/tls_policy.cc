@@ -50,8 +50,12 @@ bool parse_value(std::string_view value, TlsRule& out) {
     }
     return !out.fingerprints.empty() && out.fingerprints.size() <= kMaxWords;
   }
-  out.tls = level == "none" ? RelayTls::none : level == "may" ? RelayTls::may : level == "encrypt" ? RelayTls::encrypt : RelayTls::verify;
-  if (out.tls != RelayTls::verify || words.size() == 1) return words.size() == 1 && (out.tls != RelayTls::verify || level == "verify");
+  out.tls = level == "none"      ? RelayTls::none
+            : level == "may"     ? RelayTls::may
+            : level == "encrypt" ? RelayTls::encrypt
+                                 : RelayTls::verify;
+  if (out.tls != RelayTls::verify || words.size() == 1)
+    return words.size() == 1 && (out.tls != RelayTls::verify || level == "verify");
   if (level != "verify" || words[1] != "match" || words.size() == 2) return false;
   for (size_t i = 2; i < words.size(); i++) {
     if (!is_domain(words[i])) return false;
@@ -62,7 +66,8 @@ bool parse_value(std::string_view value, TlsRule& out) {
 
 }  // namespace
 
-const std::string kTlsPolicyValue = "none, may, encrypt, verify, verify match and names, or fingerprint and sha256: digests";
+const std::string kTlsPolicyValue =
+    "none, may, encrypt, verify, verify match and names, or fingerprint and sha256: digests";
 
 bool is_tls_pattern(std::string_view text) { return is_domain(text.substr(0, 2) == "*." ? text.substr(2) : text); }
 

@@ -63,7 +63,8 @@ Result<Certificate> Certificate::from_der(std::string_view der) {
   ERR_clear_error();
   if (x509 == nullptr) return Error("no certificate", EINVAL);
   Certificate out(x509);
-  if (at != reinterpret_cast<const unsigned char*>(der.data()) + der.size()) return Error("bytes behind a certificate", EINVAL);
+  if (at != reinterpret_cast<const unsigned char*>(der.data()) + der.size())
+    return Error("bytes behind a certificate", EINVAL);
   return out;
 }
 
@@ -82,12 +83,14 @@ bool Certificate::is_self_issued() const {
 }
 
 Result<std::vector<Certificate>> read_chain(std::string_view pem) {
-  if (pem.size() > kMaxChainBytes) return Error("a chain of more than " + std::to_string(kMaxChainBytes) + " bytes", EINVAL);
+  if (pem.size() > kMaxChainBytes)
+    return Error("a chain of more than " + std::to_string(kMaxChainBytes) + " bytes", EINVAL);
   const auto bio = reader(pem);
   std::vector<Certificate> out;
   while (X509* x509 = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     out.push_back(Certificate(x509));
-    if (out.size() > kMaxChain) return Error("a chain of more than " + std::to_string(kMaxChain) + " certificates", EINVAL);
+    if (out.size() > kMaxChain)
+      return Error("a chain of more than " + std::to_string(kMaxChain) + " certificates", EINVAL);
   }
   ERR_clear_error();
   if (out.empty()) return Error("no certificate", EINVAL);
@@ -110,7 +113,8 @@ Result<Anchors> Anchors::from_pem(std::string_view pem) {
   const auto bio = reader(pem);
   for (;;) {
     // "TRUSTED CERTIFICATE" too, as RHEL has them.
-    const std::unique_ptr<X509, void (*)(X509*)> x509(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr), X509_free);
+    const std::unique_ptr<X509, void (*)(X509*)> x509(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr),
+                                                      X509_free);
     if (x509) {
       if (X509_STORE_add_cert(out.store_.get(), x509.get()) == 1) out.size_++;
       continue;
@@ -129,7 +133,8 @@ Verdict Anchors::verify(const std::vector<Certificate>& chain) const {
   const std::unique_ptr<X509_STORE_CTX, FreeContext> context(X509_STORE_CTX_new());
   if (!others || !context) fatal("no memory to verify a certificate");
   for (size_t i = 1; i < chain.size(); i++) sk_X509_push(others.get(), chain[i].get());
-  if (X509_STORE_CTX_init(context.get(), store_.get(), chain[0].get(), others.get()) != 1) return {Fault::kOther, "cannot be verified"};
+  if (X509_STORE_CTX_init(context.get(), store_.get(), chain[0].get(), others.get()) != 1)
+    return {Fault::kOther, "cannot be verified"};
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
   X509_VERIFY_PARAM_set_auth_level(param, kAuthLevel);

@@ -15,8 +15,8 @@ struct x509_store_st;
 
 namespace mailkeep::crypto {
 
-constexpr size_t kMaxChain = 20;                 // certificates a server sends
-constexpr size_t kMaxChainBytes = 256 * 1024;    // of them in PEM
+constexpr size_t kMaxChain = 20;               // certificates a server sends
+constexpr size_t kMaxChainBytes = 256 * 1024;  // of them in PEM
 
 class Certificate {
  public:

@@ -45,14 +45,16 @@ Status ConstantTable::attach(const std::string& path, bool make) {
   if (int e = db_env_create(&env_, 0); e != 0) return make_error("db_env_create", "", e);
   if (int e = env_->set_cachesize(env_, 0, kCache, 1); e != 0) return make_error("set_cachesize", "", e);
   env_->set_errcall(env_, [](const DB_ENV*, const char*, const char*) {});  // errors come as codes
-  if (int e = env_->open(env_, home.c_str(), DB_CREATE | DB_PRIVATE | DB_INIT_MPOOL, 0); e != 0) return make_error("open", home, e);
+  if (int e = env_->open(env_, home.c_str(), DB_CREATE | DB_PRIVATE | DB_INIT_MPOOL, 0); e != 0)
+    return make_error("open", home, e);
   if (int e = db_create(&db_, env_, 0); e != 0) return make_error("db_create", path, e);
   if (make) {
     if (int e = db_->set_pagesize(db_, kPage); e != 0) return make_error("set_pagesize", path, e);
     if (int e = db_->set_flags(db_, DB_CHKSUM); e != 0) return make_error("set_flags", path, e);
   }
   const uint32_t flags = make ? DB_CREATE | DB_EXCL : DB_RDONLY;
-  if (int e = db_->open(db_, nullptr, path.c_str(), nullptr, DB_BTREE, flags, 0644); e != 0) return make_error("open", path, e);
+  if (int e = db_->open(db_, nullptr, path.c_str(), nullptr, DB_BTREE, flags, 0644); e != 0)
+    return make_error("open", path, e);
   return {};
 }
 
@@ -61,7 +63,8 @@ ConstantTable::~ConstantTable() {
   if (env_ != nullptr) env_->close(env_, 0);
 }
 
-Status ConstantTable::build(const std::string& path, std::string_view form, const std::vector<std::pair<std::string, std::string>>& entries) {
+Status ConstantTable::build(const std::string& path, std::string_view form,
+                            const std::vector<std::pair<std::string, std::string>>& entries) {
   const std::string draft = path + ".new";
   if (::unlink(draft.c_str()) != 0 && errno != ENOENT) return errno_error("unlink " + draft);
   const auto fill = [&]() -> Status {
@@ -71,7 +74,8 @@ Status ConstantTable::build(const std::string& path, std::string_view form, cons
       DBT k = input(key), v = input(value);
       return table.db_->put(table.db_, nullptr, &k, &v, DB_NOOVERWRITE);
     };
-    if (int e = put(kMark, std::string(form) + " " + std::to_string(entries.size())); e != 0) return make_error("put", draft, e);
+    if (int e = put(kMark, std::string(form) + " " + std::to_string(entries.size())); e != 0)
+      return make_error("put", draft, e);
     for (const auto& [key, value] : entries) {
       const int e = put(key, value);
       if (e == DB_KEYEXIST) return Error("'" + printable(key, 60) + "' a second time", EEXIST);
@@ -96,7 +100,8 @@ Result<std::unique_ptr<ConstantTable>> ConstantTable::open(const std::string& pa
   const size_t space = mark->has_value() ? (*mark)->find(' ') : std::string::npos;
   if (space == std::string::npos) return Error(path + ": not a table of mailkeepctl table compile", EBADMSG);
   if ((*mark)->substr(0, space) != form) {
-    return Error(path + ": found a table of " + printable((*mark)->substr(0, space), 20) + ", expected one of " + std::string(form));
+    return Error(path + ": found a table of " + printable((*mark)->substr(0, space), 20) + ", expected one of " +
+                 std::string(form));
   }
   out->size_ = parse_u64((*mark)->substr(space + 1)).value_or(0);
   return out;

@@ -23,7 +23,8 @@ namespace mailkeep::db {
 class ConstantTable {
  public:
   // `form` names how the values are to be read; open() refuses another one. Keys may come once only. Durable on return.
-  static Status build(const std::string& path, std::string_view form, const std::vector<std::pair<std::string, std::string>>& entries);
+  static Status build(const std::string& path, std::string_view form,
+                      const std::vector<std::pair<std::string, std::string>>& entries);
   static Result<std::unique_ptr<ConstantTable>> open(const std::string& path, std::string_view form);
   ~ConstantTable();
   ConstantTable(const ConstantTable&) = delete;

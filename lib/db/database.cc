@@ -65,7 +65,9 @@ Status Database::write(Transaction& txn, std::string_view key, std::string_view 
   return {};
 }
 
-Status Database::put(Transaction& txn, std::string_view key, std::string_view value) { return write(txn, key, value, 0); }
+Status Database::put(Transaction& txn, std::string_view key, std::string_view value) {
+  return write(txn, key, value, 0);
+}
 
 Status Database::insert(Transaction& txn, std::string_view key, std::string_view value) {
   return write(txn, key, value, DB_NOOVERWRITE);

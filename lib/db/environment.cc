@@ -71,7 +71,8 @@ Status Environment::close() {
 }
 
 Status Environment::mark() {
-  if (int e = env_->log_printf(env_, nullptr, "%s", kDurableMark.data()); e != 0) return make_error("log_printf", "", e);
+  if (int e = env_->log_printf(env_, nullptr, "%s", kDurableMark.data()); e != 0)
+    return make_error("log_printf", "", e);
   return {};
 }
 
@@ -95,7 +96,8 @@ Status Environment::flush() {
 
 Status Environment::checkpoint(uint32_t log_bytes) {
   const uint32_t flags = log_bytes == 0 ? DB_FORCE : 0U;
-  if (int e = env_->txn_checkpoint(env_, log_bytes / 1024, 0, flags); e != 0) return make_error("txn_checkpoint", "", e);
+  if (int e = env_->txn_checkpoint(env_, log_bytes / 1024, 0, flags); e != 0)
+    return make_error("txn_checkpoint", "", e);
   return {};
 }
 

@@ -11,9 +11,9 @@ namespace mailkeep::db {
 namespace {
 
 constexpr size_t kHead = 12;
-constexpr size_t kPersist = 28;        // the record that opens a file
-constexpr size_t kCommon = 16;         // type, transaction, its record before
-constexpr uint32_t kMagic = 0x40988;   // in the record that opens a file
+constexpr size_t kPersist = 28;       // the record that opens a file
+constexpr size_t kCommon = 16;        // type, transaction, its record before
+constexpr uint32_t kMagic = 0x40988;  // in the record that opens a file
 enum Type : uint32_t { kRegop = 10, kCheckpoint = 11, kAddRemove = 41, kBig = 43, kDebug = 47, kSplit = 62 };
 enum Mode : uint32_t { kAdd = 1, kRemove = 2, kAddBig = 3, kRemoveBig = 4 };
 constexpr uint32_t kCommitted = 1;
@@ -187,7 +187,8 @@ Result<LogState> examine_log(const std::string& home) {
   LogState state;
   std::vector<LogDamage> gaps;  // not yet known to be damage
   const auto settle = [&](LogPlace durable) {
-    const auto end = std::find_if(gaps.begin(), gaps.end(), [durable](const LogDamage& g) { return g.place >= durable; });
+    const auto end =
+        std::find_if(gaps.begin(), gaps.end(), [durable](const LogDamage& g) { return g.place >= durable; });
     state.damage.insert(state.damage.end(), gaps.begin(), end);
     gaps.erase(gaps.begin(), end);
     state.last_mark = std::max(state.last_mark, durable);

@@ -112,7 +112,8 @@ Result<std::vector<uint32_t>> log_files(const std::string& home) {
   std::vector<uint32_t> out;
   while (const struct dirent* entry = ::readdir(directory.get())) {
     const std::string_view name = entry->d_name;
-    const auto number = name.size() == 14 && name.starts_with("log.") ? parse_u64(name.substr(4), UINT32_MAX) : std::nullopt;
+    const auto number =
+        name.size() == 14 && name.starts_with("log.") ? parse_u64(name.substr(4), UINT32_MAX) : std::nullopt;
     if (number) out.push_back(static_cast<uint32_t>(*number));
   }
   std::sort(out.begin(), out.end());

@@ -20,7 +20,8 @@ constexpr size_t kMostValue = 1024 * 1024;  // of one value on pages of its own;
 
 class Reader {
  public:
-  Reader(Fd file, uint32_t page_bytes, const TableVisitor& visitor) : file_(std::move(file)), page_bytes_(page_bytes), visitor_(visitor) {}
+  Reader(Fd file, uint32_t page_bytes, const TableVisitor& visitor)
+      : file_(std::move(file)), page_bytes_(page_bytes), visitor_(visitor) {}
 
   Result<TableState> run() {
     struct stat st = {};
@@ -35,7 +36,8 @@ class Reader {
   // What the disk cannot give is zeros.
   std::string page(uint32_t number) const {
     std::string bytes(page_bytes_, '\0');
-    const ssize_t n = ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(uint64_t{number} * page_bytes_));
+    const ssize_t n =
+        ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(uint64_t{number} * page_bytes_));
     if (n < 0) bytes.assign(page_bytes_, '\0');
     return bytes;
   }
@@ -81,7 +83,8 @@ class Reader {
 
   void lone(const std::string& bytes) const {
     const std::string whole = follow(bytes, kMostValue);
-    if (const size_t size = visitor_.record_at(whole); size != 0) visitor_.record(std::string_view(whole).substr(0, size));
+    if (const size_t size = visitor_.record_at(whole); size != 0)
+      visitor_.record(std::string_view(whole).substr(0, size));
   }
 
   void search(const std::string& bytes) const {

@@ -40,9 +40,9 @@ enum class State : uint8_t {
 
 struct Answer {
   State state = State::kFailed;
-  bool secure = false;    // the whole of it, aliases and denials too, validated by DNSSEC
-  bool is_alias = false;  // there was a CNAME
-  std::string canonical;  // the name behind the aliases; the asked one where there are none
+  bool secure = false;                 // the whole of it, aliases and denials too, validated by DNSSEC
+  bool is_alias = false;               // there was a CNAME
+  std::string canonical;               // the name behind the aliases; the asked one where there are none
   std::vector<std::string> addresses;  // A and AAAA, numeric
   std::vector<Mx> mx;
   std::vector<Tlsa> tlsa;

@@ -32,20 +32,45 @@ constexpr std::pair<const char*, const char*> kOptions[] = {
 
 // The servers decide what is in these; libunbound would deny it by itself. Of reverse zones:
 // the names of private and of loopback addresses (RFC 6303) are those of the local network.
-constexpr const char* kNotDenied[] = {"test.", "home.arpa.", "127.in-addr.arpa.", "10.in-addr.arpa.", "168.192.in-addr.arpa.", "254.169.in-addr.arpa.",
-                                      "2.0.192.in-addr.arpa.", "100.51.198.in-addr.arpa.", "113.0.203.in-addr.arpa.",
-                                      "16.172.in-addr.arpa.", "17.172.in-addr.arpa.", "18.172.in-addr.arpa.", "19.172.in-addr.arpa.",
-                                      "20.172.in-addr.arpa.", "21.172.in-addr.arpa.", "22.172.in-addr.arpa.", "23.172.in-addr.arpa.",
-                                      "24.172.in-addr.arpa.", "25.172.in-addr.arpa.", "26.172.in-addr.arpa.", "27.172.in-addr.arpa.",
-                                      "28.172.in-addr.arpa.", "29.172.in-addr.arpa.", "30.172.in-addr.arpa.", "31.172.in-addr.arpa.",
-                                      "d.f.ip6.arpa.", "8.e.f.ip6.arpa.", "9.e.f.ip6.arpa.", "a.e.f.ip6.arpa.", "b.e.f.ip6.arpa.",
+constexpr const char* kNotDenied[] = {"test.",
+                                      "home.arpa.",
+                                      "127.in-addr.arpa.",
+                                      "10.in-addr.arpa.",
+                                      "168.192.in-addr.arpa.",
+                                      "254.169.in-addr.arpa.",
+                                      "2.0.192.in-addr.arpa.",
+                                      "100.51.198.in-addr.arpa.",
+                                      "113.0.203.in-addr.arpa.",
+                                      "16.172.in-addr.arpa.",
+                                      "17.172.in-addr.arpa.",
+                                      "18.172.in-addr.arpa.",
+                                      "19.172.in-addr.arpa.",
+                                      "20.172.in-addr.arpa.",
+                                      "21.172.in-addr.arpa.",
+                                      "22.172.in-addr.arpa.",
+                                      "23.172.in-addr.arpa.",
+                                      "24.172.in-addr.arpa.",
+                                      "25.172.in-addr.arpa.",
+                                      "26.172.in-addr.arpa.",
+                                      "27.172.in-addr.arpa.",
+                                      "28.172.in-addr.arpa.",
+                                      "29.172.in-addr.arpa.",
+                                      "30.172.in-addr.arpa.",
+                                      "31.172.in-addr.arpa.",
+                                      "d.f.ip6.arpa.",
+                                      "8.e.f.ip6.arpa.",
+                                      "9.e.f.ip6.arpa.",
+                                      "a.e.f.ip6.arpa.",
+                                      "b.e.f.ip6.arpa.",
                                       "8.b.d.0.1.0.0.2.ip6.arpa."};
 
 constexpr int kInternet = 1;
 constexpr int kServFail = 2, kNxDomain = 3;
 constexpr int kBogus = 1, kSecure = 2;
 
-Error unbound_error(const std::string& what, int code) { return Error("libunbound: " + what + ": " + ub_strerror(code)); }
+Error unbound_error(const std::string& what, int code) {
+  return Error("libunbound: " + what + ": " + ub_strerror(code));
+}
 
 std::string server_text(const Server& s) { return s.address + "@" + std::to_string(s.port); }
 
@@ -81,10 +106,12 @@ Status Engine::configure(const EngineSettings& settings) {
     if (const int rc = ub_ctx_set_option(ctx_, name, value); rc != 0) return unbound_error(name, rc);
   }
   for (const auto& s : settings.servers) {
-    if (const int rc = ub_ctx_set_fwd(ctx_, server_text(s).c_str()); rc != 0) return unbound_error("resolver " + server_text(s), rc);
+    if (const int rc = ub_ctx_set_fwd(ctx_, server_text(s).c_str()); rc != 0)
+      return unbound_error("resolver " + server_text(s), rc);
   }
   for (const auto& d : settings.insecure_domains) {
-    if (const int rc = ub_ctx_set_option(ctx_, "domain-insecure:", d.c_str()); rc != 0) return unbound_error("domain " + d, rc);
+    if (const int rc = ub_ctx_set_option(ctx_, "domain-insecure:", d.c_str()); rc != 0)
+      return unbound_error("domain " + d, rc);
   }
   size_t anchors = 0;
   for (const auto line : split(settings.trust_anchors, '\n')) {
@@ -103,7 +130,8 @@ Status Engine::configure(const EngineSettings& settings) {
 void Engine::ask(uint64_t id, const std::string& name, Type type) {
   auto& question = questions_[id];
   question.reset(new Question{*this, id, type});
-  const int rc = ub_resolve_event(ctx_, name.c_str(), static_cast<int>(type), kInternet, question.get(), on_answer, nullptr);
+  const int rc =
+      ub_resolve_event(ctx_, name.c_str(), static_cast<int>(type), kInternet, question.get(), on_answer, nullptr);
   if (rc == 0) return;
   questions_.erase(id);
   answered_(id, failed(rc == UB_SYNTAX ? "not a domain name" : unbound_error("question", rc).text), false);
@@ -117,10 +145,12 @@ void Engine::on_answer(void* question, int rcode, void* packet, int size, int se
   const Type type = q->type;
   engine.questions_.erase(id);
   if (security == kBogus) {
-    return engine.answered_(id, failed("DNSSEC: " + (why != nullptr ? printable(why) : std::string("the signatures are wrong"))), true);
+    return engine.answered_(
+        id, failed("DNSSEC: " + (why != nullptr ? printable(why) : std::string("the signatures are wrong"))), true);
   }
   if ((rcode != 0 && rcode != kNxDomain) || packet == nullptr || size <= 0) {
-    const std::string text = rcode == kServFail ? "no usable answer from the DNS servers (SERVFAIL)" : "the DNS answered with code " + std::to_string(rcode);
+    const std::string text = rcode == kServFail ? "no usable answer from the DNS servers (SERVFAIL)"
+                                                : "the DNS answered with code " + std::to_string(rcode);
     return engine.answered_(id, failed(text), false);
   }
   auto answer = read_answer({static_cast<const char*>(packet), static_cast<size_t>(size)}, type);

@@ -77,10 +77,12 @@ Event::Event(event::Loop& loop, int fd, short bits, Fired fired, void* arg)
 }
 
 void Event::add(const timeval* timeout) {
-  const unsigned want = ((bits_ & UB_EV_READ) != 0 ? event::Watch::kRead : 0U) | ((bits_ & UB_EV_WRITE) != 0 ? event::Watch::kWrite : 0U);
+  const unsigned want =
+      ((bits_ & UB_EV_READ) != 0 ? event::Watch::kRead : 0U) | ((bits_ & UB_EV_WRITE) != 0 ? event::Watch::kWrite : 0U);
   if (want != 0 && fd_ >= 0) {
     watch_ = std::make_unique<event::Watch>(loop_, fd_, [this](unsigned ready) {
-      fire(static_cast<short>(((ready & event::Watch::kRead) != 0 ? UB_EV_READ : 0) | ((ready & event::Watch::kWrite) != 0 ? UB_EV_WRITE : 0)));
+      fire(static_cast<short>(((ready & event::Watch::kRead) != 0 ? UB_EV_READ : 0) |
+                              ((ready & event::Watch::kWrite) != 0 ? UB_EV_WRITE : 0)));
     });
     watch_->want(want);
   }

@@ -18,8 +18,8 @@ namespace mailkeep::dns {
 namespace {
 
 constexpr size_t kHeader = 12;
-constexpr size_t kMaxName = 255;    // RFC 1035 2.3.4, on the wire
-constexpr uint16_t kInternet = 1;   // class IN
+constexpr size_t kMaxName = 255;   // RFC 1035 2.3.4, on the wire
+constexpr uint16_t kInternet = 1;  // class IN
 constexpr unsigned kNoError = 0, kNxDomain = 3;
 
 class Reader {
@@ -60,7 +60,8 @@ void Reader::label(std::string& out, std::string_view text) {
       out += to_lower(c);
     } else {
       const auto u = static_cast<unsigned char>(c);
-      out += {'\\', static_cast<char>('0' + u / 100), static_cast<char>('0' + u / 10 % 10), static_cast<char>('0' + u % 10)};
+      out += {'\\', static_cast<char>('0' + u / 100), static_cast<char>('0' + u / 10 % 10),
+              static_cast<char>('0' + u % 10)};
     }
   }
 }
@@ -132,8 +133,8 @@ void read_record(Reader& r, Type type, uint16_t rdlength, Answer& out, size_t& t
     case Type::kTlsa: {
       const auto rdata = r.bytes(rdlength);
       if (rdata.size() <= 3 || rdata.size() > 3 + kMaxTlsaData) return;
-      out.tlsa.push_back({static_cast<uint8_t>(rdata[0]), static_cast<uint8_t>(rdata[1]), static_cast<uint8_t>(rdata[2]),
-                          std::string(rdata.substr(3))});
+      out.tlsa.push_back({static_cast<uint8_t>(rdata[0]), static_cast<uint8_t>(rdata[1]),
+                          static_cast<uint8_t>(rdata[2]), std::string(rdata.substr(3))});
       return;
     }
     case Type::kTxt: read_txt(r.bytes(rdlength), out, text_budget); return;

@@ -7,10 +7,10 @@
 
 namespace mailkeep::dns {
 
-constexpr size_t kMaxRecords = 256;        // of the asked type that are kept; RRsets beyond are cut
-constexpr size_t kMaxAnswerRecords = 4096; // that are looked at
-constexpr size_t kMaxAliases = 16;         // CNAMEs in a row
-constexpr size_t kMaxTlsaData = 1024;      // bytes of a certificate or key; larger records are left out
+constexpr size_t kMaxRecords = 256;         // of the asked type that are kept; RRsets beyond are cut
+constexpr size_t kMaxAnswerRecords = 4096;  // that are looked at
+constexpr size_t kMaxAliases = 16;          // CNAMEs in a row
+constexpr size_t kMaxTlsaData = 1024;       // bytes of a certificate or key; larger records are left out
 constexpr size_t kMaxTextBytes = 64 * 1024;
 
 // The answer in `message` to a question for `type`; `secure` is left false. Error: it cannot be read.

@@ -36,7 +36,8 @@ Result<std::unique_ptr<Resolver>> Resolver::create(event::Loop& loop, const Sett
 Result<std::unique_ptr<Engine>> Resolver::make_engine(bool validating) {
   EngineSettings s = settings_.engine;
   if (!validating) s.trust_anchors.clear();
-  return Engine::create(loop_, s, [this](uint64_t id, Answer&& answer, bool bogus) { on_answered(id, std::move(answer), bogus); });
+  return Engine::create(
+      loop_, s, [this](uint64_t id, Answer&& answer, bool bogus) { on_answered(id, std::move(answer), bogus); });
 }
 
 void Resolver::ask(const std::string& name, Type type, Callback done) {

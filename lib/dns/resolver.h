@@ -20,11 +20,11 @@
 
 namespace mailkeep::dns {
 
-constexpr Seconds kQueryPatience{5};      // one query, from when it is sent
-constexpr size_t kMaxRunning = 256;       // queries at once, those included that nobody waits for any more
-constexpr size_t kMaxWaiting = 20'000;    // queries that wait for their turn
-constexpr Seconds kLookAgain{3600};       // kAuto: after signatures were missing
-constexpr Seconds kLookAgainSoon{60};     // kAuto: after the look failed otherwise
+constexpr Seconds kQueryPatience{5};    // one query, from when it is sent
+constexpr size_t kMaxRunning = 256;     // queries at once, those included that nobody waits for any more
+constexpr size_t kMaxWaiting = 20'000;  // queries that wait for their turn
+constexpr Seconds kLookAgain{3600};     // kAuto: after signatures were missing
+constexpr Seconds kLookAgainSoon{60};   // kAuto: after the look failed otherwise
 
 enum class Validation : uint8_t { kAuto, kOn, kOff };
 

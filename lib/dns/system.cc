@@ -43,7 +43,8 @@ std::vector<Server> read_resolv_conf(std::string_view text) {
 
 bool is_local_name(std::string_view name) {
   constexpr std::string_view kBelow = ".localhost";
-  return name.find('.') == name.npos || (name.size() > kBelow.size() && equals_nocase(name.substr(name.size() - kBelow.size()), kBelow));
+  return name.find('.') == name.npos ||
+         (name.size() > kBelow.size() && equals_nocase(name.substr(name.size() - kBelow.size()), kBelow));
 }
 
 std::map<std::string, std::vector<std::string>> read_hosts(std::string_view text) {

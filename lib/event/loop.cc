@@ -17,7 +17,8 @@ struct Loop::State {
   std::array<std::vector<std::function<void()>>, 3> stages;
 };
 
-Watch::Watch(Loop& loop, int fd, std::function<void(unsigned)> ready) : loop_(loop), fd_(fd), ready_(std::move(ready)) {}
+Watch::Watch(Loop& loop, int fd, std::function<void(unsigned)> ready)
+    : loop_(loop), fd_(fd), ready_(std::move(ready)) {}
 
 Watch::~Watch() {
   if (alive_ != nullptr) *alive_ = false;

@@ -144,12 +144,18 @@ Parsed status(Lexer& in) {
   if (!name || !in.sp() || !in.eat('(')) return std::nullopt;
   StatusItems items;
   do {
-    if (in.keyword("MESSAGES")) items.messages = true;
-    else if (in.keyword("RECENT")) items.recent = true;
-    else if (in.keyword("UIDNEXT")) items.uidnext = true;
-    else if (in.keyword("UIDVALIDITY")) items.uidvalidity = true;
-    else if (in.keyword("UNSEEN")) items.unseen = true;
-    else if (!in.fail("status-att")) return std::nullopt;
+    if (in.keyword("MESSAGES"))
+      items.messages = true;
+    else if (in.keyword("RECENT"))
+      items.recent = true;
+    else if (in.keyword("UIDNEXT"))
+      items.uidnext = true;
+    else if (in.keyword("UIDVALIDITY"))
+      items.uidvalidity = true;
+    else if (in.keyword("UNSEEN"))
+      items.unseen = true;
+    else if (!in.fail("status-att"))
+      return std::nullopt;
   } while (in.sp());
   if (!in.eat(')')) return std::nullopt;
   return StatusCommand{std::move(*name), items};
@@ -209,8 +215,10 @@ Parsed store(Lexer& in, bool uid) {
   auto set = in.sequence_set();
   if (!set || !in.sp()) return std::nullopt;
   Store out{uid, std::move(*set), Store::Mode::kReplace, false, {}};
-  if (in.eat('+')) out.mode = Store::Mode::kAdd;
-  else if (in.eat('-')) out.mode = Store::Mode::kRemove;
+  if (in.eat('+'))
+    out.mode = Store::Mode::kAdd;
+  else if (in.eat('-'))
+    out.mode = Store::Mode::kRemove;
   out.silent = in.keyword("FLAGS.SILENT");
   if (!out.silent && !in.keyword("FLAGS")) return std::nullopt;
   if (!in.sp()) return std::nullopt;

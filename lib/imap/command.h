@@ -21,13 +21,13 @@
 namespace mailkeep::imap {
 
 constexpr size_t kMaxTagLength = 200;     // bytes; RFC 3501 sets none
-constexpr unsigned kMaxSearchDepth = 32;   // NOT, OR and parentheses inside one another
-constexpr size_t kMaxSearchKeys = 2000;    // in one SEARCH
-constexpr size_t kMaxFetchItems = 200;     // in one FETCH
-constexpr size_t kMaxHeaderFields = 200;   // in one HEADER.FIELDS
-constexpr size_t kMaxPartDepth = 100;      // numbers in one section-part
-constexpr size_t kMaxListPatterns = 50;    // in one LIST (RFC 5258)
-constexpr size_t kMaxIdFields = 30;        // RFC 2971 3.3
+constexpr unsigned kMaxSearchDepth = 32;  // NOT, OR and parentheses inside one another
+constexpr size_t kMaxSearchKeys = 2000;   // in one SEARCH
+constexpr size_t kMaxFetchItems = 200;    // in one FETCH
+constexpr size_t kMaxHeaderFields = 200;  // in one HEADER.FIELDS
+constexpr size_t kMaxPartDepth = 100;     // numbers in one section-part
+constexpr size_t kMaxListPatterns = 50;   // in one LIST (RFC 5258)
+constexpr size_t kMaxIdFields = 30;       // RFC 2971 3.3
 constexpr size_t kMaxEnable = 50;
 
 // Any state.
@@ -73,10 +73,10 @@ struct Subscribe {
 struct List {
   std::string reference;
   std::vector<std::string> patterns;
-  bool extended = false;                                     // RFC 5258 syntax was used
-  bool select_subscribed = false, recursive_match = false;   // selection options
+  bool extended = false;                                    // RFC 5258 syntax was used
+  bool select_subscribed = false, recursive_match = false;  // selection options
   bool select_special_use = false;
-  bool return_subscribed = false, return_children = false;   // return options
+  bool return_subscribed = false, return_children = false;  // return options
   bool return_special_use = false;
 };
 struct Lsub {
@@ -109,15 +109,43 @@ struct Expunge {
 
 struct SearchKey {
   enum class Type {
-    kAll, kAnswered, kDeleted, kDraft, kFlagged, kNew, kOld, kRecent, kSeen,
-    kUnanswered, kUndeleted, kUndraft, kUnflagged, kUnseen,
-    kKeyword, kUnkeyword,                                    // text
-    kBcc, kBody, kCc, kFrom, kSubject, kText, kTo,           // text
-    kHeader,                                                 // field, text
-    kBefore, kOn, kSince, kSentBefore, kSentOn, kSentSince,  // days
-    kLarger, kSmaller,                                       // number
-    kSequence, kUid,                                         // set
-    kNot, kOr, kAnd,                                         // children: one, two, any
+    kAll,
+    kAnswered,
+    kDeleted,
+    kDraft,
+    kFlagged,
+    kNew,
+    kOld,
+    kRecent,
+    kSeen,
+    kUnanswered,
+    kUndeleted,
+    kUndraft,
+    kUnflagged,
+    kUnseen,
+    kKeyword,
+    kUnkeyword,  // text
+    kBcc,
+    kBody,
+    kCc,
+    kFrom,
+    kSubject,
+    kText,
+    kTo,      // text
+    kHeader,  // field, text
+    kBefore,
+    kOn,
+    kSince,
+    kSentBefore,
+    kSentOn,
+    kSentSince,  // days
+    kLarger,
+    kSmaller,  // number
+    kSequence,
+    kUid,  // set
+    kNot,
+    kOr,
+    kAnd,  // children: one, two, any
   };
   Type type = Type::kAll;
   std::string field, text;
@@ -141,7 +169,16 @@ struct Section {
 };
 struct FetchItem {
   enum class Type {
-    kEnvelope, kFlags, kInternalDate, kRfc822, kRfc822Header, kRfc822Size, kRfc822Text, kBodyStructure, kBody, kUid,
+    kEnvelope,
+    kFlags,
+    kInternalDate,
+    kRfc822,
+    kRfc822Header,
+    kRfc822Size,
+    kRfc822Text,
+    kBodyStructure,
+    kBody,
+    kUid,
     kBodySection,
   };
   Type type;
@@ -169,10 +206,9 @@ struct Copy {  // and MOVE (RFC 6851)
   std::string mailbox;
 };
 
-using Command =
-    std::variant<Capability, Noop, Logout, Id, Starttls, Authenticate, Login, Enable, Select, Create, Delete, Rename,
-                 Subscribe, List, Lsub, StatusCommand, Append, Idle, Namespace, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy>;
+using Command = std::variant<Capability, Noop, Logout, Id, Starttls, Authenticate, Login, Enable, Select, Create,
+                             Delete, Rename, Subscribe, List, Lsub, StatusCommand, Append, Idle, Namespace, Check,
+                             Close, Unselect, Expunge, Search, Fetch, Store, Copy>;
 
 // The command's tag, or "*" when there is none: what a tagged BAD starts with.
 std::string command_tag(std::string_view text);

@@ -33,10 +33,14 @@ bool section_text(Lexer& in, Section& out) {
     out.text = Text::kHeaderFields;
     return header_list(in, out.fields);
   }
-  if (in.keyword("HEADER")) out.text = Text::kHeader;
-  else if (in.keyword("TEXT")) out.text = Text::kText;
-  else if (!out.part.empty() && in.keyword("MIME")) out.text = Text::kMime;
-  else return in.fail("section");
+  if (in.keyword("HEADER"))
+    out.text = Text::kHeader;
+  else if (in.keyword("TEXT"))
+    out.text = Text::kText;
+  else if (!out.part.empty() && in.keyword("MIME"))
+    out.text = Text::kMime;
+  else
+    return in.fail("section");
   return true;
 }
 
@@ -100,8 +104,7 @@ std::optional<FetchItem> fetch_att(Lexer& in) {
 
 std::optional<std::vector<FetchItem>> fetch_items(Lexer& in) {
   using Items = std::vector<FetchItem>;
-  if (in.keyword("ALL"))
-    return Items{{Type::kFlags}, {Type::kInternalDate}, {Type::kRfc822Size}, {Type::kEnvelope}};
+  if (in.keyword("ALL")) return Items{{Type::kFlags}, {Type::kInternalDate}, {Type::kRfc822Size}, {Type::kEnvelope}};
   if (in.keyword("FAST")) return Items{{Type::kFlags}, {Type::kInternalDate}, {Type::kRfc822Size}};
   if (in.keyword("FULL"))
     return Items{{Type::kFlags}, {Type::kInternalDate}, {Type::kRfc822Size}, {Type::kEnvelope}, {Type::kBody}};
@@ -118,7 +121,8 @@ std::optional<std::vector<FetchItem>> fetch_items(Lexer& in) {
 }
 
 std::string format_body_section(const FetchItem& item) {
-  constexpr std::array<std::string_view, 6> kTexts = {"", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME"};
+  constexpr std::array<std::string_view, 6> kTexts = {"",     "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT",
+                                                      "TEXT", "MIME"};
   std::string out = "BODY[";
   for (uint32_t number : item.section.part) {
     if (out.back() != '[') out += '.';

@@ -12,11 +12,16 @@ bool selection_options(Lexer& in, List& out) {
   if (!in.eat('(')) return false;
   if (in.eat(')')) return true;
   do {
-    if (in.keyword("SUBSCRIBED")) out.select_subscribed = true;
-    else if (in.keyword("RECURSIVEMATCH")) out.recursive_match = true;
-    else if (in.keyword("SPECIAL-USE")) out.select_special_use = true;
-    else if (in.keyword("REMOTE")) continue;  // there are no remote mailboxes to add
-    else return in.fail("a selection option");
+    if (in.keyword("SUBSCRIBED"))
+      out.select_subscribed = true;
+    else if (in.keyword("RECURSIVEMATCH"))
+      out.recursive_match = true;
+    else if (in.keyword("SPECIAL-USE"))
+      out.select_special_use = true;
+    else if (in.keyword("REMOTE"))
+      continue;  // there are no remote mailboxes to add
+    else
+      return in.fail("a selection option");
   } while (in.sp());
   if (!in.eat(')')) return false;
   // RFC 5258 3: RECURSIVEMATCH needs an option that selects by something else.
@@ -27,10 +32,14 @@ bool return_options(Lexer& in, List& out) {
   if (!in.keyword("RETURN") || !in.sp() || !in.eat('(')) return false;
   if (in.eat(')')) return true;
   do {
-    if (in.keyword("SUBSCRIBED")) out.return_subscribed = true;
-    else if (in.keyword("CHILDREN")) out.return_children = true;
-    else if (in.keyword("SPECIAL-USE")) out.return_special_use = true;
-    else return in.fail("a return option");
+    if (in.keyword("SUBSCRIBED"))
+      out.return_subscribed = true;
+    else if (in.keyword("CHILDREN"))
+      out.return_children = true;
+    else if (in.keyword("SPECIAL-USE"))
+      out.return_special_use = true;
+    else
+      return in.fail("a return option");
   } while (in.sp());
   return in.eat(')');
 }

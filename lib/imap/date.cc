@@ -77,7 +77,8 @@ std::optional<int64_t> date_text(std::string_view text) {
 }
 
 std::optional<int64_t> date_time_text(std::string_view text) {
-  if (text.size() != 26 || text[11] != ' ' || text[14] != ':' || text[17] != ':' || text[20] != ' ') return std::nullopt;
+  if (text.size() != 26 || text[11] != ' ' || text[14] != ':' || text[17] != ':' || text[20] != ' ')
+    return std::nullopt;
   const auto day = date_text(text.substr(0, 11));
   const auto hour = digits(text.substr(12, 2), 23), minute = digits(text.substr(15, 2), 59);
   const auto second = digits(text.substr(18, 2), 60);

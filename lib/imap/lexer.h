@@ -14,9 +14,9 @@
 
 namespace mailkeep::imap {
 
-constexpr size_t kMaxKeyword = 100;      // bytes of a flag-keyword
-constexpr size_t kMaxFlags = 100;        // flags in one list
-constexpr size_t kMaxMailboxName = 1024; // bytes of a mailbox name as sent; the store has its own limit
+constexpr size_t kMaxKeyword = 100;       // bytes of a flag-keyword
+constexpr size_t kMaxFlags = 100;         // flags in one list
+constexpr size_t kMaxMailboxName = 1024;  // bytes of a mailbox name as sent; the store has its own limit
 
 bool is_atom_char(char c);
 bool is_astring_char(char c);

@@ -23,8 +23,10 @@ class Matcher {
     std::string next(here_.size(), 0);
     for (size_t i = 0; i < pattern_.size(); ++i) {
       if (here_[i] == 0) continue;
-      if (pattern_[i] == '*' || (pattern_[i] == '%' && c != kSeparator)) next[i] = 1;
-      else if (pattern_[i] == c || (in_any_case && to_lower(pattern_[i]) == to_lower(c))) next[i + 1] = 1;
+      if (pattern_[i] == '*' || (pattern_[i] == '%' && c != kSeparator))
+        next[i] = 1;
+      else if (pattern_[i] == c || (in_any_case && to_lower(pattern_[i]) == to_lower(c)))
+        next[i + 1] = 1;
     }
     here_ = std::move(next);
     pass_wildcards();

@@ -25,10 +25,8 @@ CommandReader::Event CommandReader::next(std::string_view& input) {
   while (true) {
     switch (state_) {
       case State::kLine:
-      case State::kLiteral:
-        return next_line(input);
-      case State::kAppendDecision:
-        fatal("CommandReader: next() before accept() or refuse()");
+      case State::kLiteral: return next_line(input);
+      case State::kAppendDecision: fatal("CommandReader: next() before accept() or refuse()");
       case State::kAppendData: {
         if (remaining_ == 0) {
           state_ = State::kAppendLine;
@@ -42,8 +40,7 @@ CommandReader::Event CommandReader::next(std::string_view& input) {
         remaining_ -= size;
         return Event::kData;
       }
-      case State::kAppendLine:
-        return next_append_line(input);
+      case State::kAppendLine: return next_append_line(input);
       case State::kSkipLiteral: {
         const size_t size = static_cast<size_t>(std::min<uint64_t>(remaining_, input.size()));
         input.remove_prefix(size);

@@ -73,11 +73,11 @@ class CommandReader {
 
   Limits limits_{};
   State state_ = State::kLine;
-  bool fresh_ = true;         // buffer_ is of the last command
+  bool fresh_ = true;  // buffer_ is of the last command
   bool want_line_ = false;
   bool synchronizing_ = false;
-  size_t line_start_ = 0;     // of the present line in buffer_
-  uint64_t remaining_ = 0;    // bytes of the present literal
+  size_t line_start_ = 0;   // of the present line in buffer_
+  uint64_t remaining_ = 0;  // bytes of the present literal
   std::string buffer_;
   std::string_view data_;
   std::string refusal_;

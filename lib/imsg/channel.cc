@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kHeader = 8;
 constexpr size_t kReadChunk = 64 * 1024;
-constexpr int kReadsPerTurn = 128;  // of one channel; then the other events of the turn have their go
+constexpr int kReadsPerTurn = 128;    // of one channel; then the other events of the turn have their go
 constexpr size_t kMaxQueuedFds = 64;  // received and not yet claimed; more is a peer that misbehaves
 
 struct Outgoing {
@@ -108,7 +108,9 @@ ssize_t receive_with_fds(int fd, char* buffer, size_t size, std::deque<Fd>& fds,
 
 struct Channel::State {
   State(event::Loop& l, Fd f, Callbacks c)
-      : loop(l), fd(std::move(f)), callbacks(std::make_shared<Callbacks>(std::move(c))),
+      : loop(l),
+        fd(std::move(f)),
+        callbacks(std::make_shared<Callbacks>(std::move(c))),
         watch(l, fd.get(), [this](unsigned ready) { on_ready(ready); }) {}
 
   void on_ready(unsigned ready);

@@ -13,7 +13,20 @@
 
 namespace mailkeep::imsg {
 
-enum class Role : uint8_t { kParent, kTls, kSmtpd, kLookup, kAuth, kPam, kQueue, kLmtpd, kImapd, kUser, kControl, kRelay };
+enum class Role : uint8_t {
+  kParent,
+  kTls,
+  kSmtpd,
+  kLookup,
+  kAuth,
+  kPam,
+  kQueue,
+  kLmtpd,
+  kImapd,
+  kUser,
+  kControl,
+  kRelay
+};
 constexpr Role kLastRole = Role::kRelay;
 constexpr size_t kRoles = static_cast<size_t>(kLastRole) + 1;
 // The role's name: of its executable, in titles, in logs, and of its system user ("mailkeep-smtp").

@@ -49,8 +49,12 @@ std::string strip_tags(std::string_view html) {
     if (html[i] == '&') {
       const size_t end = html.substr(i, 8).find(';');
       const std::string_view entity = end == std::string_view::npos ? "" : html.substr(i + 1, end - 1);
-      const char c = entity == "amp" ? '&' : entity == "lt" ? '<' : entity == "gt" ? '>' : entity == "quot" ? '"'
-                     : entity == "nbsp" ? ' ' : '\0';
+      const char c = entity == "amp"    ? '&'
+                     : entity == "lt"   ? '<'
+                     : entity == "gt"   ? '>'
+                     : entity == "quot" ? '"'
+                     : entity == "nbsp" ? ' '
+                                        : '\0';
       if (c != '\0') {
         out += c;
         i += end;

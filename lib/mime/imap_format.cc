@@ -86,11 +86,12 @@ std::string multipart(const Part& part, std::string_view message, bool extended)
 
 std::string one_part(const Part& part, std::string_view message, bool extended) {
   std::string out = "(" + imap_string(part.type) + " " + imap_string(part.subtype) + " " + params(part.params) + " " +
-                    imap_nstring(part.id) + " " + imap_nstring(part.description) + " " + imap_string(part.encoding) + " " +
-                    std::to_string(part.size());
+                    imap_nstring(part.id) + " " + imap_nstring(part.description) + " " + imap_string(part.encoding) +
+                    " " + std::to_string(part.size());
   if (part.is_message() && !part.children.empty()) {
     const Part& inner = part.children[0];
-    out += " " + imap_envelope(rfc5322::parse_header(inner.header(message))) + " " + imap_body(inner, message, extended);
+    out +=
+        " " + imap_envelope(rfc5322::parse_header(inner.header(message))) + " " + imap_body(inner, message, extended);
   }
   if (part.type == "text" || part.is_message()) out += " " + std::to_string(part.lines);
   if (extended) out += " " + imap_nstring(part.md5) + " " + extension_tail(part);
@@ -101,8 +102,8 @@ std::string one_part(const Part& part, std::string_view message, bool extended) 
 
 std::string imap_string(std::string_view text) {
   const bool quotable = text.size() <= kMaxQuoted && std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<signed char>(c) > 0 && c != '\r' && c != '\n';
-  });
+                          return static_cast<signed char>(c) > 0 && c != '\r' && c != '\n';
+                        });
   std::string out;
   if (quotable) {
     out = "\"";

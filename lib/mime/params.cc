@@ -18,8 +18,8 @@ namespace mailkeep::mime {
 namespace {
 
 struct Section {
-  std::string name;      // without stars
-  uint64_t number = 0;   // 0 where there is none
+  std::string name;     // without stars
+  uint64_t number = 0;  // 0 where there is none
   bool is_numbered = false;
   bool is_extended = false;
   std::string value;
@@ -103,7 +103,8 @@ std::string percent_decode(std::string_view text) {
 
 // Sections of one name, in order, into one parameter. Those behind a gap are dropped.
 Param join(const std::string& name, std::vector<Section> sections) {
-  std::stable_sort(sections.begin(), sections.end(), [](const Section& a, const Section& b) { return a.number < b.number; });
+  std::stable_sort(sections.begin(), sections.end(),
+                   [](const Section& a, const Section& b) { return a.number < b.number; });
   const bool is_extended = sections[0].is_extended;
   Param param{is_extended ? name + "*" : name, ""};
   for (size_t i = 0; i < sections.size() && sections[i].number == i; ++i) {

@@ -147,7 +147,9 @@ void SevenBit::end_header(std::string& out) {
     if (!is_converting_ && leaf < kMaxParts) plan_.is_high.push_back(false);
     if (!is_converting_ && leaf == kMaxParts) fail("it has too many parts");
     const bool encodes = is_converting_ && leaf < plan_.is_high.size() && plan_.is_high[leaf];
-    encoding_ = !encodes ? Encoding::kNone : type.value.starts_with("text/") ? Encoding::kQuotedPrintable : Encoding::kBase64;
+    encoding_ = !encodes                          ? Encoding::kNone
+                : type.value.starts_with("text/") ? Encoding::kQuotedPrintable
+                                                  : Encoding::kBase64;
     if (is_converting_) {
       out += header_with(encoding_ == Encoding::kQuotedPrintable ? "quoted-printable"
                          : encoding_ == Encoding::kBase64        ? "base64"

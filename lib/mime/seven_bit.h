@@ -28,8 +28,8 @@ class SevenBit {
     std::string problem;        // empty: it can be converted
   };
 
-  SevenBit() = default;                                                           // the first pass
-  explicit SevenBit(const Plan& plan) : plan_(plan), is_converting_(true) {}      // the second
+  SevenBit() = default;                                                       // the first pass
+  explicit SevenBit(const Plan& plan) : plan_(plan), is_converting_(true) {}  // the second
 
   // CRLF lines, cut anywhere. In the second pass appends to `out`; in the first `out` stays as it is.
   void feed(std::string_view in, std::string& out);
@@ -53,7 +53,7 @@ class SevenBit {
 
   Plan plan_;
   bool is_converting_ = false;
-  std::string rest_;    // of a line that is not yet whole
+  std::string rest_;  // of a line that is not yet whole
   State state_ = State::kHeader;
   std::string header_;
   std::vector<std::string> boundaries_;
@@ -61,8 +61,8 @@ class SevenBit {
   size_t leaves_ = 0;
   bool says_identity_ = true;  // the leaf's encoding is 7bit, 8bit or binary
   Encoding encoding_ = Encoding::kNone;
-  std::string pending_;      // of base64
-  bool owes_crlf_ = false;   // of base64: the line end before a delimiter is the delimiter's
+  std::string pending_;     // of base64
+  bool owes_crlf_ = false;  // of base64: the line end before a delimiter is the delimiter's
 };
 
 }  // namespace mailkeep::mime

@@ -59,7 +59,8 @@ class StructureParser {
     } else {
       stop = skip_to_stop();
     }
-    if (stop_at_ < out.body_start) {  // an empty body: the line end before the boundary is the header's; so for all around it
+    if (stop_at_ <
+        out.body_start) {  // an empty body: the line end before the boundary is the header's; so for all around it
       stop_at_ = out.body_start;
       stop_newlines_ = lines_at_body;
     }
@@ -108,7 +109,8 @@ class StructureParser {
   bool is_stop(std::string_view line, Stop& stop) {
     if (line.substr(0, 2) != "--" || boundaries_.empty()) return false;
     std::string_view rest = line.substr(2);
-    while (!rest.empty() && (is_space(rest.back()) || rest.back() == '\r' || rest.back() == '\n')) rest.remove_suffix(1);
+    while (!rest.empty() && (is_space(rest.back()) || rest.back() == '\r' || rest.back() == '\n'))
+      rest.remove_suffix(1);
     for (size_t i = boundaries_.size(); i-- > 0;) {
       const std::string& boundary = boundaries_[i];
       if (boundary.empty() || rest.substr(0, boundary.size()) != boundary) continue;

@@ -18,8 +18,8 @@
 namespace mailkeep::mime {
 
 struct StructureLimits {
-  int depth = 64;      // multiparts and messages inside each other; deeper ones become application/octet-stream
-  size_t parts = 1000; // the last part that is allowed reaches to the end of the message
+  int depth = 64;       // multiparts and messages inside each other; deeper ones become application/octet-stream
+  size_t parts = 1000;  // the last part that is allowed reaches to the end of the message
   rfc5322::HeaderLimits header;
 };
 
@@ -47,7 +47,9 @@ struct Part {
   bool is_multipart() const { return type == "multipart"; }
   bool is_message() const { return type == "message" && subtype == "rfc822"; }
   size_t size() const { return body_end - body_start; }
-  std::string_view header(std::string_view message) const { return message.substr(header_start, body_start - header_start); }
+  std::string_view header(std::string_view message) const {
+    return message.substr(header_start, body_start - header_start);
+  }
   std::string_view body(std::string_view message) const { return message.substr(body_start, body_end - body_start); }
   // filename of the disposition, else name of the type, in UTF-8; may be empty, and may hold anything.
   std::string filename() const;

@@ -23,11 +23,11 @@ constexpr int kRuleNetPort = 2;
 
 constexpr uint64_t kExecute = 1 << 0, kWriteFile = 1 << 1, kReadFile = 1 << 2, kReadDir = 1 << 3;
 constexpr uint64_t kFsAbi1 = (1 << 13) - 1;
-constexpr uint64_t kFsRefer = 1 << 13;     // ABI 2
-constexpr uint64_t kFsTruncate = 1 << 14;  // ABI 3
-constexpr uint64_t kFsIoctl = 1 << 15;     // ABI 5
+constexpr uint64_t kFsRefer = 1 << 13;                          // ABI 2
+constexpr uint64_t kFsTruncate = 1 << 14;                       // ABI 3
+constexpr uint64_t kFsIoctl = 1 << 15;                          // ABI 5
 constexpr uint64_t kNetBind = 1, kNetConnect = 2, kNetAll = 3;  // ABI 4: over TCP
-constexpr uint64_t kScopeAll = 3;          // ABI 6: abstract unix sockets, signals
+constexpr uint64_t kScopeAll = 3;                               // ABI 6: abstract unix sockets, signals
 
 struct RulesetAttr {
   uint64_t fs = 0;
@@ -80,7 +80,8 @@ Status enter_landlock(const std::vector<Allowed>& allowed, bool required, const 
   if (tcp.outwards) ports.push_back({kNetBind, 0});  // port 0: the kernel chooses one that nobody listens at
   for (const uint16_t port : tcp.ports) ports.push_back({kNetConnect, port});
   for (const NetPortAttr& port : ports) {
-    if (abi >= 4 && syscall(kAddRule, ruleset.get(), kRuleNetPort, &port, 0) != 0) return errno_error("landlock_add_rule of a port");
+    if (abi >= 4 && syscall(kAddRule, ruleset.get(), kRuleNetPort, &port, 0) != 0)
+      return errno_error("landlock_add_rule of a port");
   }
   if (syscall(kRestrictSelf, ruleset.get(), 0) != 0) return errno_error("landlock_restrict_self");
   return {};

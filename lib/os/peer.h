@@ -14,7 +14,7 @@ struct Peer {
   std::string address = "unknown";  // "192.0.2.1", "2001:db8::1" (IPv4-mapped as IPv4), "local" for a unix socket
   std::string group;                // limits count by it: the address, of IPv6 its /64
   uint16_t port = 0;
-  bool loopback = false;            // 127.0.0.0/8 or ::1
+  bool loopback = false;  // 127.0.0.0/8 or ::1
 };
 
 Peer peer_of(const struct sockaddr_storage& from);

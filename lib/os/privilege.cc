@@ -54,7 +54,8 @@ Status check_dropped(uid_t uid, gid_t gid) {
   uid_t r = 0, e = 0, s = 0;
   gid_t rg = 0, eg = 0, sg = 0;
   if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0) return errno_error("getresuid");
-  if (r != uid || e != uid || s != uid || rg != gid || eg != gid || sg != gid) return Error("ids differ after the drop");
+  if (r != uid || e != uid || s != uid || rg != gid || eg != gid || sg != gid)
+    return Error("ids differ after the drop");
   if (static_cast<uid_t>(setfsuid(static_cast<uid_t>(-1))) != uid) return Error("fsuid differs after the drop");
   if (getgroups(0, nullptr) != 0) return Error("groups are left after the drop");
   if (setresuid(0, 0, 0) == 0 || setuid(0) == 0 || seteuid(0) == 0) return Error("root can be had back after the drop");

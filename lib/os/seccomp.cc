@@ -43,15 +43,18 @@ constexpr uint64_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | __O_TMP
 Calls basic() {
   Calls calls;
   for (const char* name :
-       {"read", "write", "pread64", "close", "fstat", "newfstatat", "brk", "munmap", "mremap", "madvise", "futex", "set_robust_list",
-        "rseq", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "pipe2", "recvmsg", "sendmsg", "recvfrom",
-        "sendto", "clock_gettime", "gettimeofday", "getrandom", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid",
-        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "sysinfo", "exit", "exit_group"}) {
+       {"read",         "write",         "pread64",      "close",          "fstat",        "newfstatat",
+        "brk",          "munmap",        "mremap",       "madvise",        "futex",        "set_robust_list",
+        "rseq",         "epoll_create1", "epoll_ctl",    "epoll_wait",     "epoll_pwait",  "epoll_pwait2",
+        "pipe2",        "recvmsg",       "sendmsg",      "recvfrom",       "sendto",       "clock_gettime",
+        "gettimeofday", "getrandom",     "getpid",       "gettid",         "getuid",       "geteuid",
+        "getgid",       "getegid",       "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "restart_syscall",
+        "sysinfo",      "exit",          "exit_group"}) {
     calls.push_back({name});
   }
   calls.push_back({"mmap", {{2, PROT_EXEC, 0}}});
   calls.push_back({"mprotect", {{2, PROT_EXEC, 0}}});
-  calls.push_back({"prlimit64", {{0, kInt, 0}, {2, kAll, 0}}});  // its own limits, to read
+  calls.push_back({"prlimit64", {{0, kInt, 0}, {2, kAll, 0}}});               // its own limits, to read
   calls.push_back({"tgkill", {{0, kInt, static_cast<uint64_t>(getpid())}}});  // abort(3)
   // Not F_SETOWN, F_SETSIG and the like, by which the kernel would signal others.
   for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_ADD_SEALS, F_GET_SEALS}) {
@@ -90,9 +93,9 @@ Calls memory_files() { return {{"memfd_create"}}; }
 
 Calls files() {
   Calls calls;
-  for (const char* name :
-       {"openat", "access", "faccessat", "getdents64", "lseek", "statfs", "fstatfs", "getcwd", "pwrite64", "pwritev", "fdatasync", "fsync",
-        "ftruncate", "fallocate", "rename", "renameat", "unlink", "unlinkat", "mkdir", "mkdirat"}) {
+  for (const char* name : {"openat", "access",   "faccessat", "getdents64", "lseek", "statfs",    "fstatfs",
+                           "getcwd", "pwrite64", "pwritev",   "fdatasync",  "fsync", "ftruncate", "fallocate",
+                           "rename", "renameat", "unlink",    "unlinkat",   "mkdir", "mkdirat"}) {
     calls.push_back({name});
   }
   return calls;
@@ -102,7 +105,14 @@ Calls files() {
 Calls database() { return {{"select"}, {"pselect6"}, {"sched_yield"}, {"sched_getaffinity"}}; }
 
 Calls read_files() {
-  return {{"openat", {{2, kWriting, 0}}}, {"access"}, {"faccessat"}, {"faccessat2"}, {"readlink"}, {"readlinkat"}, {"getdents64"}, {"lseek"},
+  return {{"openat", {{2, kWriting, 0}}},
+          {"access"},
+          {"faccessat"},
+          {"faccessat2"},
+          {"readlink"},
+          {"readlinkat"},
+          {"getdents64"},
+          {"lseek"},
           {"statx"}};
 }
 
@@ -112,7 +122,8 @@ Calls name_service() {
   Calls calls = {{"socket", {{0, kInt, AF_UNIX}, {1, kSocketType, SOCK_STREAM}}},
                  {"getsockopt", {{1, kInt, SOL_SOCKET}}},
                  {"setsockopt", {{1, kInt, SOL_SOCKET}}}};
-  for (const char* name : {"connect", "poll", "ppoll", "getsockname", "getpeername", "sendmmsg", "uname", "clock_nanosleep", "nanosleep"}) {
+  for (const char* name : {"connect", "poll", "ppoll", "getsockname", "getpeername", "sendmmsg", "uname",
+                           "clock_nanosleep", "nanosleep"}) {
     calls.push_back({name});
   }
   return calls;
@@ -123,29 +134,25 @@ Calls resolving() {
   Calls calls = {{"bind"}, {"writev"}};
   for (const int family : {AF_INET, AF_INET6}) {
     for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
-      calls.push_back({"socket", {{0, kInt, static_cast<uint64_t>(family)}, {1, kSocketType, static_cast<uint64_t>(type)}}});
+      calls.push_back(
+          {"socket", {{0, kInt, static_cast<uint64_t>(family)}, {1, kSocketType, static_cast<uint64_t>(type)}}});
     }
   }
-  for (const int level : {IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP}) calls.push_back({"setsockopt", {{1, kInt, static_cast<uint64_t>(level)}}});
+  for (const int level : {IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP})
+    calls.push_back({"setsockopt", {{1, kInt, static_cast<uint64_t>(level)}}});
   return calls;
 }
 
 // A child per check, that is killed when it takes too long. No thread, no namespace: the flags of fork(3) and no others.
 Calls children() {
   constexpr uint64_t kFork = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD;
-  return {{"clone", {{0, kAll, kFork}}},
-          {"wait4"},
-          {"getppid"},
-          {"kill", {{1, kInt, SIGKILL}}},
-          {"dup2"},
-          {"close_range"},
+  return {{"clone", {{0, kAll, kFork}}},           {"wait4"}, {"getppid"},
+          {"kill", {{1, kInt, SIGKILL}}},          {"dup2"},  {"close_range"},
           {"prctl", {{0, kInt, PR_SET_PDEATHSIG}}}};
 }
 
 // iconv(3) loads a converter when a message needs one: code from a file, never from memory that can be written.
-Calls converters() {
-  return {{"mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}, {3, MAP_ANONYMOUS, 0}}}};
-}
+Calls converters() { return {{"mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}, {3, MAP_ANONYMOUS, 0}}}}; }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
 constexpr bool kSanitized = true;
@@ -155,20 +162,27 @@ constexpr bool kSanitized = false;
 
 // What the runtime of a sanitizer needs to work and to report.
 Calls sanitizers() {
-  return {{"sigaltstack"}, {"sched_yield"}, {"getrusage"}, {"prlimit64"}, {"readlink"}, {"openat", {{2, kWriting, 0}}}, {"clock_nanosleep"},
-          {"lseek"},       {"ioctl"},       {"uname"}};
+  return {
+      {"sigaltstack"},     {"sched_yield"}, {"getrusage"}, {"prlimit64"}, {"readlink"}, {"openat", {{2, kWriting, 0}}},
+      {"clock_nanosleep"}, {"lseek"},       {"ioctl"},     {"uname"}};
 }
 
 Calls calls_of(Profile profile) {
   std::vector<Calls> rows = {basic()};
   switch (profile) {
-    case Profile::kReceive: rows.insert(rows.end(), {accepting(), pairs(), connections(), credentials_of_clients(), memory_files()}); break;
+    case Profile::kReceive:
+      rows.insert(rows.end(), {accepting(), pairs(), connections(), credentials_of_clients(), memory_files()});
+      break;
     case Profile::kLogin: rows.insert(rows.end(), {accepting(), pairs(), connections()}); break;
     case Profile::kTls: rows.insert(rows.end(), {connections()}); break;
     case Profile::kLookup: rows.insert(rows.end(), {read_files(), name_service(), resolving(), database()}); break;
-    case Profile::kAuth: rows.insert(rows.end(), {children(), credentials_of_clients(), Calls{{"getsockname"}, {"poll"}, {"ppoll"}}}); break;
+    case Profile::kAuth:
+      rows.insert(rows.end(), {children(), credentials_of_clients(), Calls{{"getsockname"}, {"poll"}, {"ppoll"}}});
+      break;
     case Profile::kSpool: rows.insert(rows.end(), {files(), database(), memory_files()}); break;
-    case Profile::kUser: rows.insert(rows.end(), {files(), connections(), converters(), Calls{{"fcntl", {{1, kInt, F_SETLK}}}}}); break;
+    case Profile::kUser:
+      rows.insert(rows.end(), {files(), connections(), converters(), Calls{{"fcntl", {{1, kInt, F_SETLK}}}}});
+      break;
     case Profile::kRelay: rows.insert(rows.end(), {pairs(), connections(), outwards()}); break;
     case Profile::kControl: rows.insert(rows.end(), {accepting(), credentials_of_clients()}); break;
   }
@@ -191,7 +205,8 @@ Status allow(void* ctx, const Call& call) {
 
 // Where some sockets are allowed, syslog(3)'s own must fail as it does where none is.
 Status soften_syslog(void* ctx) {
-  const struct scmp_arg_cmp tests[] = {{0, SCMP_CMP_MASKED_EQ, kInt, AF_UNIX}, {1, SCMP_CMP_MASKED_EQ, kSocketType, SOCK_DGRAM}};
+  const struct scmp_arg_cmp tests[] = {{0, SCMP_CMP_MASKED_EQ, kInt, AF_UNIX},
+                                       {1, SCMP_CMP_MASKED_EQ, kSocketType, SOCK_DGRAM}};
   const int rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 2, tests);
   if (rc != 0 && rc != -EEXIST) return errno_error("seccomp_rule_add socket", -rc);
   return {};
@@ -202,7 +217,8 @@ Status soften(void* ctx, const Calls& allowed, const char* name, int error) {
   for (const Call& call : allowed) {
     if (std::string_view(call.name) == name) return {};
   }
-  const int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), seccomp_syscall_resolve_name(name), 0);
+  const int rc =
+      seccomp_rule_add(ctx, SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), seccomp_syscall_resolve_name(name), 0);
   if (rc != 0 && rc != -EEXIST) return errno_error(std::string("seccomp_rule_add ") + name, -rc);
   return {};
 }
@@ -222,14 +238,15 @@ Status enter_seccomp(Profile profile) {
   const std::unique_ptr<void, Release> ctx(seccomp_init(kForbidden));
   if (!ctx) return Error("seccomp_init failed");
   // A system call by another architecture's entry, with numbers of its own.
-  if (const int rc = seccomp_attr_set(ctx.get(), SCMP_FLTATR_ACT_BADARCH, kForbidden); rc != 0) return errno_error("seccomp_attr_set", -rc);
+  if (const int rc = seccomp_attr_set(ctx.get(), SCMP_FLTATR_ACT_BADARCH, kForbidden); rc != 0)
+    return errno_error("seccomp_attr_set", -rc);
   const Calls calls = calls_of(profile);
   for (const Call& call : calls) {
     if (auto done = allow(ctx.get(), call); !done) return done;
   }
   // syslog(3) would connect again; fork(3) tries clone3 first, whose flags a filter cannot see.
-  for (const auto& [name, error] : {std::pair("socket", EPERM), std::pair("prctl", EPERM), std::pair("set_tid_address", EPERM),
-                                    std::pair("clone3", ENOSYS)}) {
+  for (const auto& [name, error] : {std::pair("socket", EPERM), std::pair("prctl", EPERM),
+                                    std::pair("set_tid_address", EPERM), std::pair("clone3", ENOSYS)}) {
     if (auto done = soften(ctx.get(), calls, name, error); !done) return done;
   }
   if (profile == Profile::kLookup || profile == Profile::kRelay) {

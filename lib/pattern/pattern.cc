@@ -13,7 +13,8 @@ namespace mailkeep::pattern {
 namespace {
 
 // No bytes of a UTF-8 character are taken for one, no single byte is cut out of one, and no pattern says otherwise.
-constexpr uint32_t kOptions = PCRE2_CASELESS | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
+constexpr uint32_t kOptions =
+    PCRE2_CASELESS | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
 
 PCRE2_SPTR bytes_of(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
 
@@ -21,7 +22,8 @@ template <class T, void (*release)(T*)>
 struct Release {
   void operator()(T* p) const { release(p); }
 };
-using CompileContext = std::unique_ptr<pcre2_compile_context, Release<pcre2_compile_context, pcre2_compile_context_free>>;
+using CompileContext =
+    std::unique_ptr<pcre2_compile_context, Release<pcre2_compile_context, pcre2_compile_context_free>>;
 using MatchContext = std::unique_ptr<pcre2_match_context, Release<pcre2_match_context, pcre2_match_context_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Release<pcre2_match_data, pcre2_match_data_free>>;
 
@@ -40,8 +42,10 @@ void Pattern::Free::operator()(void* code) const { pcre2_code_free(static_cast<p
 
 Result<Pattern> Pattern::compile(std::string_view text) {
   if (text.empty()) return Error("an empty pattern");
-  if (text.size() > kMaxPattern) return Error("a pattern of " + std::to_string(text.size()) + " bytes: at most " + std::to_string(kMaxPattern));
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) {
+  if (text.size() > kMaxPattern)
+    return Error("a pattern of " + std::to_string(text.size()) + " bytes: at most " + std::to_string(kMaxPattern));
+  if (std::any_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; })) {
     return Error("a control byte in a pattern");
   }
   const CompileContext context(pcre2_compile_context_create(nullptr));
@@ -66,7 +70,8 @@ Outcome Pattern::match(std::string_view subject) const {
   pcre2_set_heap_limit(context.get(), kMaxHeap);
   // An empty view may have no address.
   const std::string_view text = subject.empty() ? std::string_view("") : subject;
-  const int found = pcre2_match(static_cast<const pcre2_code*>(code_.get()), bytes_of(text), text.size(), 0, 0, data.get(), context.get());
+  const int found = pcre2_match(static_cast<const pcre2_code*>(code_.get()), bytes_of(text), text.size(), 0, 0,
+                                data.get(), context.get());
   return found >= 0 ? Outcome::kYes : found == PCRE2_ERROR_NOMATCH ? Outcome::kNo : Outcome::kTooMuch;
 }
 

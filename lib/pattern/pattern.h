@@ -22,7 +22,7 @@ constexpr unsigned kMaxDepth = 2'000;   // of its backtracking
 constexpr unsigned kMaxHeap = 1024;     // KiB of it
 constexpr unsigned kMaxNesting = 50;    // parentheses
 
-constexpr Millis kMaxTime(50);          // of the processor, for all that is asked for one recipient
+constexpr Millis kMaxTime(50);  // of the processor, for all that is asked for one recipient
 
 // Time of the processor, from when it is made.
 class Budget {

@@ -19,7 +19,8 @@
 namespace mailkeep::receive {
 
 constexpr Seconds kRateWindow(3600);
-constexpr size_t kMaxRatedSources = 100'000;  // whose mail is counted at once; one more, and the oldest count is forgotten
+constexpr size_t kMaxRatedSources =
+    100'000;  // whose mail is counted at once; one more, and the oldest count is forgotten
 
 // The network of an address as text: "192.0.2.0/24" is the first three bytes; what is no address is its own network.
 std::string network_of(const std::string& address);
@@ -30,7 +31,7 @@ class Admission {
     uint32_t sessions = 0;
     uint32_t per_source = 0;
     uint32_t per_network = 0;
-    uint32_t messages_per_hour = 0;    // 0: any number
+    uint32_t messages_per_hour = 0;  // 0: any number
     uint32_t recipients_per_hour = 0;
   };
   enum class Verdict : uint8_t { kWelcome, kFull, kSourceCrowded, kNetworkCrowded };

@@ -33,7 +33,11 @@ void Session::take_step(sasl::Exchange::Step step) {
   const auto over = std::move(exchange_);
   if (step == Step::kCancelled) return bad(501, "5.7.0", "Authentication cancelled");
   if (step == Step::kBad) return bad(501, "5.5.2", over->error());
-  log::info("auth-failed").kv("session", hex64(id_)).kv("account", over->user()).kv("src", peer_.address).kv("service", "submission")
+  log::info("auth-failed")
+      .kv("session", hex64(id_))
+      .kv("account", over->user())
+      .kv("src", peer_.address)
+      .kv("service", "submission")
       .kv("text", "would act as another");
   denied();
 }

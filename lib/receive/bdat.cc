@@ -11,7 +11,8 @@ namespace mailkeep::receive {
 // Why the octets of a chunk that begins now are of no use.
 std::optional<Refusal> Session::refuse_chunk() const {
   if (helo_.empty()) return Refusal{503, "5.5.1", is_lmtp() ? "Say LHLO first" : "Say EHLO first"};
-  if (is_submission() && !login_) return Refusal{530, "5.7.0", tls_ ? "Log in first: say AUTH" : "Encryption is needed first: say STARTTLS"};
+  if (is_submission() && !login_)
+    return Refusal{530, "5.7.0", tls_ ? "Log in first: say AUTH" : "Encryption is needed first: say STARTTLS"};
   if (!transaction_) return Refusal{503, "5.5.1", "Say MAIL first"};
   if (transaction_->recipients.empty()) return Refusal{is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients"};
   return {};
@@ -22,7 +23,9 @@ void Session::cmd_bdat(const smtp::Command& c) {
   const auto args = smtp::parse_bdat_args(c.arguments);
   if (!args) {
     bad(501, "5.5.4", "BDAT: " + printable(args.error().text, 200));
-    return over_ ? void() : refuse("4.5.4", server_.config().hostname + " What follows cannot be told from commands, closing the connection");
+    return over_ ? void()
+                 : refuse("4.5.4", server_.config().hostname +
+                                       " What follows cannot be told from commands, closing the connection");
   }
   chunk_ = Chunk{args->size, args->is_last, refuse_chunk()};
   if (chunk_->refusal) return;

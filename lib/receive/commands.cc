@@ -30,8 +30,14 @@ lookup::SessionFacts Session::facts() const {
 }
 
 Terms Session::terms() const {
-  return {.config = server_.config(), .is_lmtp = is_lmtp(), .is_submission = is_submission(), .has_tls = tls_.has_value(),
-          .offers_tls = offers_tls(), .logged_in = login_.has_value(), .offers_xclient = peer_.may_xclient, .now = now_unix()};
+  return {.config = server_.config(),
+          .is_lmtp = is_lmtp(),
+          .is_submission = is_submission(),
+          .has_tls = tls_.has_value(),
+          .offers_tls = offers_tls(),
+          .logged_in = login_.has_value(),
+          .offers_xclient = peer_.may_xclient,
+          .now = now_unix()};
 }
 
 void Session::run(const smtp::Command& c) {
@@ -108,7 +114,8 @@ void Session::cmd_mail(const smtp::Command& c) {
   if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
   if (login_ && !login_counts()) return;
   const uint32_t most = server_.config().max_messages_per_session;
-  if (most > 0 && messages_ >= most) return refuse("4.5.3", server_.config().hostname + " Enough messages for one session: connect again");
+  if (most > 0 && messages_ >= most)
+    return refuse("4.5.3", server_.config().hostname + " Enough messages for one session: connect again");
   auto args = smtp::parse_mail_args(c.arguments);
   if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
   if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO");
@@ -122,7 +129,8 @@ void Session::cmd_mail(const smtp::Command& c) {
     note_refusal(itself(), sender, {}, no);
     return reply(no.code, no.enhanced, no.text);
   }
-  if (!args->path.is_null && args->path.mailbox.domain.empty()) return bad(501, "5.1.7", "Sender address needs a domain");
+  if (!args->path.is_null && args->path.mailbox.domain.empty())
+    return bad(501, "5.1.7", "Sender address needs a domain");
   transaction_ = std::make_unique<Transaction>();
   transaction_->message = server_.new_message_id();
   transaction_->sender = sender;
@@ -149,7 +157,8 @@ void Session::cmd_rcpt(const smtp::Command& c) {
     return refuse_it({452, "4.5.3", "Too many recipients; send the rest in another transaction"});
   }
   const uint32_t most = server_.config().max_recipients_per_session;
-  if (most > 0 && recipients_ >= most) return refuse_it({452, "4.5.3", "Too many recipients for one session; connect again"});
+  if (most > 0 && recipients_ >= most)
+    return refuse_it({452, "4.5.3", "Too many recipients for one session; connect again"});
   if (is_limited() && !server_.admission().take_recipient(peer_.address, now_monotonic())) {
     return refuse_it({450, "4.7.1", "Too many recipients from your address, try again in an hour"});
   }
@@ -192,8 +201,8 @@ void Session::cmd_vrfy(const smtp::Command& c) {
 }
 
 void Session::cmd_help(const smtp::Command&) {
-  send(smtp::format_multiline_reply(
-      214, {"2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH", "2.0.0 RFC 5321 says the rest"}));
+  send(smtp::format_multiline_reply(214, {"2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH",
+                                          "2.0.0 RFC 5321 says the rest"}));
 }
 
 // Postfix's XCLIENT_README: the session starts anew for the client that is named. Whether the front end may go on to speak for
@@ -206,13 +215,18 @@ void Session::cmd_xclient(const smtp::Command& c) {
   if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200));
   if (args->names_login) return bad(550, "5.7.1", "LOGIN is not taken: who has logged in is found out here");
   // Its own address would be trusted in the client's place.
-  if (args->hides_address) return refuse("4.7.0", server_.config().hostname + " The address of the client must be known");
-  log::info("xclient").kv("session", hex64(id_)).kv("via", peer_.address).kv("src", args->address.value_or(peer_.address));
+  if (args->hides_address)
+    return refuse("4.7.0", server_.config().hostname + " The address of the client must be known");
+  log::info("xclient")
+      .kv("session", hex64(id_))
+      .kv("via", peer_.address)
+      .kv("src", args->address.value_or(peer_.address));
   if (args->address) {
     const bool may_go_on = peer_.may_xclient;
     const auto verdict = server_.change_source(*this, *args->address, peer_);
     peer_.may_xclient = may_go_on;
-    if (verdict != Admission::Verdict::kWelcome) return refuse("4.7.0", server_.config().hostname + " Too many sessions from that address");
+    if (verdict != Admission::Verdict::kWelcome)
+      return refuse("4.7.0", server_.config().hostname + " Too many sessions from that address");
     name_state_ = lookup::NameState::kUnasked;  // what is known was the front end's own
     client_name_.clear();
     ask_client_name();
@@ -236,7 +250,8 @@ void Session::cmd_starttls(const smtp::Command& c) {
 // stream and dies with it. False: there is no TLS, and nothing more to say to the client.
 bool Session::hand_to_tls() {
   int ends[2];
-  if (!server_.tls_is_up() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  if (!server_.tls_is_up() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+    return false;
   Fd mine(ends[0]);
   tls::Serve m;
   m.session = id_;

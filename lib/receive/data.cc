@@ -16,17 +16,20 @@ namespace {
 constexpr std::string_view kDeliveredTo = "Delivered-To:";
 
 bool is_recipient(std::string_view address, const std::vector<queue::Recipient>& recipients) {
-  return std::any_of(recipients.begin(), recipients.end(), [&](const queue::Recipient& r) { return equals_nocase(r.address, address); });
+  return std::any_of(recipients.begin(), recipients.end(),
+                     [&](const queue::Recipient& r) { return equals_nocase(r.address, address); });
 }
 
 // Why the message with that header is in a loop: it has been on too many hosts, or in a recipient's mailbox. "": it is not.
-std::string_view loop_in(std::string_view content, uint32_t max_received, const std::vector<queue::Recipient>& recipients) {
+std::string_view loop_in(std::string_view content, uint32_t max_received,
+                         const std::vector<queue::Recipient>& recipients) {
   uint32_t received = 0;
   while (!content.empty()) {
     const size_t end = content.find("\r\n");
     const std::string_view line = content.substr(0, end);
     if (line.empty() || end == std::string_view::npos) break;
-    if (starts_with_nocase(line, "Received:") && ++received > max_received) return "Too many Received fields: this message loops";
+    if (starts_with_nocase(line, "Received:") && ++received > max_received)
+      return "Too many Received fields: this message loops";
     if (starts_with_nocase(line, kDeliveredTo) && is_recipient(trim(line.substr(kDeliveredTo.size())), recipients)) {
       return "Delivered-To names a recipient: this message loops";
     }
@@ -131,8 +134,9 @@ void Session::on_spool_file(queue::SpoolFile&& m) {
   if (waiting_ != Waiting::kSpoolFile || !transaction_ || m.message != transaction_->message) return;
   waiting_ = Waiting::kNothing;
   if (!m.file) {
-    set_trouble(m.full ? 452 : 451, m.full ? "4.3.1" : "4.3.0", m.full ? "No space to take the message now, try again later"
-                                                                         : "The message cannot be taken now, try again later");
+    set_trouble(m.full ? 452 : 451, m.full ? "4.3.1" : "4.3.0",
+                m.full ? "No space to take the message now, try again later"
+                       : "The message cannot be taken now, try again later");
   } else if (auto used = transaction_->content.use_file(std::move(m.file)); !used) {
     log::error("spool-write").kv("session", hex64(id_)).kv("text", used.error().text);
     set_trouble(452, "4.3.1", "No space to take the message now, try again later");
@@ -155,8 +159,12 @@ void Session::finish_data() {
 void Session::note_fault() {
   switch (transaction_->fault()) {
     case DataReader::Fault::kNone: break;
-    case DataReader::Fault::kBareCr: set_trouble(550, "5.6.0", "Bare CR in the message: lines must end with CRLF"); break;
-    case DataReader::Fault::kBareLf: set_trouble(550, "5.6.0", "Bare LF in the message: lines must end with CRLF"); break;
+    case DataReader::Fault::kBareCr:
+      set_trouble(550, "5.6.0", "Bare CR in the message: lines must end with CRLF");
+      break;
+    case DataReader::Fault::kBareLf:
+      set_trouble(550, "5.6.0", "Bare LF in the message: lines must end with CRLF");
+      break;
     case DataReader::Fault::kNul: set_trouble(550, "5.6.0", "NUL byte in the message"); break;
     case DataReader::Fault::kLongLine: set_trouble(554, "5.6.0", "A line of the message is too long"); break;
     case DataReader::Fault::kTooLarge:
@@ -181,10 +189,11 @@ void Session::hand_over() {
     m.ticket_high = login_->ticket_high;
     m.ticket_low = login_->ticket_low;
   }
-  m.protocol = is_lmtp() ? queue::Protocol::kLmtp : !extended_ ? queue::Protocol::kSmtp
-               : login_  ? queue::Protocol::kEsmtpsa
-               : tls_    ? queue::Protocol::kEsmtps
-                         : queue::Protocol::kEsmtp;
+  m.protocol = is_lmtp()    ? queue::Protocol::kLmtp
+               : !extended_ ? queue::Protocol::kSmtp
+               : login_     ? queue::Protocol::kEsmtpsa
+               : tls_       ? queue::Protocol::kEsmtps
+                            : queue::Protocol::kEsmtp;
   m.tls = tls_text();
   m.options = t.options;
   m.options.junk = is_junk();

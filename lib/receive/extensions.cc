@@ -24,43 +24,52 @@ bool to_trusted(const Terms& t) { return t.is_submission || t.is_lmtp; }
 bool to_accounts(const Terms& t) { return t.is_submission && t.has_tls; }
 bool with_tls(const Terms& t) { return t.has_tls; }
 bool dsn(const Terms& t) { return t.config.offer_dsn || to_trusted(t); }
-bool holding(const Terms& t) { return t.config.max_hold > 0 && to_trusted(t) && (t.is_lmtp || t.has_tls || t.logged_in); }
+bool holding(const Terms& t) {
+  return t.config.max_hold > 0 && to_trusted(t) && (t.is_lmtp || t.has_tls || t.logged_in);
+}
 
 constexpr Extension kExtensions[] = {
-    {"PIPELINING", always, nullptr},                                                                            // RFC 2920
-    {"SIZE", always, [](const Terms& t) { return std::to_string(t.config.message_size); }},                     // RFC 1870
-    {"8BITMIME", always, nullptr},                                                                              // RFC 6152
-    {"CHUNKING", always, nullptr},                                                                              // RFC 3030
-    {"SMTPUTF8", always, nullptr},                                                                              // RFC 6531
-    {"DSN", dsn, nullptr},                                                                                      // RFC 3461
-    {"STARTTLS", [](const Terms& t) { return t.offers_tls; }, nullptr},                                         // RFC 3207
-    {"AUTH", [](const Terms& t) { return to_accounts(t) && !t.logged_in; },                                     // RFC 4954
+    {"PIPELINING", always, nullptr},                                                         // RFC 2920
+    {"SIZE", always, [](const Terms& t) { return std::to_string(t.config.message_size); }},  // RFC 1870
+    {"8BITMIME", always, nullptr},                                                           // RFC 6152
+    {"CHUNKING", always, nullptr},                                                           // RFC 3030
+    {"SMTPUTF8", always, nullptr},                                                           // RFC 6531
+    {"DSN", dsn, nullptr},                                                                   // RFC 3461
+    {"STARTTLS", [](const Terms& t) { return t.offers_tls; }, nullptr},                      // RFC 3207
+    {"AUTH", [](const Terms& t) { return to_accounts(t) && !t.logged_in; },                  // RFC 4954
      [](const Terms&) { return std::string(sasl::kMechanisms); }},
-    {"REQUIRETLS", with_tls, nullptr},                                                                          // RFC 8689
-    {"DELIVERBY", to_trusted, [](const Terms& t) { return std::to_string(t.config.min_deliver_by); }},          // RFC 2852
-    {"FUTURERELEASE", holding,                                                                                  // RFC 4865 4
-     [](const Terms& t) { return std::to_string(t.config.max_hold) + " " + smtp::format_rfc3339(t.now + t.config.max_hold); }},
-    {"MT-PRIORITY", to_trusted, nullptr},                                                                       // RFC 6710
-    {"XCLIENT", [](const Terms& t) { return t.offers_xclient; }, [](const Terms&) { return std::string(kXclientAttributes); }},
-    {"LIMITS", always,                                                                                          // RFC 9422
+    {"REQUIRETLS", with_tls, nullptr},                                                                  // RFC 8689
+    {"DELIVERBY", to_trusted, [](const Terms& t) { return std::to_string(t.config.min_deliver_by); }},  // RFC 2852
+    {"FUTURERELEASE", holding,                                                                          // RFC 4865 4
      [](const Terms& t) {
-       const std::string mails = t.config.max_messages_per_session == 0 ? "" : "MAILMAX=" + std::to_string(t.config.max_messages_per_session) + " ";
+       return std::to_string(t.config.max_hold) + " " + smtp::format_rfc3339(t.now + t.config.max_hold);
+     }},
+    {"MT-PRIORITY", to_trusted, nullptr},  // RFC 6710
+    {"XCLIENT", [](const Terms& t) { return t.offers_xclient; },
+     [](const Terms&) { return std::string(kXclientAttributes); }},
+    {"LIMITS", always,  // RFC 9422
+     [](const Terms& t) {
+       const std::string mails = t.config.max_messages_per_session == 0
+                                     ? ""
+                                     : "MAILMAX=" + std::to_string(t.config.max_messages_per_session) + " ";
        return mails + "RCPTMAX=" + std::to_string(t.config.max_recipients);
      }},
-    {"ENHANCEDSTATUSCODES", always, nullptr},                                                                   // RFC 2034
-    {"HELP", always, nullptr},                                                                                  // RFC 5321 4.1.1.8
+    {"ENHANCEDSTATUSCODES", always, nullptr},  // RFC 2034
+    {"HELP", always, nullptr},                 // RFC 5321 4.1.1.8
 };
 
 // AUTH is offered until the login, its parameter of MAIL is taken behind it too (RFC 4954 5).
 bool takes(const Terms& terms, std::string_view keyword) {
   if (keyword == "AUTH") return terms.is_submission;
-  const auto it = std::find_if(std::begin(kExtensions), std::end(kExtensions), [&](const Extension& e) { return e.keyword == keyword; });
+  const auto it = std::find_if(std::begin(kExtensions), std::end(kExtensions),
+                               [&](const Extension& e) { return e.keyword == keyword; });
   return it != std::end(kExtensions) && it->is_offered(terms);
 }
 
 std::optional<Refusal> not_offered(const Terms& terms, const std::vector<smtp::Need>& needs) {
   for (const auto& need : needs) {
-    if (!takes(terms, need.extension)) return Refusal{555, "5.5.4", "Parameter not offered here: " + printable(need.param, 60)};
+    if (!takes(terms, need.extension))
+      return Refusal{555, "5.5.4", "Parameter not offered here: " + printable(need.param, 60)};
   }
   return {};
 }
@@ -72,7 +81,8 @@ const Refusal kNeedsSmtputf8{553, "5.6.7", "Address with more than ASCII: say SM
 std::vector<std::string> ehlo_lines(const Terms& terms) {
   std::vector<std::string> out;
   for (const Extension& e : kExtensions) {
-    if (e.is_offered(terms)) out.push_back(std::string(e.keyword) + (e.arguments == nullptr ? "" : " " + e.arguments(terms)));
+    if (e.is_offered(terms))
+      out.push_back(std::string(e.keyword) + (e.arguments == nullptr ? "" : " " + e.arguments(terms)));
   }
   return out;
 }
@@ -86,7 +96,8 @@ std::optional<Refusal> refuse_mail(const Terms& terms, const smtp::MailArgs& arg
     return Refusal{552, "5.3.4", "Message is larger than " + std::to_string(config.message_size) + " bytes"};
   }
   const int64_t hold = p.hold_for ? *p.hold_for : p.hold_until ? *p.hold_until - terms.now : 0;
-  if (hold > config.max_hold) return Refusal{501, "5.5.4", "A message is held for at most " + std::to_string(config.max_hold) + " seconds"};
+  if (hold > config.max_hold)
+    return Refusal{501, "5.5.4", "A message is held for at most " + std::to_string(config.max_hold) + " seconds"};
   if (p.hold_until && hold <= 0) return Refusal{501, "5.5.4", "HOLDUNTIL is in the past"};
   if (p.by && !p.by->notifies && p.by->seconds < config.min_deliver_by) {
     return Refusal{555, "5.5.4", "BY wants at least " + std::to_string(config.min_deliver_by) + " seconds"};
@@ -105,7 +116,9 @@ queue::MailOptions mail_options(const smtp::MailParams& p, int64_t now) {
   if (p.body == smtp::Body::eight_bit) out.body = queue::Body::k8bit;
   out.smtputf8 = p.smtputf8;
   out.require_tls = p.require_tls;
-  out.ret = p.ret == smtp::Ret::full ? queue::Ret::kFull : p.ret == smtp::Ret::headers ? queue::Ret::kHeaders : queue::Ret::kUnset;
+  out.ret = p.ret == smtp::Ret::full      ? queue::Ret::kFull
+            : p.ret == smtp::Ret::headers ? queue::Ret::kHeaders
+                                          : queue::Ret::kUnset;
   out.envid = p.envid;
   out.hold_until = p.hold_for ? now + *p.hold_for : p.hold_until.value_or(0);
   if (p.by) {
@@ -121,8 +134,9 @@ queue::RcptOptions rcpt_options(const smtp::RcptParams& p) {
   queue::RcptOptions out;
   if (p.notify) {
     const auto bit = [](bool on, uint8_t value) { return on ? value : uint8_t{0}; };
-    out.notify = static_cast<uint8_t>(bit(p.notify->never, queue::kNotifyNever) | bit(p.notify->success, queue::kNotifySuccess) |
-                                      bit(p.notify->failure, queue::kNotifyFailure) | bit(p.notify->delay, queue::kNotifyDelay));
+    out.notify =
+        static_cast<uint8_t>(bit(p.notify->never, queue::kNotifyNever) | bit(p.notify->success, queue::kNotifySuccess) |
+                             bit(p.notify->failure, queue::kNotifyFailure) | bit(p.notify->delay, queue::kNotifyDelay));
   }
   out.orcpt = p.orcpt;
   return out;

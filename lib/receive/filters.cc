@@ -35,7 +35,8 @@ void Session::on_phase_verdict(lookup::PhaseVerdict&& m) {
   waiting_ = Waiting::kNothing;
   const lookup::Filtered& f = m.filtered;
   if (!f.name.empty()) note_filtered(conf::phase_name(phase_), f);
-  if (f.is_junk) (phase_ == Phase::connect ? connect_is_junk_ : transaction_ ? transaction_->is_junk : hello_is_junk_) = true;
+  if (f.is_junk)
+    (phase_ == Phase::connect ? connect_is_junk_ : transaction_ ? transaction_->is_junk : hello_is_junk_) = true;
   if (f.code == 0) {
     go_on_after(phase_);
   } else {
@@ -77,7 +78,9 @@ void Session::refuse_in(Phase phase, const lookup::Filtered& f) {
     reply(f.code, f.enhanced, f.text);
     return end();
   }
-  if (transaction_) note_refusal(queue::Judge::kLookup, transaction_->sender, recipients_named(), {f.code, f.enhanced, f.text}, filter_rule(f));
+  if (transaction_)
+    note_refusal(queue::Judge::kLookup, transaction_->sender, recipients_named(), {f.code, f.enhanced, f.text},
+                 filter_rule(f));
   if (phase == Phase::helo || phase == Phase::ehlo) helo_.clear();
   reset();
   if (chunk_ && !f.disconnects) {

@@ -26,8 +26,10 @@ void Session::on_identified(auth::Identified&& m) {
   waiting_ = Waiting::kNothing;
   if (!m.ok) {
     log::info("local-refused").kv("session", hex64(id_)).kv("text", m.text);
-    if (m.unavailable) return refuse("4.3.0", server_.config().hostname + " Who you are cannot be found out now, try again later");
-    reply(554, "5.7.1", server_.config().hostname + " " + (m.text.empty() ? "You may not send from here" : printable(m.text, 200)));
+    if (m.unavailable)
+      return refuse("4.3.0", server_.config().hostname + " Who you are cannot be found out now, try again later");
+    reply(554, "5.7.1",
+          server_.config().hostname + " " + (m.text.empty() ? "You may not send from here" : printable(m.text, 200)));
     return end();
   }
   Login& login = login_.emplace();
@@ -57,7 +59,11 @@ bool Session::mark_sender(const std::string& text) {
   }
   if (header.has_end) fresh += "\r\n";
   content.replace(t.header_start, t.header_size, fresh);
-  log::info("sender-marked").kv("session", hex64(id_)).kv("msg", hex64(t.message)).kv("user", login_->user).kv("text", text);
+  log::info("sender-marked")
+      .kv("session", hex64(id_))
+      .kv("msg", hex64(t.message))
+      .kv("user", login_->user)
+      .kv("text", text);
   return true;
 }
 

@@ -79,7 +79,8 @@ Result<ProxyHeader> parse_v2(std::string_view all) {
   const size_t size = family == kTcp4 ? 4 : 16;
   if (rest.size() < 2 * size + 4 || !are_tlvs(rest.substr(2 * size + 4))) return Error("bad length in a PROXY header");
   char text[INET6_ADDRSTRLEN] = "";
-  if (inet_ntop(family == kTcp4 ? AF_INET : AF_INET6, rest.data(), text, sizeof text) == nullptr) return Error("bad address in a PROXY header");
+  if (inet_ntop(family == kTcp4 ? AF_INET : AF_INET6, rest.data(), text, sizeof text) == nullptr)
+    return Error("bad address in a PROXY header");
   out.source = text;
   out.source_port = static_cast<uint16_t>(word_at(rest, 2 * size));
   return out;
@@ -90,7 +91,8 @@ Result<ProxyHeader> parse_v2(std::string_view all) {
 Result<ProxyHeader> parse_proxy_header(std::string_view have) {
   const std::string_view start = have.substr(0, kSignature.size());
   if (kSignature.starts_with(start)) {
-    if (have.size() < kHeadV2) return want(std::min(kShortestV1, kHeadV2) > have.size() ? kShortestV1 - have.size() : kHeadV2 - have.size());
+    if (have.size() < kHeadV2)
+      return want(std::min(kShortestV1, kHeadV2) > have.size() ? kShortestV1 - have.size() : kHeadV2 - have.size());
     const size_t whole = kHeadV2 + word_at(have, 14);
     if (whole > kMaxProxyV2) return Error("PROXY header too long");
     if (have.size() < whole) return want(whole - have.size());

@@ -9,7 +9,8 @@ namespace mailkeep::receive {
 
 queue::Judge Session::itself() const { return is_lmtp() ? queue::Judge::kLmtpd : queue::Judge::kSmtpd; }
 
-void Session::note_refusal(queue::Judge by, std::string sender, std::vector<std::string> recipients, const Refusal& why, std::string rule) {
+void Session::note_refusal(queue::Judge by, std::string sender, std::vector<std::string> recipients, const Refusal& why,
+                           std::string rule) {
   queue::Refusal m;
   m.by = by;
   m.session = id_;
@@ -36,7 +37,9 @@ std::vector<std::string> Session::recipients_named() const {
   return out;
 }
 
-std::string Session::tls_text() const { return tls_ ? (tls_->version + " " + tls_->cipher).substr(0, queue::kMaxTlsText) : std::string(); }
+std::string Session::tls_text() const {
+  return tls_ ? (tls_->version + " " + tls_->cipher).substr(0, queue::kMaxTlsText) : std::string();
+}
 
 // For the trouble that the transaction is in.
 void Session::refuse_data() {

@@ -28,7 +28,9 @@ constexpr Micros kAcceptPause = Millis(100);
 constexpr Micros kQuitPatience = Seconds(2);  // for the queue's answers; the parent waits a little longer
 
 // How many sessions this process has descriptors for: each may need a second one, for a spool file.
-uint64_t sessions_by_descriptors() { return std::max<uint64_t>((os::descriptor_limit() - os::spare_descriptors()) / 2, 1); }
+uint64_t sessions_by_descriptors() {
+  return std::max<uint64_t>((os::descriptor_limit() - os::spare_descriptors()) / 2, 1);
+}
 
 constexpr Seconds kIntroductionPatience(10);  // for a PROXY header
 constexpr size_t kMaxIntroductions = 1000;
@@ -62,7 +64,8 @@ std::vector<conf::Network> networks(const std::vector<std::string>& texts) {
 std::string user_of(const Fd& connection) {
   struct ucred peer {};
   socklen_t length = sizeof peer;
-  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer) return "uid unknown";
+  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer)
+    return "uid unknown";
   return "uid " + std::to_string(peer.uid);
 }
 
@@ -113,9 +116,10 @@ Server::Server(event::Loop& loop, std::vector<smtpd::Protocol> speaks)
       peers_(loop, *this, routes()),
       sweep_(loop, [this] { sweep(); }),
       alarm_(loop, [this] { ring(); }),
-      accept_again_(loop, [this] {
-        for (auto& [id, l] : listening_) l->watch->want(event::Watch::kRead);
-      }),
+      accept_again_(loop,
+                    [this] {
+                      for (auto& [id, l] : listening_) l->watch->want(event::Watch::kRead);
+                    }),
       quit_limit_(loop, [this] { Hooks::on_quit(); }) {
   loop_.at_turn_end(event::Loop::Stage::kSend, [this] { bury(); });
   sweep_.set(kSweepEvery);
@@ -167,14 +171,20 @@ void Server::on_commit(uint32_t generation) {
   config_ = next_config_;
   const uint64_t room = sessions_by_descriptors();
   if (room < config_.max_sessions) {
-    log::warn("descriptors").kv("max_sessions", config_.max_sessions).kv("room", room).kv("text", "too few descriptors: fewer sessions at once");
+    log::warn("descriptors")
+        .kv("max_sessions", config_.max_sessions)
+        .kv("room", room)
+        .kv("text", "too few descriptors: fewer sessions at once");
     config_.max_sessions = static_cast<uint32_t>(room);
   }
-  admission_.set_limits({.sessions = config_.max_sessions, .per_source = config_.max_sessions_per_source,
-                         .per_network = config_.max_sessions_per_network, .messages_per_hour = config_.max_messages_per_hour,
+  admission_.set_limits({.sessions = config_.max_sessions,
+                         .per_source = config_.max_sessions_per_source,
+                         .per_network = config_.max_sessions_per_network,
+                         .messages_per_hour = config_.max_messages_per_hour,
                          .recipients_per_hour = config_.max_recipients_per_hour});
   // Of a local user as of a network: never more than are still free for all of them.
-  locals_.set_limits({.sessions = std::max(config_.max_sessions / kLocalShare, 1U), .per_source = config_.max_sessions_per_source,
+  locals_.set_limits({.sessions = std::max(config_.max_sessions / kLocalShare, 1U),
+                      .per_source = config_.max_sessions_per_source,
                       .per_network = config_.max_sessions_per_source});
   std::map<uint32_t, std::unique_ptr<Listening>> fresh;
   for (auto& l : next_listeners_) {
@@ -184,7 +194,8 @@ void Server::on_commit(uint32_t generation) {
     ref.trusted = networks(ref.listener.trusted);
     ref.proxies = networks(ref.listener.proxies);
     ref.xclients = networks(ref.listener.xclients);
-    ref.watch = std::make_unique<event::Watch>(loop_, ref.listener.socket.get(), [this, &ref](unsigned) { accept_some(ref); });
+    ref.watch =
+        std::make_unique<event::Watch>(loop_, ref.listener.socket.get(), [this, &ref](unsigned) { accept_some(ref); });
     ref.watch->want(event::Watch::kRead);
     fresh[ref.listener.id] = std::move(listening);
   }
@@ -199,7 +210,8 @@ void Server::accept_some(Listening& listening) {
     if (!os::may_accept(listening.listener.socket.get())) return pause_accepting();
     struct sockaddr_storage from {};
     socklen_t length = sizeof from;
-    Fd fd(::accept4(listening.listener.socket.get(), reinterpret_cast<struct sockaddr*>(&from), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Fd fd(::accept4(listening.listener.socket.get(), reinterpret_cast<struct sockaddr*>(&from), &length,
+                    SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
       const auto peer = peer_at(listening, address_of(from));
       const bool is_proxy = is_among(listening.proxies, conf::parse_address(peer.address));
@@ -236,15 +248,20 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   const bool is_local = listening.listener.protocol == smtpd::Protocol::kLocal;
   if (is_local) peer.user = user_of(connection);
   const Verdict of_locals = is_local ? locals_.enter(peer.user, true, true) : Verdict::kWelcome;
-  const bool is_limited = !peer.is_trusted && peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
+  const bool is_limited =
+      !peer.is_trusted && peer.address != "local" && listening.listener.protocol != smtpd::Protocol::kLmtp;
   const Verdict verdict = admission_.enter(peer.address, is_limited, is_limited && !peer.is_ours);
-  const bool is_full = of_locals == Verdict::kFull || (of_locals == Verdict::kWelcome && verdict == Verdict::kFull && !make_room(peer.address));
+  const bool is_full = of_locals == Verdict::kFull ||
+                       (of_locals == Verdict::kWelcome && verdict == Verdict::kFull && !make_room(peer.address));
   auto& session = sessions_[id];
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
   if (is_full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
-  if (of_locals != Verdict::kWelcome) return session->refuse("4.7.0", config_.hostname + " Too many sessions of your user");
-  if (verdict == Verdict::kSourceCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
-  if (verdict == Verdict::kNetworkCrowded) return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network");
+  if (of_locals != Verdict::kWelcome)
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions of your user");
+  if (verdict == Verdict::kSourceCrowded)
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
+  if (verdict == Verdict::kNetworkCrowded)
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network");
   session->start();
 }
 
@@ -327,8 +344,10 @@ void Server::read_introduction(uint64_t id) {
       done.watch.reset();
       const auto listening = listening_.find(done.listener);
       if (listening == listening_.end()) return;
-      if (!header->is_local) log::info("proxied").kv("via", done.proxy).kv("src", header->source).kv("port", header->source_port);
-      return admit(*listening->second, std::move(done.fd), peer_at(*listening->second, header->is_local ? done.proxy : header->source));
+      if (!header->is_local)
+        log::info("proxied").kv("via", done.proxy).kv("src", header->source).kv("port", header->source_port);
+      return admit(*listening->second, std::move(done.fd),
+                   peer_at(*listening->second, header->is_local ? done.proxy : header->source));
     }
     char chunk[kMaxProxyV2];
     const ssize_t n = ::recv(it.fd.get(), chunk, std::min(header->wanted, sizeof chunk), MSG_DONTWAIT);
@@ -360,7 +379,8 @@ void Server::sweep() {
   const Micros limit = Seconds(admission_.is_crowded() ? config_.busy_timeout : config_.idle_timeout);
   for (auto& [id, session] : sessions_) session->tick(now, limit);
   admission_.sweep(now);
-  std::erase_if(introductions_, [&](const auto& one) { return now - one.second.since >= Micros(kIntroductionPatience); });
+  std::erase_if(introductions_,
+                [&](const auto& one) { return now - one.second.since >= Micros(kIntroductionPatience); });
   sweep_.set(kSweepEvery);
 }
 
@@ -391,7 +411,8 @@ void Server::on_phase_verdict(imsg::PeerId from, lookup::PhaseVerdict&& m) {
 void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {
   if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
   const auto is_address = [](const std::string& a) { return smtp::parse_mailbox(a).has_value(); };
-  if (!std::all_of(m.addresses.begin(), m.addresses.end(), is_address)) return peers_.condemn(from, "a sender that is no address");
+  if (!std::all_of(m.addresses.begin(), m.addresses.end(), is_address))
+    return peers_.condemn(from, "a sender that is no address");
   if (Session* s = find(m.session)) s->on_sender_verdict(std::move(m));
 }
 
@@ -408,7 +429,8 @@ void Server::on_checked(imsg::PeerId, auth::Checked&& m) {
 
 void Server::on_identified(imsg::PeerId from, auth::Identified&& m) {
   // They become part of a Received field and of replies.
-  if (!is_plain(m.user) || !is_plain(m.address) || !is_plain(m.origin)) return peers_.condemn(from, "a user with bytes that no name has");
+  if (!is_plain(m.user) || !is_plain(m.address) || !is_plain(m.origin))
+    return peers_.condemn(from, "a user with bytes that no name has");
   if (Session* s = find(m.session)) s->on_identified(std::move(m));
 }
 
@@ -460,7 +482,10 @@ void Server::quit_if_idle() {
 }
 
 std::vector<worker::Stat> Server::stats() {
-  return {{"sessions", sessions_.size()}, {"connections", connections_}, {"messages", messages_}, {"early_talkers", early_talkers_}};
+  return {{"sessions", sessions_.size()},
+          {"connections", connections_},
+          {"messages", messages_},
+          {"early_talkers", early_talkers_}};
 }
 
 }  // namespace mailkeep::receive

@@ -101,7 +101,7 @@ class Server : public worker::Hooks {
   std::map<uint32_t, std::unique_ptr<Listening>> listening_;
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   Admission admission_;
-  Admission locals_;  // of local sockets alone, by user
+  Admission locals_;                                // of local sockets alone, by user
   std::map<uint64_t, Introduction> introductions_;  // connections of proxies that have not yet said for whom they are
   uint64_t next_introduction_ = 1;
   std::multimap<Micros, uint64_t> alarms_;

@@ -37,7 +37,11 @@ Session::Session(Server& server, uint64_t id, const smtpd::Listener& listener, P
       last_(now_monotonic()) {
   attach(std::move(connection));
   const std::string_view kind = is_lmtp() ? "lmtp" : is_local() ? "local" : is_submission() ? "submission" : "inbound";
-  log::info("connect").kv("session", hex64(id_)).kv("src", peer_.address).kv("listener", listener.name).kv("kind", kind);
+  log::info("connect")
+      .kv("session", hex64(id_))
+      .kv("src", peer_.address)
+      .kv("listener", listener.name)
+      .kv("kind", kind);
 }
 
 Session::~Session() {
@@ -54,9 +58,8 @@ void Session::reset() {
 void Session::attach(Fd connection) {
   stream_ = std::make_unique<event::Stream>(
       server_.loop(), std::move(connection), kMaxInput,
-      event::Stream::Callbacks{.readable = [this] { work(false); },
-                               .drained = [this] { work(); },
-                               .closed = [this](int) { end(); }});
+      event::Stream::Callbacks{
+          .readable = [this] { work(false); }, .drained = [this] { work(); }, .closed = [this](int) { end(); }});
 }
 
 void Session::greet() {
@@ -152,7 +155,9 @@ void Session::end() {
   server_.ended(*this);
 }
 
-void Session::reply(int code, std::string_view enhanced, std::string_view text) { send(smtp::format_reply(code, enhanced, text)); }
+void Session::reply(int code, std::string_view enhanced, std::string_view text) {
+  send(smtp::format_reply(code, enhanced, text));
+}
 
 void Session::send(std::string_view text) {
   if (waiting_ == Waiting::kTarpit) {
@@ -302,7 +307,8 @@ void Session::on_verdict(lookup::RcptVerdict&& m) {
       refused.kv("session", hex64(id_)).kv("to", p.recipient.address);
       if (login_) refused.kv("account", login_->account);
       refused.kv("code", std::to_string(m.code)).kv("text", m.text);
-      note_refusal(queue::Judge::kLookup, transaction_ ? transaction_->sender : "", {p.recipient.address}, {m.code, m.enhanced, m.text}, m.filtered.code != 0 ? filter_rule(m.filtered) : m.rule);
+      note_refusal(queue::Judge::kLookup, transaction_ ? transaction_->sender : "", {p.recipient.address},
+                   {m.code, m.enhanced, m.text}, m.filtered.code != 0 ? filter_rule(m.filtered) : m.rule);
     }
     flush_verdicts();
     return work();
@@ -349,7 +355,11 @@ void Session::on_lookup_down() {
 void Session::on_established(tls::Established&& m) {
   if (waiting_ != Waiting::kTls) return;
   waiting_ = Waiting::kNothing;
-  log::info("tls").kv("session", hex64(id_)).kv("version", m.version).kv("cipher", m.cipher).kv("servername", m.servername);
+  log::info("tls")
+      .kv("session", hex64(id_))
+      .kv("version", m.version)
+      .kv("cipher", m.cipher)
+      .kv("servername", m.servername);
   tls_ = std::move(m);
   stream_->pause(false);
   if (is_implicit_tls()) welcome();

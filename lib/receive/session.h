@@ -17,8 +17,8 @@
 
 #include "lib/conf/config.h"
 #include "lib/event/stream.h"
-#include "lib/receive/content.h"
 #include "lib/receive/chunk_reader.h"
+#include "lib/receive/content.h"
 #include "lib/receive/data_reader.h"
 #include "lib/receive/extensions.h"
 #include "lib/sasl/exchange.h"
@@ -34,37 +34,39 @@ namespace mailkeep::receive {
 class Server;
 
 struct Transaction {
-  uint64_t message = 0;                  // id: seconds << 32 | random
-  std::string sender;                    // without brackets; empty: <>
+  uint64_t message = 0;  // id: seconds << 32 | random
+  std::string sender;    // without brackets; empty: <>
   queue::MailOptions options;
   std::vector<queue::Recipient> recipients;  // accepted
   Content content;
-  std::optional<DataReader> reader;      // of DATA, from 354 on
-  std::optional<ChunkReader> chunks;     // of BDAT, from the first chunk on
-  bool header_is_done = true;            // of a submission: false until it is whole and completed
-  size_t header_start = 0;               // of a submission: behind our Received field
+  std::optional<DataReader> reader;   // of DATA, from 354 on
+  std::optional<ChunkReader> chunks;  // of BDAT, from the first chunk on
+  bool header_is_done = true;         // of a submission: false until it is whole and completed
+  size_t header_start = 0;            // of a submission: behind our Received field
   size_t header_size = 0;
-  std::vector<std::string> authors;      // of a submission: what lookup was asked about
-  size_t header_seen = 0;                // of the content, when looking for the header's end
+  std::vector<std::string> authors;  // of a submission: what lookup was asked about
+  size_t header_seen = 0;            // of the content, when looking for the header's end
   bool spool_asked = false;
-  bool ended = false;                    // the end of data has been seen
-  bool is_junk = false;                  // a filter says so
-  bool is_chunk = false;                 // what is answered is a chunk, not the message: one reply, in LMTP too
-  int trouble = 0;                       // 0, or the reply code that the end of data gets, with the next two
+  bool ended = false;     // the end of data has been seen
+  bool is_junk = false;   // a filter says so
+  bool is_chunk = false;  // what is answered is a chunk, not the message: one reply, in LMTP too
+  int trouble = 0;        // 0, or the reply code that the end of data gets, with the next two
   std::string trouble_enhanced;
   std::string trouble_text;
 
   bool has_content() const { return reader || chunks; }
-  DataReader::Fault fault() const { return reader ? reader->fault() : chunks ? chunks->fault() : DataReader::Fault::kNone; }
+  DataReader::Fault fault() const {
+    return reader ? reader->fault() : chunks ? chunks->fault() : DataReader::Fault::kNone;
+  }
   uint64_t size() const { return reader ? reader->size() : chunks ? chunks->size() : 0; }
 };
 
 // Who has logged in: what auth gave, to present to the queue.
 struct Login {
-  std::string account;      // may be empty for a local user
-  std::string user;         // of a local submission, the system user
-  std::string address;      // of a local submission, what it sends as unless it says otherwise
-  std::string origin;       // of a local submission, the domain of names without one
+  std::string account;  // may be empty for a local user
+  std::string user;     // of a local submission, the system user
+  std::string address;  // of a local submission, what it sends as unless it says otherwise
+  std::string origin;   // of a local submission, the domain of names without one
   bool any_sender = false;
   uint64_t ticket_high = 0;
   uint64_t ticket_low = 0;
@@ -75,8 +77,8 @@ struct Login {
 class Session {
  public:
   struct Peer {
-    std::string address;  // "192.0.2.1", "2001:db8::1" or "local"
-    std::string literal;  // "[192.0.2.1]", "[IPv6:2001:db8::1]" or "local"
+    std::string address;       // "192.0.2.1", "2001:db8::1" or "local"
+    std::string literal;       // "[192.0.2.1]", "[IPv6:2001:db8::1]" or "local"
     bool is_ours = false;      // local, or loopback
     bool is_trusted = false;   // named so, by the listener
     bool may_xclient = false;  // of the connection itself, whoever it speaks for
@@ -85,7 +87,7 @@ class Session {
 
   Session(Server& server, uint64_t id, const smtpd::Listener& listener, Peer peer, Fd connection);
   ~Session();
-  void start();  // the greeting, or the handshake before it
+  void start();                                                   // the greeting, or the handshake before it
   void refuse(std::string_view enhanced, std::string_view text);  // 421, then the connection ends
 
   // Answers from other processes.
@@ -119,7 +121,18 @@ class Session {
   Micros last_progress() const { return last_; }
 
  private:
-  enum class Waiting : uint8_t { kNothing, kSpoolFile, kQueue, kTls, kAuth, kSender, kGreeting, kTarpit, kName, kFilter };
+  enum class Waiting : uint8_t {
+    kNothing,
+    kSpoolFile,
+    kQueue,
+    kTls,
+    kAuth,
+    kSender,
+    kGreeting,
+    kTarpit,
+    kName,
+    kFilter
+  };
   struct PendingRcpt {
     uint32_t query = 0;
     queue::Recipient recipient;
@@ -237,7 +250,8 @@ class Session {
   void answer_data(int code, std::string_view enhanced, std::string_view text);
   void set_trouble(int code, std::string_view enhanced, std::string_view text);
   // Tells the queue for `trace`: of a sender, of recipients or of a message that is not taken.
-  void note_refusal(queue::Judge by, std::string sender, std::vector<std::string> recipients, const Refusal& why, std::string rule = {});
+  void note_refusal(queue::Judge by, std::string sender, std::vector<std::string> recipients, const Refusal& why,
+                    std::string rule = {});
   std::vector<std::string> recipients_named() const;
   std::string tls_text() const;
   queue::Judge itself() const;
@@ -251,9 +265,9 @@ class Session {
   std::string tag_;
   Peer peer_;
   lookup::NameState name_state_ = lookup::NameState::kUnasked;
-  bool name_asked_ = false;  // and not answered
-  std::string client_name_;  // lower case, when kConfirmed
-  uint16_t phases_;          // in which the listener has filters, bits
+  bool name_asked_ = false;                   // and not answered
+  std::string client_name_;                   // lower case, when kConfirmed
+  uint16_t phases_;                           // in which the listener has filters, bits
   conf::Phase phase_ = conf::Phase::connect;  // while kFilter
   uint32_t phase_query_ = 0;                  // 0: not asked yet, the client's name comes first
   bool connect_is_junk_ = false;
@@ -274,8 +288,8 @@ class Session {
   unsigned errors_ = 0;
   unsigned messages_ = 0;
   uint64_t recipients_ = 0;
-  uint64_t heard_ = 0;     // bytes since the last progress
-  std::string held_;       // replies that wait for the end of kTarpit
+  uint64_t heard_ = 0;  // bytes since the last progress
+  std::string held_;    // replies that wait for the end of kTarpit
   bool skipping_line_ = false;
   bool over_ = false;
   bool working_ = false;

@@ -52,10 +52,17 @@ void Session::on_sender_verdict(lookup::SenderVerdict&& m) {
   if (waiting_ != Waiting::kSender || !transaction_ || m.query + 1 != next_query_) return;
   waiting_ = Waiting::kNothing;
   const bool in_header = transaction_->has_content();
-  if (m.code == 250 && !m.addresses.empty() && m.addresses.size() == transaction_->authors.size()) rewrite_senders(m.addresses);
+  if (m.code == 250 && !m.addresses.empty() && m.addresses.size() == transaction_->authors.size())
+    rewrite_senders(m.addresses);
   if (m.code != 250) {
-    log::info("sender-refused").kv("session", hex64(id_)).kv("msg", hex64(transaction_->message)).kv("account", login_->account).kv("user", who())
-        .kv("in", in_header ? "header" : "envelope").kv("code", m.code).kv("text", m.text);
+    log::info("sender-refused")
+        .kv("session", hex64(id_))
+        .kv("msg", hex64(transaction_->message))
+        .kv("account", login_->account)
+        .kv("user", who())
+        .kv("in", in_header ? "header" : "envelope")
+        .kv("code", m.code)
+        .kv("text", m.text);
     if (!in_header) note_refusal(queue::Judge::kLookup, transaction_->sender, {}, {m.code, m.enhanced, m.text});
   }
   if (in_header) {
@@ -79,7 +86,8 @@ void Session::rewrite_senders(const std::vector<std::string>& as) {
     return;
   }
   std::string& content = t.content.buffer();
-  const std::string fresh = replace_authors(std::string_view(content).substr(t.header_start, t.header_size), t.authors, as);
+  const std::string fresh =
+      replace_authors(std::string_view(content).substr(t.header_start, t.header_size), t.authors, as);
   content.replace(t.header_start, t.header_size, fresh);
   t.header_size = fresh.size();
 }
@@ -91,7 +99,8 @@ bool Session::take_header() {
   size_t end = find_header_end(content, t.header_seen);
   if (end == std::string::npos && is_at_end()) end = content.size();
   if (std::min(end, content.size()) > kMaxSubmittedHeader) {
-    set_trouble(552, "5.3.4", "The header of the message is larger than " + std::to_string(kMaxSubmittedHeader) + " bytes");
+    set_trouble(552, "5.3.4",
+                "The header of the message is larger than " + std::to_string(kMaxSubmittedHeader) + " bytes");
     return true;
   }
   if (end == std::string::npos) {

@@ -126,7 +126,8 @@ class Authors {
 
 Status check_counts(const rfc5322::Header& header) {
   for (const auto name : kOnce) {
-    if (header.find_all(name).size() > 1) return Error("More than one " + std::string(name) + " field: there may be one");
+    if (header.find_all(name).size() > 1)
+      return Error("More than one " + std::string(name) + " field: there may be one");
   }
   if (header.find("From") == nullptr) return Error("No From field: a message must say who wrote it");
   return {};
@@ -170,7 +171,8 @@ Result<SubmittedHeader> complete_header(std::string_view text, const SubmissionF
   return out;
 }
 
-std::string replace_authors(std::string_view text, const std::vector<std::string>& from, const std::vector<std::string>& to) {
+std::string replace_authors(std::string_view text, const std::vector<std::string>& from,
+                            const std::vector<std::string>& to) {
   const auto header = rfc5322::parse_header(text, {.fields = SIZE_MAX, .header = SIZE_MAX, .field = SIZE_MAX});
   std::string out;
   for (const auto& field : header.fields) {

@@ -19,10 +19,10 @@ namespace mailkeep::receive {
 constexpr size_t kMaxSubmittedHeader = 128 * 1024;  // of it no more is held in memory before it is whole
 
 struct SubmissionFacts {
-  std::string domain;      // for a Message-ID
-  uint64_t message = 0;    // id
+  std::string domain;    // for a Message-ID
+  uint64_t message = 0;  // id
   uint64_t random = 0;
-  int64_t now = 0;         // unix seconds
+  int64_t now = 0;  // unix seconds
 };
 
 struct SubmittedHeader {
@@ -39,6 +39,7 @@ Result<SubmittedHeader> complete_header(std::string_view header, const Submissio
 
 // The header with each address of `from` in From, Sender and Reply-To as the one of `to` at its place; comments, quoted names and
 // all else stay.
-std::string replace_authors(std::string_view header, const std::vector<std::string>& from, const std::vector<std::string>& to);
+std::string replace_authors(std::string_view header, const std::vector<std::string>& from,
+                            const std::vector<std::string>& to);
 
 }  // namespace mailkeep::receive

@@ -17,7 +17,9 @@ namespace {
 
 constexpr size_t kMaxValue = 255;
 
-bool is_unknown(std::string_view value) { return equals_nocase(value, "[UNAVAILABLE]") || equals_nocase(value, "[TEMPUNAVAIL]"); }
+bool is_unknown(std::string_view value) {
+  return equals_nocase(value, "[UNAVAILABLE]") || equals_nocase(value, "[TEMPUNAVAIL]");
+}
 
 std::optional<std::string> numeric(std::string_view value) {
   const bool is_six = starts_with_nocase(value, "IPV6:");
@@ -40,8 +42,9 @@ struct Row {
   std::string_view name;
   bool (*is_good)(std::string_view value);
 };
-constexpr Row kRows[] = {{"NAME", smtp::is_domain}, {"ADDR", is_address}, {"PORT", is_port}, {"PROTO", is_proto}, {"HELO", is_text},
-                         {"LOGIN", is_text}, {"DESTADDR", is_address}, {"DESTPORT", is_port}};
+constexpr Row kRows[] = {{"NAME", smtp::is_domain}, {"ADDR", is_address}, {"PORT", is_port},
+                         {"PROTO", is_proto},       {"HELO", is_text},    {"LOGIN", is_text},
+                         {"DESTADDR", is_address},  {"DESTPORT", is_port}};
 
 }  // namespace
 
@@ -53,9 +56,11 @@ Result<Xclient> parse_xclient(std::string_view arguments) {
     const size_t equals = word.find('=');
     if (equals == std::string_view::npos) return Error("expected name=value");
     const auto name = word.substr(0, equals);
-    const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return equals_nocase(r.name, name); });
+    const auto row =
+        std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return equals_nocase(r.name, name); });
     if (row == std::end(kRows)) return Error("no such attribute: " + printable(name, 40));
-    if (std::find(seen.begin(), seen.end(), row->name) != seen.end()) return Error(std::string(row->name) + " given twice");
+    if (std::find(seen.begin(), seen.end(), row->name) != seen.end())
+      return Error(std::string(row->name) + " given twice");
     seen.push_back(row->name);
     const auto value = smtp::decode_xtext(word.substr(equals + 1));
     if (!value || value->size() > kMaxValue) return Error("bad value of " + std::string(row->name));

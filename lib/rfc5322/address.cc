@@ -17,7 +17,8 @@ namespace {
 
 class ListParser {
  public:
-  ListParser(std::string_view text, const AddressLimits& limits) : lexer_(text, limits.comment_nesting), limits_(limits) {}
+  ListParser(std::string_view text, const AddressLimits& limits)
+      : lexer_(text, limits.comment_nesting), limits_(limits) {}
 
   std::vector<Address> parse() {
     while (!lexer_.at_end() && out_.size() < limits_.addresses) address();
@@ -61,9 +62,7 @@ class ListParser {
     has_words_ = true;
   }
 
-  void push(Address address) {
-    out_.push_back(std::move(address));
-  }
+  void push(Address address) { out_.push_back(std::move(address)); }
 
   void begin_group() {
     lexer_.skip();

@@ -169,8 +169,8 @@ std::string format_date(int64_t unix_seconds, int zone) {
   const int zone_abs = zone < 0 ? -zone : zone;
   std::array<char, 64> out;
   snprintf(out.data(), out.size(), "%s, %d %s %04lld %02d:%02d:%02d %c%02d%02d", kWeekdays[weekday].data(), date.day,
-           month_name(date.month).data(), static_cast<long long>(date.year), second / 3600, second / 60 % 60, second % 60,
-           zone < 0 ? '-' : '+', zone_abs / 60, zone_abs % 60);
+           month_name(date.month).data(), static_cast<long long>(date.year), second / 3600, second / 60 % 60,
+           second % 60, zone < 0 ? '-' : '+', zone_abs / 60, zone_abs % 60);
   return out.data();
 }
 

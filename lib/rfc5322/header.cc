@@ -94,8 +94,10 @@ std::string unfold(std::string_view value) {
   out.reserve(value.size());
   for (size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
-    if (c == '\r' && i + 1 < value.size() && value[i + 1] != '\n') out += ' ';
-    else if (c != '\r' && c != '\n' && c != '\0') out += c;
+    if (c == '\r' && i + 1 < value.size() && value[i + 1] != '\n')
+      out += ' ';
+    else if (c != '\r' && c != '\n' && c != '\0')
+      out += c;
   }
   return std::string(trim(out));
 }

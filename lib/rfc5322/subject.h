@@ -8,8 +8,8 @@
 namespace mailkeep::rfc5322 {
 
 struct BaseSubject {
-  std::string text;                   // UTF-8, not folded
-  bool is_reply_or_forward = false;   // something was stripped that says so
+  std::string text;                  // UTF-8, not folded
+  bool is_reply_or_forward = false;  // something was stripped that says so
 };
 
 // `subject` is a decoded (RFC 2047) UTF-8 subject.

@@ -13,15 +13,16 @@
 namespace mailkeep::smtp {
 namespace {
 
-constexpr size_t kMaxLabel = 63;      // RFC 1035 2.3.4
+constexpr size_t kMaxLabel = 63;       // RFC 1035 2.3.4
 constexpr size_t kMaxPathText = 2048;  // a path with its source route is within one command line
-constexpr size_t kMaxRoute = 512;     // a source route that is dropped anyway
+constexpr size_t kMaxRoute = 512;      // a source route that is dropped anyway
 
 // UTF8-non-ascii of RFC 6531 3.3 too; who calls has seen that the text is UTF-8.
 bool is_high(char c) { return static_cast<unsigned char>(c) >= 128; }
 
 bool is_atext(char c) {
-  return is_alnum(c) || is_high(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
+  return is_alnum(c) || is_high(c) ||
+         (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
 }
 
 // Well-formed, and without the control characters U+0080 to U+009F (RFC 6532 3.1 excludes none, terminals obey them).
@@ -75,7 +76,9 @@ class Cursor {
       if (!is_address_literal(literal)) return Error("bad address literal");
       return std::string(literal);
     }
-    while (!at_end() && (is_alnum(text_[at_]) || is_high(text_[at_]) || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '_')) ++at_;
+    while (!at_end() &&
+           (is_alnum(text_[at_]) || is_high(text_[at_]) || text_[at_] == '-' || text_[at_] == '.' || text_[at_] == '_'))
+      ++at_;
     Result<std::string> name = text::domain_to_ascii(text_.substr(start, at_ - start));
     if (!name || !is_domain(*name)) return Error("bad domain");
     return name;
@@ -106,7 +109,8 @@ class Cursor {
   bool take_postmaster() {
     constexpr std::string_view kPostmaster = "postmaster";
     const std::string_view rest = text_.substr(at_);
-    if (!starts_with_nocase(rest, kPostmaster) || rest.size() <= kPostmaster.size() || rest[kPostmaster.size()] != '>') {
+    if (!starts_with_nocase(rest, kPostmaster) || rest.size() <= kPostmaster.size() ||
+        rest[kPostmaster.size()] != '>') {
       return false;
     }
     at_ += kPostmaster.size() + 1;

@@ -25,7 +25,7 @@ struct Mailbox {
 
 // Path = "<" [A-d-l ":"] Mailbox ">"; source routes are read and dropped (RFC 5321 4.1.1.3).
 struct Path {
-  bool is_null = false;  // "<>"
+  bool is_null = false;           // "<>"
   bool is_international = false;  // was written with more than ASCII: only where SMTPUTF8 was asked for
   Mailbox mailbox;
   // "<local@domain>"

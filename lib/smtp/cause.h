@@ -13,21 +13,21 @@ enum class Cause : uint8_t {
   kUnclear,
   kGreylisted,
   kRateLimited,
-  kBlocklisted,      // the address we send from
-  kReputation,       // policy about us, without a list's name
-  kSpam,             // the content
-  kAuthentication,   // SPF, DKIM, DMARC, ARC; no reverse name
-  kSender,           // the sender's address or domain
+  kBlocklisted,     // the address we send from
+  kReputation,      // policy about us, without a list's name
+  kSpam,            // the content
+  kAuthentication,  // SPF, DKIM, DMARC, ARC; no reverse name
+  kSender,          // the sender's address or domain
   kMailboxUnknown,
   kMailboxFull,
   kMailboxDisabled,
   kSize,
   kTls,
-  kRouting,          // the DNS, null MX, loops
-  kUnreachable,      // no connection, or one that broke
-  kRelayDenied,      // it is not that domain's server, or wants a login
+  kRouting,      // the DNS, null MX, loops
+  kUnreachable,  // no connection, or one that broke
+  kRelayDenied,  // it is not that domain's server, or wants a login
   kServerTrouble,
-  kProtocol,         // a command, an extension or the message's form
+  kProtocol,  // a command, an extension or the message's form
 };
 constexpr Cause kLastCause = Cause::kProtocol;
 

@@ -13,10 +13,23 @@ struct Named {
   std::string_view name;
   Verb verb;
 };
-constexpr std::array<Named, 17> kVerbs = {{{"HELO", Verb::helo}, {"EHLO", Verb::ehlo}, {"LHLO", Verb::lhlo},
-    {"MAIL", Verb::mail}, {"RCPT", Verb::rcpt}, {"DATA", Verb::data}, {"BDAT", Verb::bdat}, {"RSET", Verb::rset},
-    {"NOOP", Verb::noop}, {"QUIT", Verb::quit}, {"VRFY", Verb::vrfy}, {"EXPN", Verb::expn}, {"HELP", Verb::help},
-    {"STARTTLS", Verb::starttls}, {"AUTH", Verb::auth}, {"ETRN", Verb::etrn}, {"XCLIENT", Verb::xclient}}};
+constexpr std::array<Named, 17> kVerbs = {{{"HELO", Verb::helo},
+                                           {"EHLO", Verb::ehlo},
+                                           {"LHLO", Verb::lhlo},
+                                           {"MAIL", Verb::mail},
+                                           {"RCPT", Verb::rcpt},
+                                           {"DATA", Verb::data},
+                                           {"BDAT", Verb::bdat},
+                                           {"RSET", Verb::rset},
+                                           {"NOOP", Verb::noop},
+                                           {"QUIT", Verb::quit},
+                                           {"VRFY", Verb::vrfy},
+                                           {"EXPN", Verb::expn},
+                                           {"HELP", Verb::help},
+                                           {"STARTTLS", Verb::starttls},
+                                           {"AUTH", Verb::auth},
+                                           {"ETRN", Verb::etrn},
+                                           {"XCLIENT", Verb::xclient}}};
 
 Verb verb_of(std::string_view name) {
   for (const Named& named : kVerbs) {

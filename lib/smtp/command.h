@@ -15,12 +15,29 @@
 
 namespace mailkeep::smtp {
 
-constexpr size_t kMaxCommandLine = 512;   // RFC 5321 4.5.3.1.4, with CRLF
-constexpr size_t kMaxMailLine = 2048;     // with the room that the extensions add (RFC 1870, 3461, 4954, 6152, 6531)
-constexpr size_t kMaxAuthLine = 12288;    // RFC 4954 4
+constexpr size_t kMaxCommandLine = 512;  // RFC 5321 4.5.3.1.4, with CRLF
+constexpr size_t kMaxMailLine = 2048;    // with the room that the extensions add (RFC 1870, 3461, 4954, 6152, 6531)
+constexpr size_t kMaxAuthLine = 12288;   // RFC 4954 4
 
 enum class Verb : uint8_t {
-  unknown, helo, ehlo, lhlo, mail, rcpt, data, bdat, rset, noop, quit, vrfy, expn, help, starttls, auth, etrn, xclient
+  unknown,
+  helo,
+  ehlo,
+  lhlo,
+  mail,
+  rcpt,
+  data,
+  bdat,
+  rset,
+  noop,
+  quit,
+  vrfy,
+  expn,
+  help,
+  starttls,
+  auth,
+  etrn,
+  xclient
 };
 
 struct Command {

@@ -109,17 +109,21 @@ bool take_priority(std::string_view value, MailParams& out) {
 bool take_auth(std::string_view value, MailParams&) { return decode_xtext(value).has_value(); }
 
 constexpr Row<MailParams> kMailRows[] = {
-    {"SIZE", "SIZE", Value::kNeeded, "SIZE wants the message's size in bytes", take_size},                          // RFC 1870
-    {"BODY", "8BITMIME", Value::kNeeded, "BODY wants 7BIT, 8BITMIME or BINARYMIME", take_body},                     // RFC 6152
-    {"SMTPUTF8", "SMTPUTF8", Value::kNone, "SMTPUTF8 takes no value", take_smtputf8},                               // RFC 6531
-    {"REQUIRETLS", "REQUIRETLS", Value::kNone, "REQUIRETLS takes no value", take_require_tls},                      // RFC 8689
-    {"RET", "DSN", Value::kNeeded, "RET wants FULL or HDRS", take_ret},                                             // RFC 3461
-    {"ENVID", "DSN", Value::kNeeded, "ENVID wants at most 100 bytes of xtext", take_envid},                         // RFC 3461
-    {"HOLDFOR", "FUTURERELEASE", Value::kNeeded, "HOLDFOR wants seconds, without HOLDUNTIL", take_hold_for},        // RFC 4865
-    {"HOLDUNTIL", "FUTURERELEASE", Value::kNeeded, "HOLDUNTIL wants a time such as 2026-01-31T12:00:00Z, without HOLDFOR", take_hold_until},
-    {"BY", "DELIVERBY", Value::kNeeded, "BY wants seconds;R or seconds;N, and more than 0 with R", take_by},        // RFC 2852
-    {"MT-PRIORITY", "MT-PRIORITY", Value::kNeeded, "MT-PRIORITY wants a number from -9 to 9", take_priority},       // RFC 6710
-    {"AUTH", "AUTH", Value::kNeeded, "AUTH is not xtext", take_auth},                                               // RFC 4954
+    {"SIZE", "SIZE", Value::kNeeded, "SIZE wants the message's size in bytes", take_size},       // RFC 1870
+    {"BODY", "8BITMIME", Value::kNeeded, "BODY wants 7BIT, 8BITMIME or BINARYMIME", take_body},  // RFC 6152
+    {"SMTPUTF8", "SMTPUTF8", Value::kNone, "SMTPUTF8 takes no value", take_smtputf8},            // RFC 6531
+    {"REQUIRETLS", "REQUIRETLS", Value::kNone, "REQUIRETLS takes no value", take_require_tls},   // RFC 8689
+    {"RET", "DSN", Value::kNeeded, "RET wants FULL or HDRS", take_ret},                          // RFC 3461
+    {"ENVID", "DSN", Value::kNeeded, "ENVID wants at most 100 bytes of xtext", take_envid},      // RFC 3461
+    {"HOLDFOR", "FUTURERELEASE", Value::kNeeded, "HOLDFOR wants seconds, without HOLDUNTIL",
+     take_hold_for},  // RFC 4865
+    {"HOLDUNTIL", "FUTURERELEASE", Value::kNeeded,
+     "HOLDUNTIL wants a time such as 2026-01-31T12:00:00Z, without HOLDFOR", take_hold_until},
+    {"BY", "DELIVERBY", Value::kNeeded, "BY wants seconds;R or seconds;N, and more than 0 with R",
+     take_by},  // RFC 2852
+    {"MT-PRIORITY", "MT-PRIORITY", Value::kNeeded, "MT-PRIORITY wants a number from -9 to 9",
+     take_priority},                                                   // RFC 6710
+    {"AUTH", "AUTH", Value::kNeeded, "AUTH is not xtext", take_auth},  // RFC 4954
 };
 
 // --- RCPT ------------------------------------------------------------------------------------------
@@ -151,7 +155,8 @@ bool take_orcpt(std::string_view value, RcptParams& out) {
   out.is_international = !text::is_ascii(address);
   if (out.is_international && !equals_nocase(type, "utf-8")) return false;
   std::string ascii(address);  // what is UTF-8 is known to be well-formed; the rest must be xtext
-  std::replace_if(ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) >= 128; }, 'u');
+  std::replace_if(
+      ascii.begin(), ascii.end(), [](char c) { return static_cast<unsigned char>(c) >= 128; }, 'u');
   const auto decoded = decode_xtext(ascii);
   out.orcpt = value;
   return decoded && !decoded->empty() && is_printable_ascii(*decoded);
@@ -185,7 +190,8 @@ Status take_param(std::string_view word, std::span<const Row<Params>> rows, bool
   const size_t equals = word.find('=');
   const std::string keyword = upper(word.substr(0, equals));
   if (!is_keyword(keyword)) return Error("bad parameter");
-  if (std::any_of(out.needs.begin(), out.needs.end(), [&](const Need& n) { return n.param == keyword; })) return Error("parameter given twice");
+  if (std::any_of(out.needs.begin(), out.needs.end(), [&](const Need& n) { return n.param == keyword; }))
+    return Error("parameter given twice");
   const std::string_view value = equals == std::string_view::npos ? "" : word.substr(equals + 1);
   if (equals != std::string_view::npos) {
     if (auto good = check_value(value); !good) return good;
@@ -244,11 +250,13 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
   const auto hour = number(11, 2, 23), minute = number(14, 2, 59), second = number(17, 2, 60);
   if (!year || !month || !day || !hour || !minute || !second) return {};
   if (!is(4, '-') || !is(7, '-') || !is(10, 'T') || !is(13, ':') || !is(16, ':') || *month == 0 || *day == 0) return {};
-  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(*year)), std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(*year)),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day)));
   if (!date.ok()) return {};  // the 30th of February
   const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const int64_t local = days * 86400 + static_cast<int64_t>(*hour * 3600 + *minute * 60 + std::min<uint64_t>(*second, 59));
+  const int64_t local =
+      days * 86400 + static_cast<int64_t>(*hour * 3600 + *minute * 60 + std::min<uint64_t>(*second, 59));
   size_t at = 19;
   if (is(at, '.')) {
     const size_t digits = text.find_first_not_of("0123456789", at + 1);
@@ -257,7 +265,8 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
   }
   if (is(at, 'Z')) return at + 1 == text.size() ? std::optional(local) : std::nullopt;
   const auto off_hour = number(at + 1, 2, 23), off_minute = number(at + 4, 2, 59);
-  if ((!is(at, '+') && !is(at, '-')) || !off_hour || !is(at + 3, ':') || !off_minute || at + 6 != text.size()) return {};
+  if ((!is(at, '+') && !is(at, '-')) || !off_hour || !is(at + 3, ':') || !off_minute || at + 6 != text.size())
+    return {};
   const int64_t offset = static_cast<int64_t>(*off_hour * 3600 + *off_minute * 60);
   return local - (text[at] == '+' ? offset : -offset);
 }
@@ -273,8 +282,8 @@ std::string format_rfc3339(int64_t unix_seconds) {
   };
   const int64_t second = when % 86400;
   return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
-         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(second / 3600, 2) + ":" + padded(second / 60 % 60, 2) + ":" +
-         padded(second % 60, 2) + "Z";
+         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(second / 3600, 2) + ":" +
+         padded(second / 60 % 60, 2) + ":" + padded(second % 60, 2) + "Z";
 }
 
 }  // namespace mailkeep::smtp

@@ -28,22 +28,22 @@ enum class Ret : uint8_t { unset, full, headers };
 
 // BY= (RFC 2852 4)
 struct DeliverBy {
-  int64_t seconds = 0;  // may be negative with `notifies`
+  int64_t seconds = 0;    // may be negative with `notifies`
   bool notifies = false;  // N, else R: return
   bool traces = false;    // T
 };
 
 struct MailParams {
-  std::optional<uint64_t> size;        // SIZE= (RFC 1870)
-  Body body = Body::unstated;          // BODY= (RFC 6152, RFC 3030)
-  bool smtputf8 = false;               // SMTPUTF8 (RFC 6531)
-  bool require_tls = false;            // REQUIRETLS (RFC 8689)
-  Ret ret = Ret::unset;                // RET= (RFC 3461)
-  std::string envid;                   // ENVID= (RFC 3461), xtext as given
-  std::optional<int64_t> hold_for;     // HOLDFOR= (RFC 4865), seconds
-  std::optional<int64_t> hold_until;   // HOLDUNTIL=, unix seconds
-  std::optional<DeliverBy> by;         // BY= (RFC 2852)
-  std::optional<int> priority;         // MT-PRIORITY= (RFC 6710), -9 to 9
+  std::optional<uint64_t> size;       // SIZE= (RFC 1870)
+  Body body = Body::unstated;         // BODY= (RFC 6152, RFC 3030)
+  bool smtputf8 = false;              // SMTPUTF8 (RFC 6531)
+  bool require_tls = false;           // REQUIRETLS (RFC 8689)
+  Ret ret = Ret::unset;               // RET= (RFC 3461)
+  std::string envid;                  // ENVID= (RFC 3461), xtext as given
+  std::optional<int64_t> hold_for;    // HOLDFOR= (RFC 4865), seconds
+  std::optional<int64_t> hold_until;  // HOLDUNTIL=, unix seconds
+  std::optional<DeliverBy> by;        // BY= (RFC 2852)
+  std::optional<int> priority;        // MT-PRIORITY= (RFC 6710), -9 to 9
   std::vector<Need> needs;
 };
 
@@ -57,8 +57,8 @@ struct Notify {
 
 struct RcptParams {
   std::optional<Notify> notify;
-  std::string orcpt;               // ORCPT= (RFC 3461 4.2, RFC 6533 3), as given
-  bool is_international = false;   // with raw UTF-8 in it
+  std::string orcpt;              // ORCPT= (RFC 3461 4.2, RFC 6533 3), as given
+  bool is_international = false;  // with raw UTF-8 in it
   std::vector<Need> needs;
 };
 

@@ -21,7 +21,7 @@
 namespace mailkeep::srs {
 
 constexpr size_t kHash = 6;
-constexpr int64_t kDays = 1024;     // after which DAY begins anew
+constexpr int64_t kDays = 1024;  // after which DAY begins anew
 constexpr size_t kMaxKeys = 8;
 constexpr size_t kMaxKey = 200;
 constexpr int64_t kClockSlack = 1;  // days from the future that are taken

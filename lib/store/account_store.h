@@ -74,7 +74,7 @@ class AccountStore : public Store {
 
   // Puts a record and applies it.
   Status commit(RecordType type, std::string_view meta, std::string_view body = {}, uint64_t slack = 0);
-  Status take_back(Error cause);   // all since the last flush; returns the cause
+  Status take_back(Error cause);  // all since the last flush; returns the cause
   void drop_dead_files();
   Status sync_names();
   void tell_observers();
@@ -131,8 +131,8 @@ class AccountStore : public Store {
   int dir_;
   Options options_;
   int journal_dir_ = -1;
-  int big_dir_ = -1;          // -1: there is none yet
-  bool is_big_named_ = false; // its name is surely durable
+  int big_dir_ = -1;           // -1: there is none yet
+  bool is_big_named_ = false;  // its name is surely durable
   std::unique_ptr<State> state_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<HeaderCache> cache_;
@@ -141,7 +141,7 @@ class AccountStore : public Store {
   std::set<uint32_t> unmovable_;  // segments with a damaged message in them
   Seq written_seq_ = 0;
   Seq durable_seq_ = 0;
-  Seq proven_seq_ = 0;  // the journal or the checkpoint says that all up to here is durable
+  Seq proven_seq_ = 0;               // the journal or the checkpoint says that all up to here is durable
   uint64_t since_checkpoint_ = 0;    // bytes of journal
   uint64_t index_bytes_ = 0;         // size of the last checkpoint; 0: there is none
   bool has_unsynced_names_ = false;  // of the account's directory and what is in it

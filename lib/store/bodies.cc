@@ -32,7 +32,8 @@ void Rows::truncate(size_t size) {
 }
 
 size_t Bodies::lower_bound(std::span<const Body> part, ObjectId object) {
-  const auto at = std::lower_bound(part.begin(), part.end(), object, [](const Body& b, ObjectId o) { return b.object < o; });
+  const auto at =
+      std::lower_bound(part.begin(), part.end(), object, [](const Body& b, ObjectId o) { return b.object < o; });
   return static_cast<size_t>(at - part.begin());
 }
 

@@ -16,8 +16,8 @@ namespace mailkeep::store {
 struct Body {
   ObjectId object = 0;
   uint64_t offset = 0;
-  uint64_t cache_at = 0;    // offset + 1; 0: not cached
-  uint32_t segment = 0;     // 0: the file big/<object>
+  uint64_t cache_at = 0;  // offset + 1; 0: not cached
+  uint32_t segment = 0;   // 0: the file big/<object>
   uint32_t size = 0;
   uint32_t crc = 0;
   uint32_t references = 0;  // rows that show it
@@ -56,9 +56,9 @@ class Bodies {
   static Body* find_in(std::span<Body> part, ObjectId object);
 
   std::span<Body> base_;
-  std::vector<Body> tail_;                      // ascending, above all of base_
-  std::unordered_map<ObjectId, Body> loose_;    // came out of order: only while replaying
-  size_t gone_ = 0;                             // marks, in base_ and tail_
+  std::vector<Body> tail_;                    // ascending, above all of base_
+  std::unordered_map<ObjectId, Body> loose_;  // came out of order: only while replaying
+  size_t gone_ = 0;                           // marks, in base_ and tail_
   size_t gone_from_tail_ = 0;
 };
 

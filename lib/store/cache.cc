@@ -162,8 +162,10 @@ void HeaderCache::scan() {
     }
     const auto size = static_cast<uint32_t>(kHead + head->summary_size);
     Body* body = state_.body(head->object);
-    if (body != nullptr && is_of(*head, *body)) state_.set_cached(*body, at + 1, size);
-    else is_damaged_ = is_damaged_ || body != nullptr;
+    if (body != nullptr && is_of(*head, *body))
+      state_.set_cached(*body, at + 1, size);
+    else
+      is_damaged_ = is_damaged_ || body != nullptr;
     at += size;
   }
 }
@@ -186,8 +188,10 @@ void HeaderCache::flush() {
   if (buffer_.empty()) return;
   const std::string_view parts[] = {buffer_};
   // After a failed write these records are missing or torn: find() sees that, and they are made again when asked for.
-  if (io_.pwritev(fd_, parts, end_)) end_ += buffer_.size();
-  else if (end_ == 0) is_open_ = false, is_useless_ = true;
+  if (io_.pwritev(fd_, parts, end_))
+    end_ += buffer_.size();
+  else if (end_ == 0)
+    is_open_ = false, is_useless_ = true;
   buffer_.clear();
 }
 
@@ -204,7 +208,8 @@ std::optional<std::string> HeaderCache::read(const Body& body) {
   }
   bytes.resize(got);
   const auto head = parse_head(bytes);
-  if (!head || !is_of(*head, body) || head->summary_crc != crc32c(std::string_view(bytes).substr(kHead))) return std::nullopt;
+  if (!head || !is_of(*head, body) || head->summary_crc != crc32c(std::string_view(bytes).substr(kHead)))
+    return std::nullopt;
   return bytes;
 }
 

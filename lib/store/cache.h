@@ -70,15 +70,15 @@ class HeaderCache {
   int dir_;
   State& state_;
   Known known_;
-  uint64_t small_;                // up to this size it is never compacted
+  uint64_t small_;  // up to this size it is never compacted
   int fd_ = -1;
   bool is_open_ = false;
-  bool is_useless_ = false;       // it cannot be opened
+  bool is_useless_ = false;  // it cannot be opened
   bool is_scanned_ = false;
   bool is_damaged_ = false;
   bool may_compact_ = true;
   uint64_t generation_ = 0;
-  uint64_t end_ = 0;              // of what was written
+  uint64_t end_ = 0;  // of what was written
   std::string buffer_;
   std::unique_ptr<Copy> copy_;
 };

@@ -40,7 +40,9 @@ Status AccountStore::checkpoint() {
 }
 
 // The larger the account, the more may be replayed for it.
-bool AccountStore::is_checkpoint_due() const { return since_checkpoint_ >= std::max(options_.checkpoint_every, index_bytes_ / 2); }
+bool AccountStore::is_checkpoint_due() const {
+  return since_checkpoint_ >= std::max(options_.checkpoint_every, index_bytes_ / 2);
+}
 
 Status AccountStore::settle() {
   if (is_broken_ || is_group_) return Error("the store cannot settle", EBUSY);

@@ -26,7 +26,8 @@ static_assert(sizeof(Delivery) == 24 && std::is_trivially_copyable_v<Delivery>);
 class Deliveries {
  public:
   bool contains(const DeliveryId& id) const {
-    const auto at = std::lower_bound(base_.begin(), base_.end(), id, [](const Delivery& d, const DeliveryId& i) { return d.id() < i; });
+    const auto at = std::lower_bound(base_.begin(), base_.end(), id,
+                                     [](const Delivery& d, const DeliveryId& i) { return d.id() < i; });
     return (at != base_.end() && at->id() == id) || newer_.contains(id);
   }
   void add(const DeliveryId& id, int64_t when) {
@@ -53,7 +54,9 @@ class Deliveries {
   }
 
  private:
-  static Delivery make(const std::pair<const DeliveryId, int64_t>& d) { return {d.first.message, d.first.recipient, 0, d.second}; }
+  static Delivery make(const std::pair<const DeliveryId, int64_t>& d) {
+    return {d.first.message, d.first.recipient, 0, d.second};
+  }
 
   std::span<const Delivery> base_;
   std::map<DeliveryId, int64_t> newer_;

@@ -57,7 +57,8 @@ bool get_head(Reader& r, State::Box& box, std::span<Message>& rows) {
     gone.uids.first = r.u32();
     gone.uids.last = r.u32();
   }
-  if (!r.ok() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords || count > rows.size()) return false;
+  if (!r.ok() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords || count > rows.size())
+    return false;
   box.messages.adopt(rows.first(count));
   rows = rows.subspan(count);
   return true;
@@ -101,7 +102,8 @@ bool State::decode_heads(std::string_view text, std::span<Message> rows) {
   return r.is_done() && rows.empty();
 }
 
-void State::adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies, std::span<const Delivery> deliveries) {
+void State::adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies,
+                  std::span<const Delivery> deliveries) {
   for (const auto& [id, box] : boxes_) {
     const size_t count = box->messages.size();
     box->messages.adopt(rows.first(count));

@@ -34,8 +34,10 @@ class Appender {
   Appender(os::Io& io, int fd, uint64_t at) : io_(io), fd_(fd), at_(at) {}
   void add(std::string_view bytes) {
     crc_ = crc32c(bytes, crc_);
-    if (buffer_.size() + bytes.size() > kChunk) write(bytes);
-    else buffer_ += bytes;
+    if (buffer_.size() + bytes.size() > kChunk)
+      write(bytes);
+    else
+      buffer_ += bytes;
   }
   Status end() {
     write({});

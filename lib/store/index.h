@@ -23,17 +23,17 @@ class Index {
   // What the caller of write() says; the rest of the head is made.
   struct Head {
     uint64_t magic = 0;
-    uint32_t head_crc = 0;   // of the head with this as zero
+    uint32_t head_crc = 0;  // of the head with this as zero
     uint32_t rest_crc = 0;
-    uint64_t mark = 0;       // of the journal
+    uint64_t mark = 0;  // of the journal
     Seq last_seq = 0;
-    uint64_t offset = 0;     // the journal up to here
+    uint64_t offset = 0;  // the journal up to here
     uint32_t segment = 0;
     uint32_t unused = 0;
     uint64_t cache_generation = 0;
     uint64_t cache_end = 0;
     uint64_t cached_bytes = 0;
-    uint64_t bodies = 0;     // counts
+    uint64_t bodies = 0;  // counts
     uint64_t deliveries = 0;
     uint64_t rows = 0;
     uint64_t text_size = 0;

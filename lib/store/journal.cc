@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "lib/base/text.h"
 #include "lib/base/crc32c.h"
+#include "lib/base/text.h"
 
 namespace mailkeep::store {
 
@@ -18,8 +18,8 @@ constexpr size_t kMaxHandles = 8;
 constexpr uint64_t kBlock = 4096;
 constexpr uint64_t kZeroAhead = 256 * 1024;  // at most; as much as was written before
 constexpr uint64_t kZeroPiece = 64 * 1024;
-constexpr uint64_t kMarkWithin = 1U << 20;   // bytes from a segment's start
-constexpr uint64_t kSmallPart = 8;           // of Limits::preallocate, for a segment that is smaller than that
+constexpr uint64_t kMarkWithin = 1U << 20;  // bytes from a segment's start
+constexpr uint64_t kSmallPart = 8;          // of Limits::preallocate, for a segment that is smaller than that
 constexpr char kZeros[kZeroPiece] = {};
 
 uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
@@ -132,7 +132,8 @@ Status Journal::reserve(uint64_t size, uint64_t slack) {
   if (!can_allocate_ || need + slack <= allocated_end_) return {};
   auto fd = handle(tail_);
   if (!fd) return fd.error();
-  const uint64_t step = std::max(written_end_ < limits_.preallocate ? limits_.preallocate / kSmallPart : limits_.preallocate, kBlock);
+  const uint64_t step =
+      std::max(written_end_ < limits_.preallocate ? limits_.preallocate / kSmallPart : limits_.preallocate, kBlock);
   const uint64_t target = round_up(need + slack, step);
   Status grown = io_.fallocate(*fd, allocated_end_, target - allocated_end_);
   if (grown) {
@@ -214,8 +215,10 @@ Status Journal::write_again() {
   std::set<uint64_t> unreadable;
   const auto bytes = read_around(*fd, *write_again_, scanned_end_ - *write_again_, &unreadable);
   if (!bytes) return bytes.error();
-  const bool is_as_scanned = std::includes(unreadable_.begin(), unreadable_.end(), unreadable.begin(), unreadable.end());
-  if (!is_as_scanned || bytes->size() != scanned_end_ - *write_again_) return Error("journal: cannot be read any more", EIO);
+  const bool is_as_scanned =
+      std::includes(unreadable_.begin(), unreadable_.end(), unreadable.begin(), unreadable.end());
+  if (!is_as_scanned || bytes->size() != scanned_end_ - *write_again_)
+    return Error("journal: cannot be read any more", EIO);
   const std::string_view parts[] = {*bytes};
   if (auto written = io_.pwritev(*fd, parts, *write_again_); !written) return written;
   write_again_.reset();

@@ -49,7 +49,7 @@ class Journal {
   // Buffers a record; `body_crc` is made here. Fails without a trace when there is no room on the disk; `slack` bytes must
   // stay free after it, for records that a full disk must still take. Begins a new segment when the last is full.
   Result<Place> put(Record record, uint64_t slack);
-  Status flush();              // on failure the buffer is gone, and so is what of it reached the file
+  Status flush();  // on failure the buffer is gone, and so is what of it reached the file
   // Of what was flushed, and of what scan() found that was not surely durable: that is written again first, for after a sync
   // that failed the kernel takes bytes for written that are not.
   Status sync();
@@ -61,7 +61,7 @@ class Journal {
   void set_names_unsynced() { has_unsynced_names_ = true; }
   // scan() met a record that calls something durable: whoever wrote it had synced all names as well.
   bool has_proof() const { return has_proof_; }
-  bool has_failed() const { return has_failed_; }  // a sync failed: nobody knows what is on the disk
+  bool has_failed() const { return has_failed_; }      // a sync failed: nobody knows what is on the disk
   Place end() const { return {tail_, written_end_}; }  // of what was flushed
 
   Result<size_t> read(uint32_t segment, uint64_t offset, std::span<char> into);
@@ -93,16 +93,16 @@ class Journal {
   uint64_t mark_ = 0;
   std::map<uint32_t, uint64_t> segments_;
   std::map<uint32_t, int> handles_;
-  uint32_t tail_ = 0;          // 0: no segment yet
+  uint32_t tail_ = 0;  // 0: no segment yet
   uint64_t written_end_ = 0;
   uint64_t allocated_end_ = 0;
-  uint64_t zeroed_end_ = 0;    // up to here every block was written once
-  uint64_t flushed_here_ = 0;  // bytes, into this segment by this process
+  uint64_t zeroed_end_ = 0;              // up to here every block was written once
+  uint64_t flushed_here_ = 0;            // bytes, into this segment by this process
   std::optional<uint64_t> write_again_;  // from here to where scan() ended
   uint64_t scanned_end_ = 0;
   std::set<uint64_t> unreadable_;  // blocks of the last segment, when it was scanned
-  std::string buffer_;         // goes to written_end_
-  size_t last_record_ = 0;     // in buffer_
+  std::string buffer_;             // goes to written_end_
+  size_t last_record_ = 0;         // in buffer_
   uint32_t used_ = 0;
   bool is_unsynced_ = false;
   bool has_unsynced_names_ = false;

@@ -198,7 +198,8 @@ Result<Copied> AccountStore::transfer(MailboxId id, const UidSet& uids, MailboxI
   if (n >= UINT32_MAX - uint64_t{meta.first_uid}) return Error("the mailbox has no uid left", EMFILE);
   uint64_t used = 0;
   for (const UidRange& range : meta.uids) {
-    for (size_t i = (*from)->lower_bound(range.first); i < (*from)->messages.size() && (*from)->messages[i].uid <= range.last; ++i) {
+    for (size_t i = (*from)->lower_bound(range.first);
+         i < (*from)->messages.size() && (*from)->messages[i].uid <= range.last; ++i) {
       used |= (*from)->messages[i].keywords;
     }
   }

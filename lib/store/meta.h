@@ -16,7 +16,7 @@ struct MessageMeta {  // its object id is the record's sequence number
   MailboxId mailbox = 0;
   Uid uid = 0;
   uint32_t size = 0;
-  bool is_big = false;    // the bytes lie in big/<object>, not in the record
+  bool is_big = false;  // the bytes lie in big/<object>, not in the record
   uint32_t big_crc = 0;
   int64_t internal_date = 0;
   int64_t saved = 0;

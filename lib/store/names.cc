@@ -14,7 +14,11 @@ namespace {
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : (lead & 0xf0) == 0xe0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 9;
+    const size_t more = lead < 0x80                   ? 0
+                        : lead >= 0xc2 && lead < 0xe0 ? 1
+                        : (lead & 0xf0) == 0xe0       ? 2
+                        : lead >= 0xf0 && lead < 0xf5 ? 3
+                                                      : 9;
     if (more == 9 || i + more >= text.size()) return false;
     uint32_t point = more == 0 ? lead : lead & (0x3fU >> more);
     for (size_t k = 1; k <= more; ++k) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "lib/store/record.h"
 
-#include "lib/store/bytes.h"
 #include "lib/base/crc32c.h"
+#include "lib/store/bytes.h"
 
 namespace mailkeep::store {
 
@@ -115,7 +115,8 @@ uint64_t claimed_size(std::string_view bytes) {
 
 uint64_t find_any_mark(std::string_view bytes) {
   size_t tried = 0;
-  for (size_t at = bytes.find(kMagic); at != std::string_view::npos && tried < kMaxTried; at = bytes.find(kMagic, at + 1), ++tried) {
+  for (size_t at = bytes.find(kMagic); at != std::string_view::npos && tried < kMaxTried;
+       at = bytes.find(kMagic, at + 1), ++tried) {
     Reader r(bytes.substr(at + kMagic.size()));
     const uint64_t mark = r.u64();
     if (mark != 0 && parse_record(bytes.substr(at), mark).state == Parsed::State::whole) return mark;

@@ -45,11 +45,11 @@ enum class RecordType : uint8_t {
   subscribe,
   recent,
   delivery,
-  body,          // compaction: a message's bytes at a new place
-  account,       // these three: the whole state, from compaction
+  body,     // compaction: a message's bytes at a new place
+  account,  // these three: the whole state, from compaction
   mailbox,
   deliveries,
-  proof,         // nothing new (its number is the last one's): only says what was durable, written in quiet moments
+  proof,  // nothing new (its number is the last one's): only says what was durable, written in quiet moments
 };
 
 struct Record {

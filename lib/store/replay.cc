@@ -94,7 +94,8 @@ Status AccountStore::load(bool is_start) {
     report("store: " + std::to_string(state_->rows_without_bytes()) + " rows without their message's bytes");
   }
   if (state_->remade_boxes() > 0) {
-    report("store: " + std::to_string(state_->remade_boxes()) + " mailboxes made anew for their messages: the record of their making is lost");
+    report("store: " + std::to_string(state_->remade_boxes()) +
+           " mailboxes made anew for their messages: the record of their making is lost");
   }
   since_checkpoint_ = is_damaged ? options_.checkpoint_every : replayed;
   written_seq_ = state_->last_seq();
@@ -105,8 +106,10 @@ Status AccountStore::load(bool is_start) {
     has_unsynced_names_ = index_bytes_ == 0 && !journal_->has_proof();
     durable_seq_ = has_unsynced_names_ ? 0 : std::min(*durable, written_seq_);
   }
-  if (has_unsynced_names_) journal_->set_names_unsynced();
-  else options_.sync_name = {};
+  if (has_unsynced_names_)
+    journal_->set_names_unsynced();
+  else
+    options_.sync_name = {};
   if (durable_seq_ < written_seq_) journal_->set_unsynced();
   if (!options_.create && state_->boxes().empty()) return {};
   return make_standard_mailboxes();

@@ -21,13 +21,13 @@ using ObjectId = uint64_t;   // the bytes of a message
 // Fixed size, and the same in memory and in the index.
 struct Message {
   Uid uid = 0;
-  uint32_t size = 0;           // bytes, RFC822.SIZE
-  int64_t internal_date = 0;   // seconds since 1970 UTC
-  int64_t saved = 0;           // when it came into this mailbox (SAVEDATE, RFC 8514)
-  uint64_t keywords = 0;       // bit i: Mailbox::keywords[i]
+  uint32_t size = 0;          // bytes, RFC822.SIZE
+  int64_t internal_date = 0;  // seconds since 1970 UTC
+  int64_t saved = 0;          // when it came into this mailbox (SAVEDATE, RFC 8514)
+  uint64_t keywords = 0;      // bit i: Mailbox::keywords[i]
   Seq modseq = 0;
   ObjectId object = 0;
-  uint8_t flags = 0;           // of Flag
+  uint8_t flags = 0;  // of Flag
   uint8_t unused[7] = {};
   bool operator==(const Message&) const = default;
 };

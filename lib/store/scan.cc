@@ -10,7 +10,7 @@ namespace mailkeep::store {
 
 namespace {
 
-constexpr uint64_t kReadable = 4096;  // bytes that the kernel reads or cannot read as one
+constexpr uint64_t kReadable = 4096;     // bytes that the kernel reads or cannot read as one
 constexpr uint64_t kMaxUnreadable = 16;  // blocks of a segment; and the most of it must be readable
 constexpr char kUnreadable = '?';
 
@@ -111,7 +111,8 @@ Result<Seq> Journal::scan(Place from, Seq known, const Sink& sink) {
   for (const auto& [segment, size] : std::map<uint32_t, uint64_t>(segments_)) {
     if (segment < from.segment) continue;
     const uint64_t start = segment == from.segment ? from.offset : 0;
-    if (auto scanned = scan_segment(segment, start, segment == last, known, durable, sink); !scanned) return scanned.error();
+    if (auto scanned = scan_segment(segment, start, segment == last, known, durable, sink); !scanned)
+      return scanned.error();
     if (segment != last) durable = std::max(durable, known);
   }
   return durable;
@@ -148,7 +149,8 @@ Result<std::string> Journal::read_used(int fd, uint64_t from, uint64_t size) {
   return read_around(fd, from, size > from ? std::min(*data_end, size) - from : 0, &unreadable_);
 }
 
-Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable, const Sink& sink) {
+Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq& known, Seq& durable,
+                             const Sink& sink) {
   auto fd = handle(segment);
   if (!fd) return fd.error();
   auto size = io_.file_size(*fd);
@@ -174,8 +176,11 @@ Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq&
     const Item& item = items[i];
     const Record& record = item.parsed.record;
     if (item.has_head()) known = std::max(known, record.seq);
-    if (item.is_sound) sink.on_record(record, {segment, from + item.at + item.size - record.body.size()});
-    else sink.on_damage({segment, from + item.at}, all.substr(item.at, item.size), item.has_head() ? &record : nullptr, false);
+    if (item.is_sound)
+      sink.on_record(record, {segment, from + item.at + item.size - record.body.size()});
+    else
+      sink.on_damage({segment, from + item.at}, all.substr(item.at, item.size), item.has_head() ? &record : nullptr,
+                     false);
   }
   durable = std::max(durable, std::min(proven, known));
   const size_t end = kept < count ? items[kept].at : count > 0 ? items.back().at + items.back().size : first;
@@ -183,7 +188,8 @@ Status Journal::scan_segment(uint32_t segment, uint64_t from, bool is_last, Seq&
   if (!is_last) return {};
   // A header that never got whole, with nothing behind it: the segment begins anew.
   const uint64_t stands_at = is_bad_head && kept == 0 ? 0 : from + end;
-  return stand_at({segment, stands_at}, *size, stands_at >= from ? all.substr(stands_at - from) : std::string_view(), sink);
+  return stand_at({segment, stands_at}, *size, stands_at >= from ? all.substr(stands_at - from) : std::string_view(),
+                  sink);
 }
 
 // `rest` is what was written behind that place.

@@ -103,8 +103,10 @@ uint64_t State::make_keywords(Mailbox& box, const std::vector<std::string>& name
     const uint64_t spare = box.spare_keyword_bits() & ~bits;
     if (spare == 0) break;
     const auto place = static_cast<size_t>(std::countr_zero(spare));
-    if (place == box.keywords.size()) box.keywords.push_back(name);
-    else box.keywords[place] = name;
+    if (place == box.keywords.size())
+      box.keywords.push_back(name);
+    else
+      box.keywords[place] = name;
     ++box.keywords_version;
     bits |= uint64_t{1} << place;
   }
@@ -129,8 +131,10 @@ void State::add_row(Box& box, const Message& message) {
     release(message.object);
     return;
   }
-  if (at == box.messages.size()) box.messages.push_back(message);
-  else box.messages.insert(at, message);
+  if (at == box.messages.size())
+    box.messages.push_back(message);
+  else
+    box.messages.insert(at, message);
   box.uidnext = std::max(box.uidnext, message.uid + 1);
   count_row(box, message, true);
 }
@@ -250,17 +254,28 @@ bool State::apply_flags(const Record& record, std::vector<Change>& changes) {
   Box* found = box(meta.mailbox);
   if (found == nullptr) return false;
   uint64_t keywords = 0;
-  if (meta.op != 1) keywords = make_keywords(*found, meta.keywords);
-  else for (const std::string& keyword : meta.keywords) keywords |= found->keyword_bit(keyword);
+  if (meta.op != 1)
+    keywords = make_keywords(*found, meta.keywords);
+  else
+    for (const std::string& keyword : meta.keywords) keywords |= found->keyword_bit(keyword);
   for (const UidRange& range : meta.uids) {
     for (size_t i = found->lower_bound(range.first); i < found->messages.size(); ++i) {
       if (found->messages[i].uid > range.last) break;
       Message& message = found->messages.at(i);
       count_row(*found, message, false);
       switch (meta.op) {
-        case 0: message.flags |= meta.flags; message.keywords |= keywords; break;
-        case 1: message.flags &= static_cast<uint8_t>(~meta.flags); message.keywords &= ~keywords; break;
-        default: message.flags = meta.flags; message.keywords = keywords; break;
+        case 0:
+          message.flags |= meta.flags;
+          message.keywords |= keywords;
+          break;
+        case 1:
+          message.flags &= static_cast<uint8_t>(~meta.flags);
+          message.keywords &= ~keywords;
+          break;
+        default:
+          message.flags = meta.flags;
+          message.keywords = keywords;
+          break;
       }
       message.modseq = record.seq;
       count_row(*found, message, true);

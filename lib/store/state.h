@@ -74,7 +74,8 @@ class State {
   std::string encode_heads() const;
   bool decode_heads(std::string_view text, std::span<Message> rows);
   // The index says what this says: it is the base from now on. Rows are those of all mailboxes in order of their ids.
-  void adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies, std::span<const Delivery> deliveries);
+  void adopt(os::Mapping mapping, std::span<Message> rows, std::span<Body> bodies,
+             std::span<const Delivery> deliveries);
 
   // Where a body's summary is in the header cache; at 0: nowhere.
   void set_cached(Body& body, uint64_t at, uint32_t size);

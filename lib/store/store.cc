@@ -85,7 +85,8 @@ Status AccountStore::take_back(Error cause) {
 void AccountStore::tell_taken_back(const Error& cause) {
   const std::vector<Observer*> told = observers_;
   for (Observer* observer : told) {
-    if (std::find(observers_.begin(), observers_.end(), observer) != observers_.end()) observer->on_taken_back(written_seq_, cause);
+    if (std::find(observers_.begin(), observers_.end(), observer) != observers_.end())
+      observer->on_taken_back(written_seq_, cause);
   }
 }
 
@@ -120,7 +121,8 @@ Status AccountStore::sync_names() {
 void AccountStore::drop_dead_files() {
   for (ObjectId object : state_->take_dead_big()) {
     // One that stays is found and removed at the next start.
-    if (auto gone = io_.unlinkat(big_dir_, hex64(object)); !gone) report("store: big/" + hex64(object) + ": " + gone.error().text);
+    if (auto gone = io_.unlinkat(big_dir_, hex64(object)); !gone)
+      report("store: big/" + hex64(object) + ": " + gone.error().text);
   }
 }
 

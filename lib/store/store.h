@@ -52,9 +52,10 @@ struct Options {
   // Makes the name of the account's own directory durable. Called before anything in a store that may be new is called
   // durable; let go of (with what it holds) as soon as it is not needed any more.
   std::function<Status()> sync_name = {};
-  bool create = true;                      // make an empty store, with its standard mailboxes, where there is none
-  uint64_t segment_size = 64U << 20;       // a new journal segment begins after this many bytes
-  uint64_t preallocate = 1U << 20;         // the segment grows by this much ahead of the records; by an eighth while it is small
+  bool create = true;                 // make an empty store, with its standard mailboxes, where there is none
+  uint64_t segment_size = 64U << 20;  // a new journal segment begins after this many bytes
+  uint64_t preallocate =
+      1U << 20;  // the segment grows by this much ahead of the records; by an eighth while it is small
   uint64_t checkpoint_every = 16U << 20;   // journal bytes between checkpoints that idle_step() makes
   uint64_t checkpoint_at_end = 64U << 10;  // journal bytes that are worth one when the process ends
   uint64_t small_cache = 256U << 10;       // bytes up to which the header cache is never compacted
@@ -69,12 +70,12 @@ struct Content {
 };
 
 struct Append {
-  std::string_view message;                // its bytes, CRLF
-  Content rest = {};                       // what follows them
+  std::string_view message;  // its bytes, CRLF
+  Content rest = {};         // what follows them
   uint8_t flags = 0;
   std::span<const std::string> keywords = {};
-  int64_t internal_date = 0;               // 0: now
-  std::optional<DeliveryId> delivery = {}; // if known already, nothing is stored
+  int64_t internal_date = 0;                // 0: now
+  std::optional<DeliveryId> delivery = {};  // if known already, nothing is stored
 };
 struct Appended {
   bool is_known = false;  // the delivery was stored before; seq is then last_seq(), uid what it got (0: not kept)
@@ -91,21 +92,22 @@ struct FlagChange {
   std::optional<Seq> unchanged_since = {};  // RFC 7162: messages with a higher MODSEQ are left alone
 };
 struct Flagged {
-  Seq seq = 0;       // 0: no message was touched
-  UidSet changed;    // touched: exist and passed unchanged_since. Those that already had it keep their MODSEQ, not in here
-  UidSet modified;   // failed unchanged_since
+  Seq seq = 0;  // 0: no message was touched
+  UidSet
+      changed;  // touched: exist and passed unchanged_since. Those that already had it keep their MODSEQ, not in here
+  UidSet modified;  // failed unchanged_since
 };
 
 struct Copied {
-  Seq seq = 0;              // 0: nothing was there to copy
-  uint32_t uidvalidity = 0; // of the destination
-  UidSet from;              // COPYUID: the i-th uid of `from` became the i-th of `to`
+  Seq seq = 0;               // 0: nothing was there to copy
+  uint32_t uidvalidity = 0;  // of the destination
+  UidSet from;               // COPYUID: the i-th uid of `from` became the i-th of `to`
   UidSet to;
 };
 
 struct Usage {
-  uint64_t messages = 0, bytes = 0;              // rows in all mailboxes, and their sizes
-  uint64_t journal_bytes = 0, dead_bytes = 0;    // segments' size, and how much of it no mailbox needs
+  uint64_t messages = 0, bytes = 0;            // rows in all mailboxes, and their sizes
+  uint64_t journal_bytes = 0, dead_bytes = 0;  // segments' size, and how much of it no mailbox needs
 };
 
 class Store {
@@ -126,13 +128,13 @@ class Store {
   virtual Status begin_group() = 0;
   virtual void end_group() = 0;
   virtual Status abort_group() = 0;
-  virtual void add_observer(Observer* observer) = 0;     // not owned; told of syncs from now on
+  virtual void add_observer(Observer* observer) = 0;  // not owned; told of syncs from now on
   virtual void remove_observer(Observer* observer) = 0;
 
   // --- mailboxes; the pointers are good until the next call that changes something ---
-  virtual std::vector<const Mailbox*> mailboxes() const = 0;            // sorted by name, INBOX first
-  virtual const Mailbox* mailbox(MailboxId id) const = 0;               // nullptr: not there
-  virtual const Mailbox* find_mailbox(std::string_view name) const = 0; // INBOX in any case
+  virtual std::vector<const Mailbox*> mailboxes() const = 0;             // sorted by name, INBOX first
+  virtual const Mailbox* mailbox(MailboxId id) const = 0;                // nullptr: not there
+  virtual const Mailbox* find_mailbox(std::string_view name) const = 0;  // INBOX in any case
   virtual const Mailbox* find_role(Role role) const = 0;
   virtual bool has_children(const Mailbox& mailbox) const = 0;
   // Subscribed names, sorted; a name need not exist.

@@ -33,7 +33,8 @@ void add_ascending(UidSet& set, Uid uid) {
 }
 
 bool contains(const UidSet& set, Uid uid) {
-  const auto after = std::upper_bound(set.begin(), set.end(), uid, [](Uid u, const UidRange& r) { return u < r.first; });
+  const auto after =
+      std::upper_bound(set.begin(), set.end(), uid, [](Uid u, const UidRange& r) { return u < r.first; });
   return after != set.begin() && uid <= std::prev(after)->last;
 }
 
@@ -44,7 +45,8 @@ uint64_t count(const UidSet& set) {
 }
 
 size_t Mailbox::lower_bound(Uid uid) const {
-  const auto at = std::lower_bound(messages.begin(), messages.end(), uid, [](const Message& m, Uid u) { return m.uid < u; });
+  const auto at =
+      std::lower_bound(messages.begin(), messages.end(), uid, [](const Message& m, Uid u) { return m.uid < u; });
   return static_cast<size_t>(at - messages.begin());
 }
 

@@ -33,27 +33,27 @@ struct UidRange {
   bool operator==(const UidRange&) const = default;
 };
 using UidSet = std::vector<UidRange>;
-void normalize(UidSet& set);                 // sorts and joins; swaps the ends of reversed ranges
-void add_ascending(UidSet& set, Uid uid);    // `uid` above all that is in the set
+void normalize(UidSet& set);               // sorts and joins; swaps the ends of reversed ranges
+void add_ascending(UidSet& set, Uid uid);  // `uid` above all that is in the set
 bool contains(const UidSet& set, Uid uid);
 uint64_t count(const UidSet& set);
 
-constexpr size_t kMaxKeywords = 64;           // a mailbox
+constexpr size_t kMaxKeywords = 64;  // a mailbox
 constexpr size_t kMaxKeywordLength = 128;
-constexpr size_t kMaxMailboxName = 480;       // bytes of UTF-8, whole path
+constexpr size_t kMaxMailboxName = 480;  // bytes of UTF-8, whole path
 constexpr size_t kMaxMailboxDepth = 32;
 constexpr size_t kMaxMailboxes = 10000;
 constexpr uint64_t kMaxMessage = 256U << 20;  // bytes of one message that the store takes
 
 struct Mailbox {
   MailboxId id = 0;
-  std::string name;                   // UTF-8, '/' between levels; "INBOX" always in capitals
+  std::string name;  // UTF-8, '/' between levels; "INBOX" always in capitals
   Role role = Role::none;
-  bool is_selectable = true;          // false: \Noselect, only there for its children
+  bool is_selectable = true;  // false: \Noselect, only there for its children
   uint32_t uidvalidity = 0;
   Uid uidnext = 1;
-  Uid recent_from = 1;                // messages from this uid on were not yet claimed by a session (\Recent)
-  Uid recent_told = 1;                // the same by Store::tell_recent(), which is not on the disk
+  Uid recent_from = 1;  // messages from this uid on were not yet claimed by a session (\Recent)
+  Uid recent_told = 1;  // the same by Store::tell_recent(), which is not on the disk
   Seq highest_modseq = 0;
   uint32_t unseen = 0;                // running counts; the total is messages.size()
   uint32_t deleted = 0;               // with \Deleted
@@ -64,10 +64,10 @@ struct Mailbox {
   Seq created = 0;
 
   Uid first_recent() const { return recent_from > recent_told ? recent_from : recent_told; }
-  uint32_t recent() const;                         // count of \Recent
-  const Message* find(Uid uid) const;              // nullptr: not there
-  size_t lower_bound(Uid uid) const;               // index of the first message with that uid or a higher one
-  std::optional<size_t> first_unseen() const;      // index
+  uint32_t recent() const;                               // count of \Recent
+  const Message* find(Uid uid) const;                    // nullptr: not there
+  size_t lower_bound(Uid uid) const;                     // index of the first message with that uid or a higher one
+  std::optional<size_t> first_unseen() const;            // index
   uint64_t keyword_bit(std::string_view keyword) const;  // 0: not there
   std::vector<std::string> keyword_names(uint64_t bits) const;
   // The bits that new keywords may take: where all are taken, those that no message has.

@@ -26,7 +26,8 @@ Status decode_shifted(std::string_view encoded, std::string& out) {
   if (utf16->size() % 2 != 0) return Error("mailbox name: odd length of UTF-16");
   char32_t high = 0;
   for (size_t i = 0; i < utf16->size(); i += 2) {
-    const auto unit = static_cast<char32_t>(static_cast<uint8_t>((*utf16)[i]) << 8 | static_cast<uint8_t>((*utf16)[i + 1]));
+    const auto unit =
+        static_cast<char32_t>(static_cast<uint8_t>((*utf16)[i]) << 8 | static_cast<uint8_t>((*utf16)[i + 1]));
     const bool is_low = unit >= 0xDC00 && unit <= 0xDFFF;
     if (is_low != (high != 0)) return Error("mailbox name: lone surrogate");
     if (unit >= 0xD800 && unit <= 0xDBFF) {

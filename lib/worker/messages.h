@@ -44,10 +44,10 @@ struct Boot {
   std::string account;  // `user` only
   uint8_t log_level = 2;
   bool log_stderr = true;
-  Fd directory;  // that directory, O_PATH; for `user`: where the mail directories are
+  Fd directory;                   // that directory, O_PATH; for `user`: where the mail directories are
   std::string home;               // `user`: the account's; may be empty
   std::vector<BootPlace> places;  // `user`
-  uint32_t extra_gid = 0;  // `user`: held only while it makes its own directory; 0 none
+  uint32_t extra_gid = 0;         // `user`: held only while it makes its own directory; 0 none
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.choice(m.role, imsg::kLastRole);

@@ -78,7 +78,8 @@ void confine_ids(Boot& boot) {
 
 void confine(Boot& boot, os::Profile profile, const std::vector<os::Allowed>& open) {
   confine_ids(boot);
-  if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none: uid, root and seccomp alone confine this process");
+  if (os::landlock_abi() == 0)
+    log::warn("no-landlock").kv("text", "this kernel has none: uid, root and seccomp alone confine this process");
   const os::Tcp tcp = {profile == os::Profile::kRelay, {}};
   if (auto done = os::enter_landlock(open, false, tcp); !done) give_up("landlock", done.error().text);
   if (auto done = os::enter_seccomp(profile); !done) give_up("seccomp", done.error().text);
@@ -195,9 +196,7 @@ bool Peers::on_parent_frame(imsg::Frame& frame, bool& known) {
       if (m) hooks_.on_abort(m->generation);
       return m.has_value();
     }
-    case Quit::kType:
-      hooks_.on_quit();
-      return true;
+    case Quit::kType: hooks_.on_quit(); return true;
     case Follow::kType: {
       const auto m = take<Follow>(frame);
       if (!m) return false;

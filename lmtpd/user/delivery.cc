@@ -53,9 +53,7 @@ queue::Rejected rejection(const queue::EnvelopeId& envelope, const Error& error)
       r.enhanced = "5.2.3";
       r.text = "Message is larger than the mailbox takes";
       break;
-    default:
-      r.enhanced = "4.3.0";
-      r.text = ("Mailbox could not be written: " + error.text).substr(0, kMaxReplyText);
+    default: r.enhanced = "4.3.0"; r.text = ("Mailbox could not be written: " + error.text).substr(0, kMaxReplyText);
   }
   return r;
 }

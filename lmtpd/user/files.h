@@ -24,7 +24,8 @@ std::string mbox_entry(std::string_view text, const std::string& sender, int64_t
 std::string maildir_name(const queue::EnvelopeId& id, const std::string& hostname);
 
 // `maildir` has tmp, new and cur, or gets them. True: it was there already.
-Result<bool> put_into_maildir(os::Io& io, int maildir, const std::string& name, std::string_view text, Ledger& ledger, const queue::EnvelopeId& id);
+Result<bool> put_into_maildir(os::Io& io, int maildir, const std::string& name, std::string_view text, Ledger& ledger,
+                              const queue::EnvelopeId& id);
 
 // Takes the locks of `name` in `dir`, open as `fd`; what it returns gives them back. EAGAIN: somebody else has them.
 using Unlock = std::function<void()>;
@@ -32,7 +33,7 @@ using Lock = std::function<Result<Unlock>(int dir, const std::string& name, int 
 // fcntl(2), and NAME.lock beside it where the directory can be written.
 Result<Unlock> lock_mbox(int dir, const std::string& name, int fd);
 
-Result<bool> put_into_mbox(os::Io& io, int dir, const std::string& name, const std::string& entry, Ledger& ledger, const queue::EnvelopeId& id,
-                           const Lock& lock);
+Result<bool> put_into_mbox(os::Io& io, int dir, const std::string& name, const std::string& entry, Ledger& ledger,
+                           const queue::EnvelopeId& id, const Lock& lock);
 
 }  // namespace mailkeep::user

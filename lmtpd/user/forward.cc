@@ -71,9 +71,11 @@ ForwardList parse_forward(std::string_view text, const std::string& account, con
     const std::string address = is_command_or_file(entry) ? "" : address_of(entry, domain);
     if (address.empty() || address.size() > kMaxAddress) {
       refuse(entry);
-    } else if (equals_nocase(address, recipient) || equals_nocase(address, account) || equals_nocase(address, account + "@" + domain)) {
+    } else if (equals_nocase(address, recipient) || equals_nocase(address, account) ||
+               equals_nocase(address, account + "@" + domain)) {
       out.keep = true;
-    } else if (std::any_of(out.addresses.begin(), out.addresses.end(), [&](const std::string& a) { return equals_nocase(a, address); })) {
+    } else if (std::any_of(out.addresses.begin(), out.addresses.end(),
+                           [&](const std::string& a) { return equals_nocase(a, address); })) {
       continue;
     } else if (out.addresses.size() == queue::kMaxForwardAddresses) {
       refuse(entry);
@@ -126,26 +128,31 @@ std::string ForwardFile::why_home_not() const {
 
 ForwardFile::Reading ForwardFile::read() const {
   const std::string name = home_name_ + "/" + kName;
-  struct stat link {}, st {};
+  struct stat link {
+  }, st{};
   if (!home_) return {};
   if (::fstatat(home_.get(), kName, &link, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? Reading{} : Reading{State::kFailed, errno_error(name).text};
   }
   if (const std::string why = why_home_not(); !why.empty()) return {State::kRefused, why};
-  if (S_ISLNK(link.st_mode) && link.st_uid != uid_ && link.st_uid != 0) return {State::kRefused, name + " is a link of uid " + std::to_string(link.st_uid)};
+  if (S_ISLNK(link.st_mode) && link.st_uid != uid_ && link.st_uid != 0)
+    return {State::kRefused, name + " is a link of uid " + std::to_string(link.st_uid)};
   if (::fstatat(home_.get(), kName, &st, 0) != 0) return {State::kRefused, errno_error(name).text};
   if (!S_ISREG(st.st_mode)) return {State::kRefused, name + " is no file"};
   if (st.st_uid != uid_) return {State::kRefused, name + " belongs to uid " + std::to_string(st.st_uid)};
   if ((st.st_mode & 022) != 0) return {State::kRefused, name + " can be written by others"};
-  if (st.st_size > static_cast<off_t>(kMaxForwardFile)) return {State::kRefused, name + " is larger than " + std::to_string(kMaxForwardFile) + " bytes"};
+  if (st.st_size > static_cast<off_t>(kMaxForwardFile))
+    return {State::kRefused, name + " is larger than " + std::to_string(kMaxForwardFile) + " bytes"};
   const Fd fd(::openat(home_.get(), kName, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd && errno == EACCES && (st.st_dev != device_ || st.st_ino != inode_)) return {State::kChanged, name};
   if (!fd) return {State::kRefused, errno_error(name).text};
-  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != uid_ || (st.st_mode & 022) != 0) return {State::kFailed, name + " is being changed"};
+  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != uid_ || (st.st_mode & 022) != 0)
+    return {State::kFailed, name + " is being changed"};
   Reading out{State::kText, std::string(kMaxForwardFile + 1, '\0')};
   const ssize_t n = ::pread(fd.get(), out.text.data(), out.text.size(), 0);
   if (n < 0) return {State::kFailed, errno_error(name).text};
-  if (static_cast<size_t>(n) > kMaxForwardFile) return {State::kRefused, name + " is larger than " + std::to_string(kMaxForwardFile) + " bytes"};
+  if (static_cast<size_t>(n) > kMaxForwardFile)
+    return {State::kRefused, name + " is larger than " + std::to_string(kMaxForwardFile) + " bytes"};
   out.text.resize(static_cast<size_t>(n));
   return out;
 }

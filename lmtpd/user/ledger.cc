@@ -61,7 +61,8 @@ Status write(os::Io& io, int fd, const std::string& bytes, uint64_t offset) {
 // The last kKept records in a file of their own, which takes the other's name.
 Result<int> shorten(os::Io& io, int dir, const std::string& text) {
   const size_t whole = text.size() / kRecord;
-  const std::string tail = text.substr((whole - std::min(whole, Ledger::kKept)) * kRecord, std::min(whole, Ledger::kKept) * kRecord);
+  const std::string tail =
+      text.substr((whole - std::min(whole, Ledger::kKept)) * kRecord, std::min(whole, Ledger::kKept) * kRecord);
   auto fd = io.openat(dir, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
   if (!fd) return fd.error();
   auto done = write(io, *fd, tail, 0);

@@ -14,14 +14,14 @@
 namespace mailkeep::user {
 
 namespace {
-constexpr Micros kSyncDelay = Millis(500);      // DESIGN section 4: durable within a second
-constexpr Micros kIdleAfter = Seconds(1);       // without work: tell the parent, which decides
+constexpr Micros kSyncDelay = Millis(500);  // DESIGN section 4: durable within a second
+constexpr Micros kIdleAfter = Seconds(1);   // without work: tell the parent, which decides
 constexpr Micros kTick = Seconds(20);
 constexpr Micros kUpkeepPause = Millis(50);
 constexpr size_t kMaxInput = 64 * 1024;
-constexpr size_t kMaxClients = 200;             // of one account
+constexpr size_t kMaxClients = 200;  // of one account
 constexpr int kSlicesPerTurn = 8;
-constexpr Micros kEndTimeout = Seconds(10);    // for the client to read its last words and to end too
+constexpr Micros kEndTimeout = Seconds(10);  // for the client to read its last words and to end too
 
 imsg::Routes<MailboxProcess> routes() {
   imsg::Routes<MailboxProcess> r;
@@ -38,8 +38,8 @@ struct MailboxProcess::Client {
   uint64_t id = 0;
   std::string session_name;  // imapd's session, for the log
   std::string source;
-  bool gone = false;         // the connection has ended
-  bool said_all = false;     // the last words have left
+  bool gone = false;                        // the connection has ended
+  bool said_all = false;                    // the last words have left
   std::unique_ptr<event::Timer> end_timer;  // runs since the session is over
   std::unique_ptr<event::Stream> stream;
   std::unique_ptr<imapd::Session> session;
@@ -104,10 +104,15 @@ void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
 bool MailboxProcess::forward(imsg::PeerId from, const Deliver& m) {
   constexpr size_t kHead = 64 * 1024;
   const ForwardFile* file = places_->forward_of(m.action);
-  const bool has_passed = std::any_of(m.via.begin(), m.via.end(), [&](const std::string& via) { return via.starts_with(account_ + " "); });
+  const bool has_passed =
+      std::any_of(m.via.begin(), m.via.end(), [&](const std::string& via) { return via.starts_with(account_ + " "); });
   if (file == nullptr || has_passed || m.via.size() >= queue::kMaxForwards) return false;
   const auto complain = [&](std::string_view event, const std::string& text) {
-    log::warn(event).kv("msg", hex64(m.envelope.message)).kv("envelope", m.envelope.number).kv("account", account_).kv("text", text);
+    log::warn(event)
+        .kv("msg", hex64(m.envelope.message))
+        .kv("envelope", m.envelope.number)
+        .kv("account", account_)
+        .kv("text", text);
   };
   const auto reading = file->read();
   if (reading.state == ForwardFile::State::kNone) return false;
@@ -121,16 +126,23 @@ bool MailboxProcess::forward(imsg::PeerId from, const Deliver& m) {
   }
   if (reading.state == ForwardFile::State::kRefused) return complain("forward-refused", reading.text), false;
   ForwardList list = parse_forward(reading.text, account_, m.recipient);
-  for (const auto& entry : list.refused) complain("forward-refused", "'" + entry + "' is no address; commands and files are not run or written; kept in the mailbox");
+  for (const auto& entry : list.refused)
+    complain("forward-refused",
+             "'" + entry + "' is no address; commands and files are not run or written; kept in the mailbox");
   if (list.addresses.empty()) return false;
   const auto head = read_head(m, kHead);
-  if (head && has_been_at(*head, m.recipient)) return complain("forward-loop", "it has been forwarded from here before; kept in the mailbox"), false;
+  if (head && has_been_at(*head, m.recipient))
+    return complain("forward-loop", "it has been forwarded from here before; kept in the mailbox"), false;
   queue::Forwarded out;
   out.envelope = m.envelope;
   out.addresses = std::move(list.addresses);
   out.keep = list.keep || !list.refused.empty();
-  log::info("forward").kv("msg", hex64(m.envelope.message)).kv("envelope", m.envelope.number).kv("account", account_)
-      .kv("addresses", out.addresses.size()).kv("kept", out.keep ? 1 : 0);
+  log::info("forward")
+      .kv("msg", hex64(m.envelope.message))
+      .kv("envelope", m.envelope.number)
+      .kv("account", account_)
+      .kv("addresses", out.addresses.size())
+      .kv("kept", out.keep ? 1 : 0);
   peers_.send(from, out);
   return true;
 }
@@ -166,7 +178,10 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   attached_++;
   note_work();
   if (!os::is_stream_socket(m.connection.get())) {
-    log::error("session-refused").kv("account", account_).kv("session", hex64(m.session)).kv("text", "what came is no connection");
+    log::error("session-refused")
+        .kv("account", account_)
+        .kv("session", hex64(m.session))
+        .kv("text", "what came is no connection");
     return;
   }
   auto client = std::make_unique<Client>();
@@ -181,7 +196,8 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   if (clients_.size() >= kMaxClients) {
     static constexpr std::string_view kText = " NO [LIMIT] Too many sessions of this account\r\n";
     const std::string answer = m.tag + std::string(kText);
-    if (send(m.connection.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) log::info("session-refused").kv("account", account_);
+    if (send(m.connection.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+      log::info("session-refused").kv("account", account_);
     return report_sessions();
   }
   imapd::SessionOptions options;
@@ -199,11 +215,14 @@ void MailboxProcess::on_attach(imsg::PeerId, Attach&& m) {
   };
   c.stream = std::make_unique<event::Stream>(
       loop_, std::move(m.connection), kMaxInput,
-      event::Stream::Callbacks{
-          .readable = [this, of] { of([this](Client& found) { run_client(found); }); },
-          .drained = [this, of] { of([this](Client& found) { run_client(found); }); },
-          .closed = [of](int) { of([](Client& found) { found.gone = true; }); }});
-  log::info("session").kv("session", c.session_name).kv("account", account_).kv("src", c.source).kv("tls", m.tls ? 1 : 0);
+      event::Stream::Callbacks{.readable = [this, of] { of([this](Client& found) { run_client(found); }); },
+                               .drained = [this, of] { of([this](Client& found) { run_client(found); }); },
+                               .closed = [of](int) { of([](Client& found) { found.gone = true; }); }});
+  log::info("session")
+      .kv("session", c.session_name)
+      .kv("account", account_)
+      .kv("src", c.source)
+      .kv("tls", m.tls ? 1 : 0);
   clients_[id] = std::move(client);
   c.session->feed(m.pending, now_monotonic());
   run_client(c);
@@ -249,7 +268,8 @@ void MailboxProcess::on_taken_back(store::Seq last, const Error& cause) {
 void MailboxProcess::commit_turn() {
   if (!delivered_.empty()) answer_deliveries();
   const bool watched = !clients_.empty() && store_->last_seq() > store_->durable_seq();
-  const bool wanted = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
+  const bool wanted =
+      std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->wants_sync(); });
   if (watched || wanted) sync_now();
   if (promised_ > told_durable_ && !sync_timer_.pending()) sync_timer_.set(kSyncDelay);
   finish_clients();
@@ -340,7 +360,8 @@ void MailboxProcess::report_sessions() {
 // In quiet moments, also while sessions wait in IDLE for days: checkpoint and compaction, one bounded step at a time; then the
 // parent hears that we idle, if we do.
 void MailboxProcess::upkeep() {
-  const bool has_work = std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->is_working(); });
+  const bool has_work =
+      std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->is_working(); });
   if (has_work || !delivered_.empty() || promised_ > told_durable_ || now_monotonic() < last_work_ + kIdleAfter) {
     return idle_timer_.set(kIdleAfter);
   }
@@ -378,7 +399,8 @@ void MailboxProcess::on_quit() {
 void MailboxProcess::end(int status) {
   // After a failure the next process finds out what the disk has.
   if (status == 0) {
-    if (auto settled = store_->settle(); !settled) log::error("store-sync").kv("account", account_).kv("text", settled.error().text);
+    if (auto settled = store_->settle(); !settled)
+      log::error("store-sync").kv("account", account_).kv("text", settled.error().text);
   }
   log::flush();
   _exit(status);

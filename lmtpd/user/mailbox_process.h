@@ -41,7 +41,8 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   void deliver_to_place(imsg::PeerId from, const Deliver& m);
   bool forward(imsg::PeerId from, const Deliver& m);
   void send_output(Client& client);
-  void on_durable(store::Seq, std::span<const store::Change>) override {}  // the sessions are told; the queue by sync_now()
+  void on_durable(store::Seq, std::span<const store::Change>) override {
+  }  // the sessions are told; the queue by sync_now()
   void on_taken_back(store::Seq last, const Error& cause) override;
   void commit_turn();
   void answer_deliveries();
@@ -61,11 +62,11 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   worker::Worker<MailboxProcess> peers_;
   std::map<uint64_t, std::unique_ptr<Client>> clients_;
   uint64_t next_client_ = 1;
-  std::vector<queue::Stored> delivered_;   // in this turn, not flushed yet
+  std::vector<queue::Stored> delivered_;  // in this turn, not flushed yet
   std::optional<imsg::PeerId> queue_;
   uint64_t told_durable_ = 0;
-  uint64_t promised_ = 0;                  // highest sequence number said Stored
-  uint64_t attached_ = 0;                  // Attach messages had
+  uint64_t promised_ = 0;  // highest sequence number said Stored
+  uint64_t attached_ = 0;  // Attach messages had
   uint32_t told_sessions_ = 0;
   Micros last_work_{0};
   event::Timer sync_timer_;

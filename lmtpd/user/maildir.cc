@@ -45,7 +45,8 @@ Result<bool> has(os::Io& io, int dir, const std::string& name) {
   const auto names = io.readdir(dir);
   if (!names) return names.error();
   return std::any_of(names->begin(), names->end(), [&](const std::string& n) {
-    return n.compare(0, name.size(), name) == 0 && (n.size() == name.size() || n[name.size()] == ':' || n[name.size()] == ',');
+    return n.compare(0, name.size(), name) == 0 &&
+           (n.size() == name.size() || n[name.size()] == ':' || n[name.size()] == ',');
   });
 }
 
@@ -66,7 +67,8 @@ std::string maildir_name(const queue::EnvelopeId& id, const std::string& hostnam
   return std::to_string(id.message >> 32) + ".M" + hex64(id.message) + "E" + std::to_string(id.number) + "." + hostname;
 }
 
-Result<bool> put_into_maildir(os::Io& io, int maildir, const std::string& name, std::string_view text, Ledger& ledger, const queue::EnvelopeId& id) {
+Result<bool> put_into_maildir(os::Io& io, int maildir, const std::string& name, std::string_view text, Ledger& ledger,
+                              const queue::EnvelopeId& id) {
   const auto before = ledger.find(id);
   if (before.state == Ledger::State::kEnded) return true;
   bool is_new = false;

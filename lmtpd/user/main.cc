@@ -87,7 +87,9 @@ int main(int argc, char** argv, char** envp) {
 
   os::RealIo io;
   store::Options options;
-  options.report = [account = boot.account](const std::string& text) { log::warn("store").kv("account", account).kv("text", text); };
+  options.report = [account = boot.account](const std::string& text) {
+    log::warn("store").kv("account", account).kv("text", text);
+  };
   options.sync_name = [above = std::move(above)]() -> Status {
     if (fsync(above->get()) != 0) return errno_error("fsync of the directory of mail directories");
     return {};

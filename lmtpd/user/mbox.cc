@@ -62,7 +62,8 @@ Result<Found> look_for(os::Io& io, int fd, uint64_t size, uint64_t offset, const
 }
 
 // `file` is open in `dir` and locked.
-Result<bool> append(os::Io& io, int dir, int fd, const std::string& name, const std::string& entry, Ledger& ledger, const queue::EnvelopeId& id) {
+Result<bool> append(os::Io& io, int dir, int fd, const std::string& name, const std::string& entry, Ledger& ledger,
+                    const queue::EnvelopeId& id) {
   auto size = io.file_size(fd);
   if (!size) return size.error();
   const auto before = ledger.find(id);
@@ -159,8 +160,8 @@ Result<Unlock> lock_mbox(int dir, const std::string& name, int fd) {
   return Unlock(drop);  // the lock of fcntl ends with the descriptor
 }
 
-Result<bool> put_into_mbox(os::Io& io, int dir, const std::string& name, const std::string& entry, Ledger& ledger, const queue::EnvelopeId& id,
-                           const Lock& lock) {
+Result<bool> put_into_mbox(os::Io& io, int dir, const std::string& name, const std::string& entry, Ledger& ledger,
+                           const queue::EnvelopeId& id, const Lock& lock) {
   if (ledger.find(id).state == Ledger::State::kEnded) return true;
   auto fd = io.openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC);
   if (!fd) return fd.error();

@@ -36,7 +36,7 @@ struct Config {
   static constexpr uint16_t kType = 500;
   uint32_t generation = 0;
   uint64_t message_size = 0;
-  uint64_t idle = 0;  // seconds without work until it offers to end
+  uint64_t idle = 0;       // seconds without work until it offers to end
   uint64_t imap_idle = 0;  // seconds
   std::string hostname;
   template <class C, class M>
@@ -53,15 +53,15 @@ struct Config {
 struct Deliver {
   static constexpr uint16_t kType = 510;
   queue::EnvelopeId envelope;
-  std::string sender;  // for Return-Path; empty: <>
+  std::string sender;     // for Return-Path; empty: <>
   std::string recipient;  // for Delivered-To
   std::string detail;
-  std::string original;   // as RCPT gave it
-  std::string action;     // one of Boot's places; empty: the mailbox
+  std::string original;          // as RCPT gave it
+  std::string action;            // one of Boot's places; empty: the mailbox
   std::vector<std::string> via;  // whose .forward it has passed: "account address"
   uint64_t size = 0;
   bool junk = false;  // into the mailbox for junk, if there is one
-  Fd content;  // the message; read it with pread from 0 to size
+  Fd content;         // the message; read it with pread from 0 to size
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.part(m.envelope);
@@ -86,7 +86,7 @@ struct Attach {
   Service service = Service::kImap;
   bool tls = false;
   std::string source;
-  std::string tag;  // of the LOGIN or AUTHENTICATE command: still to be answered OK
+  std::string tag;      // of the LOGIN or AUTHENTICATE command: still to be answered OK
   std::string pending;  // bytes the client has sent after that command
   Fd connection;
   template <class C, class M>

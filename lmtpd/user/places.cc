@@ -45,7 +45,8 @@ bool is_marked_as_spam(std::string_view lines) {
   while (!lines.empty() && lines[0] != '\n') {
     const std::string_view line = lines.substr(0, lines.find('\n'));
     const size_t colon = line.find(':');
-    if (colon != line.npos && (equals_nocase(line.substr(0, colon), "x-spam") || equals_nocase(line.substr(0, colon), "x-spam-flag"))) {
+    if (colon != line.npos &&
+        (equals_nocase(line.substr(0, colon), "x-spam") || equals_nocase(line.substr(0, colon), "x-spam-flag"))) {
       const size_t value = line.find_first_not_of(" \t", colon + 1);
       if (value != line.npos && starts_with_nocase(line.substr(value), "yes")) return true;
     }
@@ -117,7 +118,8 @@ const ForwardFile* Places::forward_of(const std::string& action) const {
 
 Result<bool> Places::deliver(const Deliver& m, std::string_view text, const std::string& hostname) {
   const Place* it = find(m.action);
-  if (it == nullptr) return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
+  if (it == nullptr)
+    return Error("the action " + m.action + " is none of a Maildir or an mbox file, as far as this process knows");
   if (!it->directory) return Error(it->error);
   if (!ledger_) {
     auto ledger = Ledger::open(*io_, dir_);
@@ -154,7 +156,8 @@ Result<bool> Places::put(const Place& place, const Deliver& m, std::string_view 
 
 // Junk, or that of the subaddress where there is one, or the Maildir itself.
 Result<Fd> Places::folder_of(const Place& place, int maildir, const Deliver& m, std::string_view lines) {
-  if (place.kind == worker::PlaceKind::kMaildirWithJunk && is_marked_as_spam(lines)) return walk(*io_, maildir, {kJunk});
+  if (place.kind == worker::PlaceKind::kMaildirWithJunk && is_marked_as_spam(lines))
+    return walk(*io_, maildir, {kJunk});
   if (conf::is_path_component(m.detail)) {
     if (auto fd = io_->openat(maildir, "." + m.detail, kDirectory)) return Fd(*fd);
   }

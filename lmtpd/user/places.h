@@ -43,7 +43,7 @@ class Places {
     std::string path;    // the template
     std::string prefix;  // what is open
     Fd directory;
-    std::string error;   // why it is not
+    std::string error;  // why it is not
   };
   void open_place(Place& place) const;
   const Place* find(const std::string& action) const;

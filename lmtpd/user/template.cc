@@ -29,7 +29,8 @@ namespace {
 }
 
 void confine_template(const worker::Boot& boot) {
-  if (auto kept = os::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SETPCAP}); !kept) give_up("capabilities", kept.error().text);
+  if (auto kept = os::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SETPCAP}); !kept)
+    give_up("capabilities", kept.error().text);
   if (auto done = os::harden_process(); !done) give_up("harden", done.error().text);
   const Fd converters = open_converters();
   std::vector<os::Allowed> allowed = {{boot.directory.get(), true}};
@@ -39,7 +40,9 @@ void confine_template(const worker::Boot& boot) {
 
 // fork(2) with our own father: he alone waits for the child and may signal it. Not fork(3), which knows no flags; there is one
 // thread here, and no lock is held.
-pid_t fork_sibling() { return static_cast<pid_t>(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }
+pid_t fork_sibling() {
+  return static_cast<pid_t>(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+}
 
 }  // namespace
 
@@ -52,7 +55,8 @@ worker::Boot serve_template(worker::Boot boot) {
     auto frame = imsg::read_frame(worker::kParentFd);
     if (!frame) _exit(0);
     Start start;
-    if (frame->type != Start::kType || !imsg::decode(frame->body, frame->fds, start) || worker::is_template(start.boot)) _exit(1);
+    if (frame->type != Start::kType || !imsg::decode(frame->body, frame->fds, start) || worker::is_template(start.boot))
+      _exit(1);
     const pid_t pid = fork_sibling();
     if (pid < 0) _exit(1);  // the parent tries it in its own way
     if (pid == 0) {

@@ -193,15 +193,17 @@ class Session {
 
   std::string envelope() const {
     char address[64];
-    std::snprintf(address, sizeof address, "a%03llu@", static_cast<unsigned long long>(number() % run_.options.accounts));
-    return std::string(run_.options.pipeline ? "MAIL FROM:<sender@remote.test>\r\nRCPT TO:<" : "RCPT TO:<") + address + run_.options.domain + ">\r\n" +
-           (run_.options.pipeline ? "DATA\r\n" : "");
+    std::snprintf(address, sizeof address, "a%03llu@",
+                  static_cast<unsigned long long>(number() % run_.options.accounts));
+    return std::string(run_.options.pipeline ? "MAIL FROM:<sender@remote.test>\r\nRCPT TO:<" : "RCPT TO:<") + address +
+           run_.options.domain + ">\r\n" + (run_.options.pipeline ? "DATA\r\n" : "");
   }
 
   void send_content() {
     const std::string n = std::to_string(number());
     out_ = "From: Sender <sender@remote.test>\r\nTo: Somebody <somebody@mk.test>\r\nSubject: message " + n +
-           "\r\nDate: Mon, 03 Nov 2025 10:00:00 +0000\r\nMessage-ID: <" + n + ".bench@remote.test>\r\nX-Bench: " + n + "\r\n\r\n";
+           "\r\nDate: Mon, 03 Nov 2025 10:00:00 +0000\r\nMessage-ID: <" + n + ".bench@remote.test>\r\nX-Bench: " + n +
+           "\r\n\r\n";
     body_from_ = 0;
     body_to_ = run_.options.size > out_.size() ? run_.options.size - out_.size() : 0;
     while (body_to_ % 71 != 0) body_to_--;  // whole lines
@@ -288,11 +290,11 @@ class Session {
 
 Options read_options(int argc, char** argv) {
   Options o;
-  static const struct option kLong[] = {{"port", 1, nullptr, 'p'},     {"messages", 1, nullptr, 'm'},    {"connections", 1, nullptr, 'c'},
-                                        {"size", 1, nullptr, 's'},     {"accounts", 1, nullptr, 'a'},    {"first", 1, nullptr, 'f'},
-                                        {"stamps", 1, nullptr, 't'},   {"per-session", 1, nullptr, 'n'}, {"pipeline", 0, nullptr, 'P'},
-                                        {"domain", 1, nullptr, 'd'},
-                                        {nullptr, 0, nullptr, 0}};
+  static const struct option kLong[] = {
+      {"port", 1, nullptr, 'p'},   {"messages", 1, nullptr, 'm'},    {"connections", 1, nullptr, 'c'},
+      {"size", 1, nullptr, 's'},   {"accounts", 1, nullptr, 'a'},    {"first", 1, nullptr, 'f'},
+      {"stamps", 1, nullptr, 't'}, {"per-session", 1, nullptr, 'n'}, {"pipeline", 0, nullptr, 'P'},
+      {"domain", 1, nullptr, 'd'}, {nullptr, 0, nullptr, 0}};
   for (int c = 0; (c = getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
     const uint64_t n = optarg == nullptr ? 0 : std::strtoull(optarg, nullptr, 10);
     switch (c) {
@@ -320,7 +322,8 @@ void write_stamps(const Run& run) {
   FILE* file = std::fopen(run.options.stamps.c_str(), "w");
   if (file == nullptr) die(run.options.stamps.c_str());
   for (uint64_t i = 0; i < run.stamps.size(); i++) {
-    std::fprintf(file, "%llu %lld\n", static_cast<unsigned long long>(run.options.first + i), static_cast<long long>(run.stamps[i]));
+    std::fprintf(file, "%llu %lld\n", static_cast<unsigned long long>(run.options.first + i),
+                 static_cast<long long>(run.stamps[i]));
   }
   if (std::fclose(file) != 0) die(run.options.stamps.c_str());
 }
@@ -349,8 +352,9 @@ int main(int argc, char** argv) {
   }
   const int64_t ended = now();
   if (!run.options.stamps.empty()) write_stamps(run);
-  std::printf("accepted=%llu failed=%llu sessions=%llu began=%lld ended=%lld\n", static_cast<unsigned long long>(run.accepted),
-              static_cast<unsigned long long>(run.failed), static_cast<unsigned long long>(run.sessions),
-              static_cast<long long>(began), static_cast<long long>(ended));
+  std::printf("accepted=%llu failed=%llu sessions=%llu began=%lld ended=%lld\n",
+              static_cast<unsigned long long>(run.accepted), static_cast<unsigned long long>(run.failed),
+              static_cast<unsigned long long>(run.sessions), static_cast<long long>(began),
+              static_cast<long long>(ended));
   return run.accepted == run.options.messages ? 0 : 1;
 }

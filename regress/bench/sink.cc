@@ -137,8 +137,8 @@ bool answer(const Counts& counts) {
   char line[64];
   const ssize_t n = read(STDIN_FILENO, line, sizeof line);
   if (n <= 0) return false;
-  std::printf("%llu %llu %lld\n", static_cast<unsigned long long>(counts.messages), static_cast<unsigned long long>(counts.connections),
-              static_cast<long long>(counts.first));
+  std::printf("%llu %llu %lld\n", static_cast<unsigned long long>(counts.messages),
+              static_cast<unsigned long long>(counts.connections), static_cast<long long>(counts.first));
   std::fflush(stdout);
   return true;
 }

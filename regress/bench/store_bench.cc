@@ -26,8 +26,9 @@ std::unique_ptr<store::Store> open_store(os::Io& io, int dir) {
 }
 
 std::string make_message(uint64_t number, uint64_t size) {
-  std::string text = "From: Somebody <somebody@example.org>\r\nTo: <alice@mk.test>\r\nSubject: message number " + std::to_string(number) +
-                     "\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <" + std::to_string(number) + "@example.org>\r\n\r\n";
+  std::string text = "From: Somebody <somebody@example.org>\r\nTo: <alice@mk.test>\r\nSubject: message number " +
+                     std::to_string(number) + "\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\nMessage-ID: <" +
+                     std::to_string(number) + "@example.org>\r\n\r\n";
   while (text.size() < size) text += "The quick brown fox jumps over the lazy dog and goes on its way.\r\n";
   return text;
 }
@@ -76,7 +77,8 @@ int fill(store::Store& store, uint64_t messages, uint64_t size, uint64_t group) 
   }
   const double taken = since(start);
   std::printf("%llu messages of %llu bytes, %llu a sync: %.0f/s\n", static_cast<unsigned long long>(messages),
-              static_cast<unsigned long long>(size), static_cast<unsigned long long>(group), static_cast<double>(messages) / taken * 1e3);
+              static_cast<unsigned long long>(size), static_cast<unsigned long long>(group),
+              static_cast<double>(messages) / taken * 1e3);
   if (group == 1) return 0;
   const Micros before = now_monotonic();
   if (auto saved = store.checkpoint(); !saved) fatal(saved.error().text);
@@ -103,9 +105,12 @@ int measure_open(os::Io& io, int dir) {
   }
   std::printf(", 50 summaries at %.2f ms; processor time %.2f ms\n", since(start), processor_time() - used);
   const Memory after = memory();
-  std::printf("memory: %ld KiB more resident, %ld KiB of it its own", after.resident - before.resident, after.own - before.own);
-  if (count > 0) std::printf(": %.1f and %.1f bytes a message", static_cast<double>(after.resident - before.resident) * 1024 / static_cast<double>(count),
-                             static_cast<double>(after.own - before.own) * 1024 / static_cast<double>(count));
+  std::printf("memory: %ld KiB more resident, %ld KiB of it its own", after.resident - before.resident,
+              after.own - before.own);
+  if (count > 0)
+    std::printf(": %.1f and %.1f bytes a message",
+                static_cast<double>(after.resident - before.resident) * 1024 / static_cast<double>(count),
+                static_cast<double>(after.own - before.own) * 1024 / static_cast<double>(count));
   std::printf("\n");
   return 0;
 }

@@ -107,7 +107,8 @@ class Imap : public Watcher {
     if (!text.empty() && send(m.fd, (text + "\r\n").data(), text.size() + 2, MSG_NOSIGNAL) < 0) die(text);
     for (std::string line;;) {
       while (!next_line(m, line)) read_some(m);
-      if (line.starts_with("* ") && line.ends_with(" EXISTS")) m.messages = std::strtoull(line.c_str() + 2, nullptr, 10);
+      if (line.starts_with("* ") && line.ends_with(" EXISTS"))
+        m.messages = std::strtoull(line.c_str() + 2, nullptr, 10);
       if (line.starts_with(until)) return;
       if (!line.starts_with("* ")) {
         errno = EPROTO;

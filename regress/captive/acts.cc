@@ -48,7 +48,8 @@ Outcome any_call(const Words& words) {
     } else if (w[0] == '@') {
       a[i] = reinterpret_cast<long>(zeroes.data());
     } else {
-      a[i] = static_cast<long>(w[0] == '-' ? strtoll(w.c_str(), nullptr, 0) : static_cast<long long>(strtoull(w.c_str(), nullptr, 0)));
+      a[i] = static_cast<long>(w[0] == '-' ? strtoll(w.c_str(), nullptr, 0)
+                                           : static_cast<long long>(strtoull(w.c_str(), nullptr, 0)));
     }
   }
   const long result = syscall(name, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -123,7 +124,8 @@ Outcome connect_held(const Words& words) {
       if (errno == ENOSYS) return outcome(-1);
       continue;
     }
-    if (connect(fd, reinterpret_cast<const struct sockaddr*>(&to), sizeof to) == 0) return "allowed descriptor " + std::to_string(fd);
+    if (connect(fd, reinterpret_cast<const struct sockaddr*>(&to), sizeof to) == 0)
+      return "allowed descriptor " + std::to_string(fd);
     if (errno == ENOSYS) return outcome(-1);
   }
   errno = EBADF;
@@ -281,7 +283,8 @@ Outcome signal_process(const Words& words) {
   if (syscall(SYS_rt_sigqueueinfo, pid, SIGURG, &info) == 0) return "allowed rt_sigqueueinfo";
   if (syscall(SYS_rt_tgsigqueueinfo, pid, pid, SIGURG, &info) == 0) return "allowed rt_tgsigqueueinfo";
   const Fd handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (handle && syscall(SYS_pidfd_send_signal, handle.get(), SIGURG, nullptr, 0) == 0) return "allowed pidfd_send_signal";
+  if (handle && syscall(SYS_pidfd_send_signal, handle.get(), SIGURG, nullptr, 0) == 0)
+    return "allowed pidfd_send_signal";
   // As the owner of a descriptor that becomes ready.
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {

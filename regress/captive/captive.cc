@@ -122,8 +122,8 @@ void arm(const worker::Boot& boot) {
   catch_traps();
   if (connect(line.get(), reinterpret_cast<struct sockaddr*>(&at), sizeof at) != 0) return;
   state().line = std::move(line);
-  say(std::string(imsg::role_name(boot.role)) + " " + std::to_string(boot.instance) + " " + std::to_string(getpid()) + " " +
-      (boot.account.empty() ? "-" : boot.account));
+  say(std::string(imsg::role_name(boot.role)) + " " + std::to_string(boot.instance) + " " + std::to_string(getpid()) +
+      " " + (boot.account.empty() ? "-" : boot.account));
 }
 
 void serve(event::Loop& loop, worker::Peers& peers) {

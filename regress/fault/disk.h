@@ -229,7 +229,7 @@ class Disk : public os::Io {
     std::string bytes;
     std::optional<uint64_t> size;  // a truncation or growth instead
     bool is_synced = false;
-    bool is_in_doubt = false;      // a sync of it failed
+    bool is_in_doubt = false;  // a sync of it failed
   };
   struct DirOp {
     std::string add;  // empty: none
@@ -282,10 +282,14 @@ class Disk : public os::Io {
     const uint64_t chance = op.is_synced ? 0 : random_();
     for (size_t i = 0; i < n; ++i) {
       bool is_kept = (chance >> i % 64 & 1) != 0;
-      if (op.is_synced) is_kept = true;
-      else if (n <= kFewSectors) is_kept = pick(2) == 1;
-      else if (way <= n) is_kept = i < way;
-      else if (way < 2 * n) is_kept = i >= way - n;
+      if (op.is_synced)
+        is_kept = true;
+      else if (n <= kFewSectors)
+        is_kept = pick(2) == 1;
+      else if (way <= n)
+        is_kept = i < way;
+      else if (way < 2 * n)
+        is_kept = i >= way - n;
       if (is_kept) take_sector(now, pieces[i].first / kSector * kSector, pieces[i].second, content);
     }
   }
@@ -315,7 +319,8 @@ class Disk : public os::Io {
   void cut_directory(Node& node, const Pick& pick) {
     std::vector<std::string> lost;  // names of which a change is lost: so are later ones
     for (const DirOp& op : node.dir_ops) {
-      const bool depends = std::any_of(lost.begin(), lost.end(), [&](const std::string& n) { return n == op.add || n == op.remove; });
+      const bool depends =
+          std::any_of(lost.begin(), lost.end(), [&](const std::string& n) { return n == op.add || n == op.remove; });
       if (!depends && pick(2) == 1) {
         apply(op, node.durable_names);
         continue;

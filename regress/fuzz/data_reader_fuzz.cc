@@ -23,10 +23,12 @@ static void as_chunks(std::string_view in, size_t step, uint64_t max_size) {
   const bool is_good = whole.fault() == DataReader::Fault::kNone;
   if (is_good != (pieces.fault() == DataReader::Fault::kNone) || whole.size() != in.size()) abort();
   if (!is_good) return;
-  if (content != again || content.find('\0') != std::string::npos || !std::string_view(content).starts_with(in)) abort();
+  if (content != again || content.find('\0') != std::string::npos || !std::string_view(content).starts_with(in))
+    abort();
   if (!content.empty() && !content.ends_with("\r\n")) abort();
   for (size_t i = 0; i < content.size(); i++) {
-    if ((content[i] == '\n' && (i == 0 || content[i - 1] != '\r')) || (content[i] == '\r' && content[i + 1] != '\n')) abort();
+    if ((content[i] == '\n' && (i == 0 || content[i - 1] != '\r')) || (content[i] == '\r' && content[i + 1] != '\n'))
+      abort();
   }
 }
 
@@ -48,7 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool is_good = whole.fault() == DataReader::Fault::kNone;
   if (at != took || pieces.done() != whole.done() || (pieces.fault() == DataReader::Fault::kNone) != is_good) abort();
 
-  const size_t end = in.starts_with(".\r\n") ? 3 : in.find("\r\n.\r\n") == std::string_view::npos ? 0 : in.find("\r\n.\r\n") + 5;
+  const size_t end = in.starts_with(".\r\n")                          ? 3
+                     : in.find("\r\n.\r\n") == std::string_view::npos ? 0
+                                                                      : in.find("\r\n.\r\n") + 5;
   if (whole.done() != (end != 0) || took != (end != 0 ? end : in.size())) abort();
   if (!is_good) return 0;
   if (again != content || content.size() > max_size || content.find('\0') != std::string::npos) abort();

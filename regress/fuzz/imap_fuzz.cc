@@ -29,8 +29,10 @@ static std::string told(std::string_view input, size_t piece) {
       if (event == Event::kAppend) {
         const auto append = parse_command(reader.command());
         if (!append) abort();
-        if (std::get<Append>(*append).size % 2 == 0) reader.accept();
-        else reader.refuse();
+        if (std::get<Append>(*append).size % 2 == 0)
+          reader.accept();
+        else
+          reader.refuse();
       }
       if (event != Event::kCommand) continue;
       out += reader.command();
@@ -39,7 +41,8 @@ static std::string told(std::string_view input, size_t piece) {
       if (std::get_if<Idle>(&*command) != nullptr) reader.expect_line();
       if (const Fetch* fetch = std::get_if<Fetch>(&*command))
         for (const FetchItem& item : fetch->items) out += format_body_section(item);
-      if (const Lsub* lsub = std::get_if<Lsub>(&*command)) out += matches_pattern(lsub->pattern, lsub->reference) ? 'y' : 'n';
+      if (const Lsub* lsub = std::get_if<Lsub>(&*command))
+        out += matches_pattern(lsub->pattern, lsub->reference) ? 'y' : 'n';
     }
     if (!part.empty()) abort();
   }

@@ -12,7 +12,8 @@ template <class M>
 void try_message(std::string_view body, size_t descriptors) {
   using namespace mailkeep;
   std::deque<Fd> fds;
-  for (size_t i = 0; i < descriptors; i++) fds.emplace_back(1'000'000 + static_cast<int>(i));  // numbers that nobody has open
+  for (size_t i = 0; i < descriptors; i++)
+    fds.emplace_back(1'000'000 + static_cast<int>(i));  // numbers that nobody has open
   M m;
   if (!imsg::decode(body, fds, m)) return;
   imsg::Encoder again;

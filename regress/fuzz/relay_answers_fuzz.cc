@@ -17,7 +17,8 @@ static void check_http(std::string_view in) {
     if (!answer) continue;
     if (failed && *answer) abort();
     failed = !*answer;
-    if (*answer && ((*answer)->body.size() > kMaxHttpBody || (*answer)->status < 100 || (*answer)->status > 999)) abort();
+    if (*answer && ((*answer)->body.size() > kMaxHttpBody || (*answer)->status < 100 || (*answer)->status > 999))
+      abort();
   }
   if (!parse_http(in, true)) abort();  // nothing more comes: it is an answer or an error
 }
@@ -35,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto rua = parse_rua(one);
   if (rua.size() > kMaxRua) abort();
   for (const auto& address : rua) {
-    if (std::any_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; })) abort();
+    if (std::any_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; }))
+      abort();
   }
   return 0;
 }

@@ -27,7 +27,8 @@ static Transfer make_transfer(uint8_t kind) {
   t.content.reset(::dup(file.get()));
   t.options.smtputf8 = (kind & 4) != 0;
   t.options.require_tls = (kind & 8) != 0;
-  for (uint32_t i = 0; i < 1U + ((kind >> 4) & 3U); i++) t.recipients.push_back({i, {"r" + std::to_string(i) + "@x.test", {queue::kNotifySuccess, "rfc822;q@x.test"}}});
+  for (uint32_t i = 0; i < 1U + ((kind >> 4) & 3U); i++)
+    t.recipients.push_back({i, {"r" + std::to_string(i) + "@x.test", {queue::kNotifySuccess, "rfc822;q@x.test"}}});
   return t;
 }
 

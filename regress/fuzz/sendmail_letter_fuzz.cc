@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   must(sendmail::normalize(text, false) == text);
   const auto letter = sendmail::compose(a, text, "me@h.test", "h.test", "Me");
   if (!letter) return 0;
-  for (const auto& to : letter->recipients) must(to.find('@') != std::string::npos && to.find('\n') == std::string::npos);
+  for (const auto& to : letter->recipients)
+    must(to.find('@') != std::string::npos && to.find('\n') == std::string::npos);
   const auto header = rfc5322::parse_header(letter->text, {.fields = SIZE_MAX, .header = SIZE_MAX, .field = SIZE_MAX});
   must(header.has_end && header.find("Bcc") == nullptr && header.find("From") != nullptr);
   return 0;

@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (command && command->verb == Verb::rcpt) {
     const auto args = parse_rcpt_args(command->arguments);
     if (args && args->path.is_null) abort();
-    if (args && (args->params.orcpt.size() > kMaxOrcpt || args->params.orcpt.find_first_of("\r\n") != std::string::npos)) abort();
+    if (args &&
+        (args->params.orcpt.size() > kMaxOrcpt || args->params.orcpt.find_first_of("\r\n") != std::string::npos))
+      abort();
   }
   if (command && command->verb == Verb::bdat) (void)parse_bdat_args(command->arguments);
   (void)parse_rfc3339(input);

@@ -35,7 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   must(is_utf8(folded));
   must(contains_folded(input, folded));
   if (size == 0) return 0;
-  constexpr std::array<std::string_view, 8> kCharsets = {"utf-8", "us-ascii", "iso-8859-1", "utf-7", "iso-2022-jp", "gb2312", "utf-16", "big5"};
+  constexpr std::array<std::string_view, 8> kCharsets = {"utf-8",       "us-ascii", "iso-8859-1", "utf-7",
+                                                         "iso-2022-jp", "gb2312",   "utf-16",     "big5"};
   const std::string converted = to_utf8(input.substr(1), kCharsets[data[0] % kCharsets.size()], 1000);
   must(is_utf8(converted) && converted.size() <= 1000);
   to_utf8("x", input);

@@ -13,7 +13,8 @@ static std::string errors_of(std::string_view text) {
 }
 
 static void fields(void**) {
-  const auto all = parse_accounts("# c\nAnna:{PLAIN}x y:1001:1002:Anna A.:/home/anna:/bin/sh\r\n\nben@mk.test:$6$a$b\ncarl", "a", true);
+  const auto all = parse_accounts(
+      "# c\nAnna:{PLAIN}x y:1001:1002:Anna A.:/home/anna:/bin/sh\r\n\nben@mk.test:$6$a$b\ncarl", "a", true);
   assert_true(all.has_value());
   assert_int_equal(all->size(), 3);
   assert_text((*all)[0].name, "anna");
@@ -41,7 +42,8 @@ static void errors(void**) {
   assert_text(errors_of("../x"), "a:1:1: found '../x', expected an account's name");
   assert_text(errors_of("a/b:x"), "a:1:1: found 'a/b', expected an account's name");
   assert_text(errors_of(":x"), "a:1:1: found '', expected an account's name");
-  assert_text(errors_of("a:b:::::g:h"), "a:1:11: found field 8, expected at most 7: name:hash:uid:gid:gecos:home:shell");
+  assert_text(errors_of("a:b:::::g:h"),
+              "a:1:11: found field 8, expected at most 7: name:hash:uid:gid:gecos:home:shell");
   assert_text(errors_of("a:b::::home:"), "a:1:8: found 'home', expected an absolute path, or nothing");
 }
 

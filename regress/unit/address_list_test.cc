@@ -106,6 +106,7 @@ static void writing(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(examples), unit_test(damaged), unit_test(bounded), unit_test(mutated), unit_test(writing)};
+  const CMUnitTest tests[] = {unit_test(examples), unit_test(damaged), unit_test(bounded), unit_test(mutated),
+                              unit_test(writing)};
   return run_unit_tests(tests);
 }

@@ -84,7 +84,9 @@ static void rates_of_a_network(void**) {
 static void more_sources_than_are_counted(void**) {
   Admission a;
   a.set_limits({.sessions = 10, .messages_per_hour = 1, .recipients_per_hour = 1});
-  const auto address = [](size_t i) { return "10." + std::to_string(i >> 16 & 255) + "." + std::to_string(i >> 8 & 255) + "." + std::to_string(i & 255); };
+  const auto address = [](size_t i) {
+    return "10." + std::to_string(i >> 16 & 255) + "." + std::to_string(i >> 8 & 255) + "." + std::to_string(i & 255);
+  };
   for (size_t i = 0; i < receive::kMaxRatedSources + 10; i++) {
     assert_true(a.take_message(address(i), Seconds(1)));
     assert_false(a.take_message(address(i), Seconds(1)));
@@ -114,7 +116,12 @@ static void rates(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(networks), unit_test(limits), unit_test(shares), unit_test(limits_of_a_full_pool),
-                              unit_test(rates), unit_test(rates_of_a_network), unit_test(more_sources_than_are_counted)};
+  const CMUnitTest tests[] = {unit_test(networks),
+                              unit_test(limits),
+                              unit_test(shares),
+                              unit_test(limits_of_a_full_pool),
+                              unit_test(rates),
+                              unit_test(rates_of_a_network),
+                              unit_test(more_sources_than_are_counted)};
   return run_unit_tests(tests);
 }

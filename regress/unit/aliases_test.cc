@@ -30,7 +30,8 @@ std::string members_of(const Aliases& all, const std::string& key) {
   const auto it = all.find(key);
   if (it == all.end()) return "none";
   for (const auto& m : it->second) {
-    out += (out.empty() ? "" : " ") + std::string(m.is_account ? "\\" : "") + m.local + (m.domain.empty() ? "" : "@" + m.domain);
+    out += (out.empty() ? "" : " ") + std::string(m.is_account ? "\\" : "") + m.local +
+           (m.domain.empty() ? "" : "@" + m.domain);
   }
   return out;
 }
@@ -68,10 +69,12 @@ static void includes(void**) {
   const auto all = parse("list: x, :include:/l/list, y\n");
   assert_true(all.has_value());
   assert_text(members_of(*all, "list"), "x ann ben@x.test carl dora y");
-  assert_text(errors_of("l: :include:/l/none"), "a:1:4: found :include:/l/none, expected a file that can be read (no such file)");
+  assert_text(errors_of("l: :include:/l/none"),
+              "a:1:4: found :include:/l/none, expected a file that can be read (no such file)");
   assert_text(errors_of("l: :include:rel"), "a:1:4: found 'rel', expected an absolute path after :include:");
   assert_text(errors_of("l: :include:/l/self"), "/l/self:1:1: found :include:, expected files included at most 4 deep");
-  assert_text(errors_of("l: :include:/l/bad"), "/l/bad:2:1: found a command, expected a name or address: mail is never given to commands");
+  assert_text(errors_of("l: :include:/l/bad"),
+              "/l/bad:2:1: found a command, expected a name or address: mail is never given to commands");
 }
 
 static void refused(void**) {
@@ -90,10 +93,11 @@ static void refused(void**) {
   assert_text(errors_of("a: b\nA: c"), "a:2:1: found 'a' a second time, expected each name once");
   assert_text(errors_of("a: x@"), "a:1:6: found '', expected a domain name");
   assert_text(errors_of("a: \"x"), "a:1:4: found a quote, expected its closing '\"' in the same line");
-  assert_text(errors_of("a: \":include:/x\""), "a:1:4: found \":include:\" in quotes, expected :include: and a path without");
-  assert_text(errors_of("a: |x\nb: |y\nc: d\ne"),
-              "a:1:4: found a command, " + std::string(kCommand) + "\na:2:4: found a command, " + kCommand +
-                  "\na:4:2: found end of file, expected ':' after the name");
+  assert_text(errors_of("a: \":include:/x\""),
+              "a:1:4: found \":include:\" in quotes, expected :include: and a path without");
+  assert_text(errors_of("a: |x\nb: |y\nc: d\ne"), "a:1:4: found a command, " + std::string(kCommand) +
+                                                      "\na:2:4: found a command, " + kCommand +
+                                                      "\na:4:2: found end of file, expected ':' after the name");
 }
 
 static void inline_table(void**) {

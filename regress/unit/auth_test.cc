@@ -31,8 +31,10 @@ static void passwords(void**) {
       {"{PLAIN}", "", false},
       {"{PLAIN}", "x", false},
       // Made by openssl passwd.
-      {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1", "Hello world!", true},
-      {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1", "Hello world", false},
+      {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+       "Hello world!", true},
+      {"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+       "Hello world", false},
       {"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!", true},
       {"*", "*", false},
       {"!", "!", false},
@@ -53,7 +55,8 @@ static Fd file_of(const std::string& text) {
 }
 
 static void table_and_names(void**) {
-  const Fd file = file_of("# people\nalice:{PLAIN}a:1000\nlocked:!:1001\nbob@other.test:{PLAIN}b\nerin@mk.test:{PLAIN}e\nnone\n");
+  const Fd file =
+      file_of("# people\nalice:{PLAIN}a:1000\nlocked:!:1001\nbob@other.test:{PLAIN}b\nerin@mk.test:{PLAIN}e\nnone\n");
   auto table = auth::Accounts::read(file, "accounts");
   assert_true(table.has_value());
   assert_int_equal(table->size(), 5);
@@ -108,8 +111,18 @@ static void children_answer_die_and_hang(void**) {
       done = std::count(order.begin(), order.end(), ' ') == 5;
     };
   };
-  assert_true(children.run([] { pause(); return std::string("never"); }, note("hangs")));
-  assert_true(children.run([] { raise(SIGTERM); return std::string("never"); }, note("dies")));
+  assert_true(children.run(
+      [] {
+        pause();
+        return std::string("never");
+      },
+      note("hangs")));
+  assert_true(children.run(
+      [] {
+        raise(SIGTERM);
+        return std::string("never");
+      },
+      note("dies")));
   assert_true(children.run([] { return std::string("1"); }, note("first")));
   assert_true(children.run([] { return std::string("2"); }, note("second")));
   assert_true(children.run([] { return std::string(1000, 'x').substr(0, 3); }, note("third")));
@@ -140,6 +153,7 @@ static void a_child_has_no_descriptors_but_its_pipe(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(passwords), unit_test(table_and_names), unit_test(a_bad_table_is_refused),
-                              unit_test(children_answer_die_and_hang), unit_test(a_child_has_no_descriptors_but_its_pipe)};
+                              unit_test(children_answer_die_and_hang),
+                              unit_test(a_child_has_no_descriptors_but_its_pipe)};
   return run_unit_tests(tests);
 }

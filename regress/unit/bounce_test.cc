@@ -30,7 +30,8 @@ Message sample() {
 
 void a_report(void**) {
   const std::string original = "Subject: x\r\nFrom: a\r\n\r\nsecret body";
-  const std::string text = make_bounce(kFacts, sample(), {{"al@mk.test", "alice@mk.test", "5.1.1", "no such\r\nuser", "", 1}}, original);
+  const std::string text =
+      make_bounce(kFacts, sample(), {{"al@mk.test", "alice@mk.test", "5.1.1", "no such\r\nuser", "", 1}}, original);
   assert_int_equal(count(text, "\r\n--=_report_0000000000001234\r\n"), 3);
   assert_true(text.ends_with("\r\n--=_report_0000000000001234--\r\n"));
   assert_int_equal(count(text, "report-type=delivery-status"), 1);
@@ -49,7 +50,8 @@ void a_report(void**) {
 void lines_stay_short(void**) {
   std::string reason;
   for (int i = 0; i < 100; ++i) reason += "word ";
-  const std::string text = make_bounce(kFacts, sample(), {{"a@b", "a@b", "5.0.0", reason, "mx.b [192.0.2.1]:25", 1}}, "A: b\r\n\r\n");
+  const std::string text =
+      make_bounce(kFacts, sample(), {{"a@b", "a@b", "5.0.0", reason, "mx.b [192.0.2.1]:25", 1}}, "A: b\r\n\r\n");
   for (const std::string_view line : split(text, '\n')) assert_true(line.size() <= 79);
   assert_int_equal(count(text, "\r\nRemote-MTA: dns; mx.b\r\nDiagnostic-Code: smtp; word"), 1);
 }
@@ -75,7 +77,15 @@ void the_other_actions(void**) {
   facts.max_original = 1000;
   const std::string original = "Subject: x\r\n\r\nsecret body";
   m.size = original.size();
-  Notice n{"al@mk.test", "alice@mk.test", "4.2.2", "host: 452 4.2.2 full", "", 3, Action::kDelayed, "rfc822;Alice+2BX@mk.test", 1700003600};
+  Notice n{"al@mk.test",
+           "alice@mk.test",
+           "4.2.2",
+           "host: 452 4.2.2 full",
+           "",
+           3,
+           Action::kDelayed,
+           "rfc822;Alice+2BX@mk.test",
+           1700003600};
   const std::string delayed = make_bounce(facts, m, {n}, original);
   assert_int_equal(count(delayed, "\r\nOriginal-Envelope-Id: QQ=314\r\n"), 1);
   assert_int_equal(count(delayed, "\r\nOriginal-Recipient: rfc822; Alice+X@mk.test\r\n"), 1);
@@ -100,7 +110,8 @@ void the_other_actions(void**) {
 }
 
 void in_utf8_when_the_sender_can(void**) {
-  const Notice n{"gr\xc3\xbc@mk.test", "gr\xc3\xbc@mk.test", "5.1.1", "no such us\xc3\xa9r", "", 1, Action::kFailed, "", 0};
+  const Notice n{
+      "gr\xc3\xbc@mk.test", "gr\xc3\xbc@mk.test", "5.1.1", "no such us\xc3\xa9r", "", 1, Action::kFailed, "", 0};
   Message m = sample();
   const std::string ascii = make_bounce(kFacts, m, {n}, "A: b\r\n\r\n");
   assert_int_equal(count(ascii, "\r\nFinal-Recipient: utf-8; gr\\x{FC}@mk.test\r\n"), 1);
@@ -109,7 +120,8 @@ void in_utf8_when_the_sender_can(void**) {
   m.options.smtputf8 = true;
   const std::string utf8 = make_bounce(kFacts, m, {n}, "A: \xc3\xa4\r\n\r\n");
   assert_int_equal(count(utf8, "\r\nFinal-Recipient: utf-8; gr\xc3\xbc@mk.test\r\n"), 1);
-  assert_int_equal(count(utf8, "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"), 1);
+  assert_int_equal(count(utf8, "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"),
+                   1);
   assert_int_equal(count(utf8, "Content-Type: message/global-headers"), 1);
 }
 
@@ -187,8 +199,14 @@ void intervals_double_up_to_the_longest(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(a_report), unit_test(lines_stay_short), unit_test(small_originals_come_back_whole),
-                              unit_test(the_other_actions), unit_test(in_utf8_when_the_sender_can), unit_test(what_is_wanted), unit_test(the_next_try),
-                              unit_test(bounces_never_bounce), unit_test(intervals_double_up_to_the_longest)};
+  const CMUnitTest tests[] = {unit_test(a_report),
+                              unit_test(lines_stay_short),
+                              unit_test(small_originals_come_back_whole),
+                              unit_test(the_other_actions),
+                              unit_test(in_utf8_when_the_sender_can),
+                              unit_test(what_is_wanted),
+                              unit_test(the_next_try),
+                              unit_test(bounces_never_bounce),
+                              unit_test(intervals_double_up_to_the_longest)};
   return run_unit_tests(tests);
 }

@@ -22,12 +22,14 @@ constexpr Row kRows[] = {
     {550, "5.1.1", "spam", Cause::kMailboxUnknown},
     {552, "5.2.2", "The email account that you tried to reach is over quota", Cause::kMailboxFull},
     {552, "5.3.4", "", Cause::kSize},
-    {550, "5.7.26", "Unauthenticated email from example.org is not accepted due to domain's DMARC policy", Cause::kAuthentication},
+    {550, "5.7.26", "Unauthenticated email from example.org is not accepted due to domain's DMARC policy",
+     Cause::kAuthentication},
     {550, "5.7.23", "The message was rejected because of Sender Policy Framework violation", Cause::kAuthentication},
     {550, "5.1.10", "recipient not found by SMTP address lookup", Cause::kRouting},
     {530, "5.7.10", "", Cause::kTls},
     // the code says little, the words do
-    {450, "4.2.0", "<a@b>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/", Cause::kGreylisted},
+    {450, "4.2.0", "<a@b>: Recipient address rejected: Greylisted, see http://postgrey.schweikert.ch/",
+     Cause::kGreylisted},
     {451, "4.7.1", "Greylisting in action, please come back later", Cause::kGreylisted},
     {421, "4.7.0", "Our system has detected an unusual rate of unsolicited mail", Cause::kRateLimited},
     {450, "4.2.1", "The user you are trying to contact is receiving mail too quickly", Cause::kRateLimited},
@@ -72,7 +74,8 @@ void replies(void**) {
   for (const Row& r : kRows) {
     const Cause got = classify(r.code, r.enhanced, r.text);
     if (got != r.cause) {
-      fail_msg("%u %s %s: %s, expected %s", r.code, r.enhanced, r.text, std::string(cause_name(got)).c_str(), std::string(cause_name(r.cause)).c_str());
+      fail_msg("%u %s %s: %s, expected %s", r.code, r.enhanced, r.text, std::string(cause_name(got)).c_str(),
+               std::string(cause_name(r.cause)).c_str());
     }
   }
 }

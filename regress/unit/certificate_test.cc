@@ -18,7 +18,9 @@ namespace {
 
 std::string g_dir;
 
-void shell(const std::string& command) { assert_int_equal(system(("cd " + g_dir + " && (" + command + ") >/dev/null 2>&1").c_str()), 0); }
+void shell(const std::string& command) {
+  assert_int_equal(system(("cd " + g_dir + " && (" + command + ") >/dev/null 2>&1").c_str()), 0);
+}
 
 std::string read(const std::string& name) {
   std::ifstream in(g_dir + "/" + name);
@@ -38,7 +40,9 @@ int setup(void**) {
   shell("openssl req -x509 " + key + "-days 20 -subj /CN=other -keyout other.key -out other.pem " + ca);
   shell("openssl req -new " + key + "-subj /CN=middle -keyout middle.key -out middle.csr");
   shell("printf 'basicConstraints=critical,CA:TRUE\\nkeyUsage=critical,keyCertSign\\n' > ca.ext");
-  shell("openssl x509 -req -in middle.csr -CA root.pem -CAkey root.key -CAcreateserial -days 20 -extfile ca.ext -out middle.pem");
+  shell(
+      "openssl x509 -req -in middle.csr -CA root.pem -CAkey root.key -CAcreateserial -days 20 -extfile ca.ext -out "
+      "middle.pem");
   for (const std::string name : {"leaf", "old", "code"}) {
     shell("openssl req -new " + key + "-subj /CN=mx.test -keyout " + name + ".key -out " + name + ".csr");
     shell("printf 'subjectAltName=DNS:mx.test\\n' > " + name + ".ext");
@@ -109,6 +113,7 @@ void keys_and_names(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(digests), unit_test(whom_a_chain_leads_to), unit_test(what_is_none), unit_test(keys_and_names)};
+  const CMUnitTest tests[] = {unit_test(digests), unit_test(whom_a_chain_leads_to), unit_test(what_is_none),
+                              unit_test(keys_and_names)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }

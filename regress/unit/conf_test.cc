@@ -119,8 +119,9 @@ static void design(void**) {
 static void unsupported(void**) {
   const auto found = check_supported(*parse(kContract));
   assert_int_equal(found.size(), 1);
-  assert_text(found[0], "/etc/c:14:31: found 'sieve', which this version does not speak yet, expected one of smtp, submission, "
-                        "submissions, imap, imaps, lmtp, local");
+  assert_text(found[0],
+              "/etc/c:14:31: found 'sieve', which this version does not speak yet, expected one of smtp, submission, "
+              "submissions, imap, imaps, lmtp, local");
   assert_true(check_supported(*parse(demo_config("/tmp/demo"))).empty());
 }
 
@@ -145,13 +146,15 @@ static void macros_lists_lines(void**) {
 }
 
 static void rules(void**) {
-  const auto c = parse(kBase + "match !from src 10.0.0.1 for rcpt-to \"a@b.test\" tls helo { x, y } reject \"go away\"\n"
-                               "match from auth <u> for local action in\ntable u { a, b }\n"
-                               "match from auth \"joe\" for any reject\nmatch from mail-from \"@b.test\" for !any reject");
+  const auto c = parse(kBase +
+                       "match !from src 10.0.0.1 for rcpt-to \"a@b.test\" tls helo { x, y } reject \"go away\"\n"
+                       "match from auth <u> for local action in\ntable u { a, b }\n"
+                       "match from auth \"joe\" for any reject\nmatch from mail-from \"@b.test\" for !any reject");
   assert_false(c.has_value());  // '!' goes before the keyword
-  const auto d = parse(kBase + "match !from src 10.0.0.1 for rcpt-to \"a@b.test\" tls !helo { x, y } reject \"go away\"\n"
-                               "match from auth <u> for local action in\ntable u { a, b }\n"
-                               "match from auth \"joe\" for any reject\n");
+  const auto d = parse(kBase +
+                       "match !from src 10.0.0.1 for rcpt-to \"a@b.test\" tls !helo { x, y } reject \"go away\"\n"
+                       "match from auth <u> for local action in\ntable u { a, b }\n"
+                       "match from auth \"joe\" for any reject\n");
   assert_true(d.has_value());
   assert_true(d->matches[0].from.negated && d->matches[0].reject);
   assert_text(d->matches[0].reject_text, "go away");
@@ -162,12 +165,14 @@ static void rules(void**) {
 }
 
 static void conditions(void**) {
-  const auto c = parse(kBase +
-                       "match from rdns for any rdns regex \"^dsl-\" auth mail-from \"<>\" !rcpt-to regex <r> tag { a, b } src 10.0.0.0/8 "
-                       "reject \"451 4.7.0 later\"\n"
-                       "table r { \"^x@\", \"y$\" }\nmatch from auth regex \"^a\" for domain regex { \"\\.test$\" } reject \"554 no\"\n"
-                       "match from rdns { .b.test, \"*.c.test\" } for any reject \"5 things are wrong\"\n"
-                       "match from any for any auth \"ann\" rdns \"mx.a.test\" !tls action in\n");
+  const auto c = parse(
+      kBase +
+      "match from rdns for any rdns regex \"^dsl-\" auth mail-from \"<>\" !rcpt-to regex <r> tag { a, b } src "
+      "10.0.0.0/8 "
+      "reject \"451 4.7.0 later\"\n"
+      "table r { \"^x@\", \"y$\" }\nmatch from auth regex \"^a\" for domain regex { \"\\.test$\" } reject \"554 no\"\n"
+      "match from rdns { .b.test, \"*.c.test\" } for any reject \"5 things are wrong\"\n"
+      "match from any for any auth \"ann\" rdns \"mx.a.test\" !tls action in\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   const Match& m = c->matches[0];
   assert_true(m.from.subject == Subject::rdns && m.from.value.empty() && m.from.table.empty());
@@ -191,12 +196,14 @@ static void conditions(void**) {
 
 static void filters(void**) {
   const std::string base =
-      "filter slow phase connect match rdns regex { \"^dsl-\", \"dyn\" } !src 10.0.0.0/8 disconnect \"554 5.7.1 no dial-up lines\"\n"
+      "filter slow phase connect match rdns regex { \"^dsl-\", \"dyn\" } !src 10.0.0.0/8 disconnect \"554 5.7.1 no "
+      "dial-up lines\"\n"
       "filter odd phase ehlo match helo regex \"^[0-9.]+$\" junk\n"
       "filter known phase mail-from match auth bypass\n"
       "filter late phase commit match mail-from { \"@bad.test\" } tag world reject \"no\"\n"
       "filter all chain { odd, known }\n";
-  const auto c = parse(base + "listen on all smtp filter { slow, all, late } tag world\nlisten on socket /s lmtp filter odd\n");
+  const auto c =
+      parse(base + "listen on all smtp filter { slow, all, late } tag world\nlisten on socket /s lmtp filter odd\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   const Filter& slow = *c->filter("slow");
   assert_true(slow.phase == Phase::connect && slow.decision == Decision::disconnect);
@@ -211,20 +218,28 @@ static void filters(void**) {
   const struct {
     const char *text, *expected;
   } wrong[] = {
-      {"filter x phase never", "/etc/c:1:16: found 'never', expected connect, helo, ehlo, mail-from, rcpt-to, data or commit"},
+      {"filter x phase never",
+       "/etc/c:1:16: found 'never', expected connect, helo, ehlo, mail-from, rcpt-to, data or commit"},
       {"filter x", "/etc/c:1:9: found end of file, expected phase or chain"},
-      {"filter x phase connect match helo a junk", "/etc/c:1:30: found 'helo', expected src, rdns, fcrdns, tag, tls: what is known in phase connect"},
+      {"filter x phase connect match helo a junk",
+       "/etc/c:1:30: found 'helo', expected src, rdns, fcrdns, tag, tls: what is known in phase connect"},
       {"filter x phase data match rcpt-to a@b.test junk",
-       "/etc/c:1:27: found 'rcpt-to', expected src, rdns, fcrdns, tag, tls, helo, auth, mail-from: what is known in phase data"},
+       "/etc/c:1:27: found 'rcpt-to', expected src, rdns, fcrdns, tag, tls, helo, auth, mail-from: what is known in "
+       "phase data"},
       {"filter x phase connect match junk", "/etc/c:1:30: found 'junk', expected src, rdns, fcrdns, tag, tls"},
-      {"filter x phase connect match fcrdns or", "/etc/c:1:37: found 'or', expected src, rdns, fcrdns, tag, tls, reject, disconnect, junk or bypass"},
-      {"filter x phase connect match fcrdns reject", "/etc/c:1:43: found end of file, expected the answer as a string, such as \"550 5.7.1 Not from there\""},
-      {"filter x phase connect match fcrdns reject \"250 ok\"", "/etc/c:1:44: found \"250 ok\", expected a code of SMTP from 400 to 599, if one"},
+      {"filter x phase connect match fcrdns or",
+       "/etc/c:1:37: found 'or', expected src, rdns, fcrdns, tag, tls, reject, disconnect, junk or bypass"},
+      {"filter x phase connect match fcrdns reject",
+       "/etc/c:1:43: found end of file, expected the answer as a string, such as \"550 5.7.1 Not from there\""},
+      {"filter x phase connect match fcrdns reject \"250 ok\"",
+       "/etc/c:1:44: found \"250 ok\", expected a code of SMTP from 400 to 599, if one"},
       {"filter x phase commit match tls junk",
-       "/etc/c:1:33: found 'junk', expected reject, disconnect or bypass: in phase commit the message can no longer be marked"},
+       "/etc/c:1:33: found 'junk', expected reject, disconnect or bypass: in phase commit the message can no longer be "
+       "marked"},
       {"filter x chain y", "/etc/c:1:16: found 'y', expected a filter that the file declares"},
       {"filter x chain x", "/etc/c:1:8: found the chain 'x' in the chain 'x', expected filters that are no chains"},
-      {"filter x phase data match tls junk\nfilter x phase data match tls junk", "/etc/c:2:8: found 'x', expected a name that no other filter has"},
+      {"filter x phase data match tls junk\nfilter x phase data match tls junk",
+       "/etc/c:2:8: found 'x', expected a name that no other filter has"},
       {"listen on all smtp filter x", "/etc/c:1:27: found 'x', expected a filter that the file declares"},
       {"filter x phase data match tls junk\nlisten on socket /s local filter x",
        "/etc/c:2:21: found 'local', expected smtp, submission, submissions or lmtp with a filter"},
@@ -233,25 +248,31 @@ static void filters(void**) {
 }
 
 static void senders(void**) {
-  const auto c = parse("canonical { \"ann@in.test\" = \"Ann.Other@out.test\", \"@old.test\" = \"@new.test\" }\n"
-                       "masquerade { Example.org, b.test } except { root, Daemon }\n");
+  const auto c = parse(
+      "canonical { \"ann@in.test\" = \"Ann.Other@out.test\", \"@old.test\" = \"@new.test\" }\n"
+      "masquerade { Example.org, b.test } except { root, Daemon }\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   assert_int_equal(c->table(c->canonical.table)->entries.size(), 2);
-  assert_text(c->canonical.masquerade.at(0) + " " + c->canonical.masquerade.at(1) + " " + c->canonical.except.at(1), "example.org b.test daemon");
+  assert_text(c->canonical.masquerade.at(0) + " " + c->canonical.masquerade.at(1) + " " + c->canonical.except.at(1),
+              "example.org b.test daemon");
   assert_true(parse("table c file:/c\ncanonical <c>\nmasquerade b.test\n").has_value());
-  assert_text(errors_of("canonical { ann = \"ann@b.test\" }"),
-              "/etc/c:1:11: found 'ann' = 'ann@b.test', expected address = address, where either may be @ and a domain");
+  assert_text(
+      errors_of("canonical { ann = \"ann@b.test\" }"),
+      "/etc/c:1:11: found 'ann' = 'ann@b.test', expected address = address, where either may be @ and a domain");
   assert_text(errors_of("canonical 1"), "/etc/c:1:11: found '1', expected a table, as <name>, or '{'");
   assert_text(errors_of("masquerade a..b"), "/etc/c:1:12: found 'a..b', expected a domain name or a list");
-  assert_text(errors_of("masquerade a.test except \"a@b\""), "/etc/c:1:26: found \"a@b\", expected what stands before the @ or a list");
+  assert_text(errors_of("masquerade a.test except \"a@b\""),
+              "/etc/c:1:26: found \"a@b\", expected what stands before the @ or a list");
 }
 
 static void actions(void**) {
   const auto c = parse(
       "auth table <p>\ntable p file:/p\ntable v { \"a@b.test\" = ann, \"@b.test\" = ben }\ntable a { root = ann }\n"
       "domain b.test c.test\ndomain d.test alias-of b.test\nsubaddress-separator \"+-\"\n"
-      "action v deliver virtual <v> userbase <p> ttl 1d\naction u deliver alias <a> user ann\naction e expand-only alias <a>\n"
-      "action f forward-only alias <a>\naction drop discard\naction b relay backup mx mx2.b.test src 192.0.2.1 ttl 2h\naction c relay backup\n");
+      "action v deliver virtual <v> userbase <p> ttl 1d\naction u deliver alias <a> user ann\naction e expand-only "
+      "alias <a>\n"
+      "action f forward-only alias <a>\naction drop discard\naction b relay backup mx mx2.b.test src 192.0.2.1 ttl "
+      "2h\naction c relay backup\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   assert_text(c->action("v")->virtual_table + c->action("v")->userbase, "vp");
   assert_true(c->action("v")->ttl == Seconds(86400));
@@ -266,8 +287,11 @@ static void actions(void**) {
 }
 
 static void lmtp_actions(void**) {
-  const auto c = parse("table who { ann, ben }\naction a lmtp 127.0.0.1:24 userbase <who>\naction b lmtp [2001:db8::1]:2400 rcpt-to userbase <who>\n"
-                       "action c lmtp \"/run/dovecot/lmtp\" userbase <who> ttl 1d rcpt-to\naction d lmtp Store.b.test:24 userbase <who>\n");
+  const auto c = parse(
+      "table who { ann, ben }\naction a lmtp 127.0.0.1:24 userbase <who>\naction b lmtp [2001:db8::1]:2400 rcpt-to "
+      "userbase <who>\n"
+      "action c lmtp \"/run/dovecot/lmtp\" userbase <who> ttl 1d rcpt-to\naction d lmtp Store.b.test:24 userbase "
+      "<who>\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   const auto shown = [&](const char* name) {
     const Action& a = *c->action(name);
@@ -278,19 +302,26 @@ static void lmtp_actions(void**) {
   assert_text(shown("b"), "2001:db8::1 2400 rcpt-to");
   assert_text(shown("c"), "/run/dovecot/lmtp 0 rcpt-to");
   assert_text(shown("d"), "store.b.test 24");
-  const std::string expected = ", expected host:port (not 25), [address]:port or the path of a socket, of at most 107 bytes";
+  const std::string expected =
+      ", expected host:port (not 25), [address]:port or the path of a socket, of at most 107 bytes";
   assert_text(errors_of("action a lmtp"), "/etc/c:1:14: found end of file" + expected);
   for (const std::string bad : {"127.0.0.1", "127.0.0.1:25", "run/lmtp", "x.test:0", "x.test:99999"}) {
     assert_text(errors_of("action a lmtp " + bad), "/etc/c:1:15: found '" + bad + "'" + expected);
   }
-  assert_text(errors_of("action a lmtp /s rcpt-to rcpt-to"),
-              "/etc/c:1:26: found 'rcpt-to', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or end of line");
-  assert_text(errors_of("action a lmtp /s"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
+  assert_text(
+      errors_of("action a lmtp /s rcpt-to rcpt-to"),
+      "/etc/c:1:26: found 'rcpt-to', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or end of line");
+  assert_text(errors_of("action a lmtp /s"),
+              "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> "
+              "in the file");
 }
 
 static void maildir_and_mbox_actions(void**) {
-  const auto c = parse("auth system\ntable a { root = ann }\naction a maildir\naction b maildir junk alias <a>\naction c maildir \"~/Mail dir\" junk\n"
-                       "action d maildir \"/srv/%{dest.domain}/%{dest.user:lowercase|strip}\" ttl 1d\naction e mbox\naction f mbox ~/mbox user ann\naction g maildir forward-file\naction h deliver forward-file alias <a>\n");
+  const auto c = parse(
+      "auth system\ntable a { root = ann }\naction a maildir\naction b maildir junk alias <a>\naction c maildir "
+      "\"~/Mail dir\" junk\n"
+      "action d maildir \"/srv/%{dest.domain}/%{dest.user:lowercase|strip}\" ttl 1d\naction e mbox\naction f mbox "
+      "~/mbox user ann\naction g maildir forward-file\naction h deliver forward-file alias <a>\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   const auto shown = [&](const char* name) { return c->action(name)->path + (c->action(name)->junk ? " junk" : ""); };
   assert_true(c->action("a")->kind == ActionKind::maildir && c->action("e")->kind == ActionKind::mbox);
@@ -301,20 +332,31 @@ static void maildir_and_mbox_actions(void**) {
   assert_text(shown("e"), "/var/mail/%{user.username}");
   assert_true(c->action("g")->forward_file && c->action("h")->forward_file && !c->action("f")->forward_file);
   assert_text(errors_of("action a lmtp /s forward-file"),
-              "/etc/c:1:18: found 'forward-file', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or end of line");
+              "/etc/c:1:18: found 'forward-file', expected rcpt-to, alias, virtual, userbase, user, ttl (each once) or "
+              "end of line");
   assert_text(shown("f") + " " + c->action("f")->user, "~/mbox ann");
-  assert_text(errors_of("auth system\naction a maildir /a/../b"), "/etc/c:2:18: found '/a/../b', expected a path without empty parts, '.' and '..'");
+  assert_text(errors_of("auth system\naction a maildir /a/../b"),
+              "/etc/c:2:18: found '/a/../b', expected a path without empty parts, '.' and '..'");
   assert_text(errors_of("auth system\naction a maildir /a/%{rcpt:up}"),
-              "/etc/c:2:18: found '/a/%', expected after '%' {user.username}, {user.directory}, {rcpt}, {dest}, {sender}, or .user or .domain of these three, "
+              "/etc/c:2:18: found '/a/%', expected after '%' {user.username}, {user.directory}, {rcpt}, {dest}, "
+              "{sender}, or .user or .domain of these three, "
               "with [range] and :lowercase, :uppercase, :strip or :raw");
-  assert_text(errors_of("auth system\naction a mbox junk"), "/etc/c:2:15: found 'junk', expected forward-file, alias, virtual, userbase, user, ttl (each once) or end of line");
-  assert_text(errors_of("auth system\naction a maildir box"), "/etc/c:2:18: found 'box', expected junk, forward-file, alias, virtual, userbase, user, ttl (each once) or end of line");
-  assert_text(errors_of("action a maildir"), "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file");
+  assert_text(errors_of("auth system\naction a mbox junk"),
+              "/etc/c:2:15: found 'junk', expected forward-file, alias, virtual, userbase, user, ttl (each once) or "
+              "end of line");
+  assert_text(errors_of("auth system\naction a maildir box"),
+              "/etc/c:2:18: found 'box', expected junk, forward-file, alias, virtual, userbase, user, ttl (each once) "
+              "or end of line");
+  assert_text(errors_of("action a maildir"),
+              "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> "
+              "in the file");
 }
 
 static void srs_and_compiled_tables(void**) {
-  const auto c = parse("auth system\nsrs key backup \"old secret\"\nsrs key \"new secret\"\nsrs key backup \"older secret\"\nsrs ttl 7d\n"
-                       "table d db:/d\naction a relay srs\naction in deliver alias <d>\n");
+  const auto c = parse(
+      "auth system\nsrs key backup \"old secret\"\nsrs key \"new secret\"\nsrs key backup \"older secret\"\nsrs ttl "
+      "7d\n"
+      "table d db:/d\naction a relay srs\naction in deliver alias <d>\n");
   if (!c) fail_msg("%s", c.error().text.c_str());
   assert_int_equal(c->srs.keys.size(), 3);
   assert_text(c->srs.keys[0] + ", " + c->srs.keys[1], "new secret, old secret");
@@ -323,8 +365,10 @@ static void srs_and_compiled_tables(void**) {
   assert_text(c->table("d")->path, "/d");
   assert_text(errors_of("srs key short"), "/etc/c:1:9: found 'short', expected a secret of 8 to 200 bytes");
   assert_text(errors_of("srs key 12345678\nsrs key 12345678"), "/etc/c:2:5: found 'key', expected srs key only once");
-  assert_text(errors_of("table p db:/p\nauth table <p>"), "/etc/c:2:1: found auth with <p>, which is compiled, expected a table of accounts in a file");
-  assert_text(errors_of("table p db:/p\nmatch from src regex <p> for any reject"), "/etc/c:2:22: found <p>, which is compiled, expected a list or a file");
+  assert_text(errors_of("table p db:/p\nauth table <p>"),
+              "/etc/c:2:1: found auth with <p>, which is compiled, expected a table of accounts in a file");
+  assert_text(errors_of("table p db:/p\nmatch from src regex <p> for any reject"),
+              "/etc/c:2:22: found <p>, which is compiled, expected a list or a file");
   assert_text(errors_of("table p db:x"), "/etc/c:1:9: found 'db:x', expected an absolute path after db:");
 }
 
@@ -332,8 +376,10 @@ static void errors_to_the_letter(void**) {
   const struct {
     std::string text, expected;
   } cases[] = {
-      {"bogus 1\n", "/etc/c:1:1: found 'bogus', expected action, auth, canonical, domain, filter, include, listen, masquerade, match, pki, provider, resolver, srs, table, "
-                    "tls-policy, uid-range, the name of an option or a macro's name and '='"},
+      {"bogus 1\n",
+       "/etc/c:1:1: found 'bogus', expected action, auth, canonical, domain, filter, include, listen, masquerade, "
+       "match, pki, provider, resolver, srs, table, "
+       "tls-policy, uid-range, the name of an option or a macro's name and '='"},
       {"domain\n", "/etc/c:1:7: found end of line, expected a domain name"},
       {"domain a..b", "/etc/c:1:8: found 'a..b', expected a domain name"},
       {"message-size 1X", "/etc/c:1:14: found '1X', expected a size from 64K to 2147483647"},
@@ -341,14 +387,19 @@ static void errors_to_the_letter(void**) {
       {"user-idle 30", "/etc/c:1:11: found '30', expected a time from 1s to 1d, such as 30s, 5m, 1h30m or 4d"},
       {"user-idle 5m\nuser-idle 5m", "/etc/c:2:1: found 'user-idle', expected user-idle only once"},
       {"listen on all port 0 smtp", "/etc/c:1:20: found '0', expected a port from 1 to 65535"},
-      {"listen on all port 25", "/etc/c:1:22: found end of file, expected smtp, submission, submissions, imap, imaps, sieve, lmtp or local"},
+      {"listen on all port 25",
+       "/etc/c:1:22: found end of file, expected smtp, submission, submissions, imap, imaps, sieve, lmtp or local"},
       {"listen on 1.2.3.999 smtp", "/etc/c:1:11: found '1.2.3.999', expected all, socket, an address or an interface"},
       {"listen on all smtp pki x", "/etc/c:1:24: found 'x', expected a pki that the file declares"},
       {"listen on socket /s smtp", "/etc/c:1:21: found 'smtp', expected lmtp or local, the protocols of a socket"},
-      {"listen on all local", "/etc/c:1:15: found 'local', expected a socket for local: the kernel says whose connection it is"},
-      {"auth system\nlisten on all imap", "/etc/c:2:15: found 'imap', expected pki and a name, or plaintext-ok, without which nobody can log in"},
-      {"listen on all smtp\nlisten on all smtp", "/etc/c:2:15: found 'smtp' on an address and port that are taken, expected others than those of /etc/c:1:15"},
-      {"state \"/a", "/etc/c:1:7: found a string without its closing '\"', expected an absolute path of at most 4000 bytes"},
+      {"listen on all local",
+       "/etc/c:1:15: found 'local', expected a socket for local: the kernel says whose connection it is"},
+      {"auth system\nlisten on all imap",
+       "/etc/c:2:15: found 'imap', expected pki and a name, or plaintext-ok, without which nobody can log in"},
+      {"listen on all smtp\nlisten on all smtp",
+       "/etc/c:2:15: found 'smtp' on an address and port that are taken, expected others than those of /etc/c:1:15"},
+      {"state \"/a",
+       "/etc/c:1:7: found a string without its closing '\"', expected an absolute path of at most 4000 bytes"},
       {"state /a/../b", "/etc/c:1:7: found '/a/../b', expected an absolute path of at most 4000 bytes"},
       {"state $x", "/etc/c:1:7: found $x, which is not defined above, expected an absolute path of at most 4000 bytes"},
       {"table t { a, b = 1 }", "/etc/c:1:20: found '}', expected entries that are all values, or all key = value"},
@@ -357,26 +408,47 @@ static void errors_to_the_letter(void**) {
       {"auth table <t", "/etc/c:1:12: found '<' without a name and '>', expected a table, as <name>"},
       {"uid-range 5-9", "/etc/c:1:11: found '5-9', expected two uids, such as 200000-299999, from 1000 on"},
       {"pki a cert /c", "/etc/c:1:5: found pki 'a' without key, expected cert and key for it"},
-      {"action a deliver", "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the file"},
-      {kBase + "match for any action in", "/etc/c:3:15: found 'action', expected from any, local, auth, socket, src, rdns or mail-from: no rule means it by itself"},
-      {kBase + "match from any action in", "/etc/c:3:16: found 'action', expected for any, local, domain or rcpt-to: no rule means it by itself"},
-      {kBase + "match from any for any action out", "/etc/c:3:31: found 'out', expected an action that the file declares"},
-      {kBase + "match from src 10.0.0.0/33 for any action in", "/etc/c:3:16: found '10.0.0.0/33', expected an address or a network, a table or a list"},
-      {kBase + "table n { x }\nmatch from src <n> for any action in", "/etc/c:3:7: found 'x' in <n>, expected an address or a network"},
-      {kBase + "match from tls for any action in", "/etc/c:3:12: found 'tls', expected any, local, auth, socket, src, rdns or mail-from"},
+      {"action a deliver",
+       "/etc/c:1:8: found action 'a' that delivers, but no accounts, expected auth system or auth table <name> in the "
+       "file"},
+      {kBase + "match for any action in",
+       "/etc/c:3:15: found 'action', expected from any, local, auth, socket, src, rdns or mail-from: no rule means it "
+       "by itself"},
+      {kBase + "match from any action in",
+       "/etc/c:3:16: found 'action', expected for any, local, domain or rcpt-to: no rule means it by itself"},
+      {kBase + "match from any for any action out",
+       "/etc/c:3:31: found 'out', expected an action that the file declares"},
+      {kBase + "match from src 10.0.0.0/33 for any action in",
+       "/etc/c:3:16: found '10.0.0.0/33', expected an address or a network, a table or a list"},
+      {kBase + "table n { x }\nmatch from src <n> for any action in",
+       "/etc/c:3:7: found 'x' in <n>, expected an address or a network"},
+      {kBase + "match from tls for any action in",
+       "/etc/c:3:12: found 'tls', expected any, local, auth, socket, src, rdns or mail-from"},
       {kBase + "match from any for any helo", "/etc/c:3:28: found end of file, expected a name, a table or a list"},
-      {kBase + "match from any for any rdns regex \"a(\" action in", "/etc/c:3:35: found \"a(\", expected a regular expression (missing closing parenthesis at byte 3)"},
+      {kBase + "match from any for any rdns regex \"a(\" action in",
+       "/etc/c:3:35: found \"a(\", expected a regular expression (missing closing parenthesis at byte 3)"},
       {kBase + "table r { \"[b\" }\nmatch from src regex <r> for any action in",
-       "/etc/c:3:7: found '[b' in <r>, expected a regular expression (missing terminating ] for character class at byte 3)"},
-      {kBase + "match from any for any bogus action in", "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, src, tag, tls, action or reject"},
-      {kBase + "match from any for any reject \"299 x\"", "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
-      {kBase + "match from any for any reject \"550 4.1.1 x\"", "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
-      {"action a bounce", "/etc/c:1:10: found 'bounce', expected deliver, maildir, mbox, lmtp, relay, discard, expand-only or forward-only"},
+       "/etc/c:3:7: found '[b' in <r>, expected a regular expression (missing terminating ] for character class at "
+       "byte 3)"},
+      {kBase + "match from any for any bogus action in",
+       "/etc/c:3:24: found 'bogus', expected from or for (each once), auth, fcrdns, helo, mail-from, rcpt-to, rdns, "
+       "src, tag, tls, action or reject"},
+      {kBase + "match from any for any reject \"299 x\"",
+       "/etc/c:3:31: found \"299 x\", expected a code of SMTP from 400 to 599, if one"},
+      {kBase + "match from any for any reject \"550 4.1.1 x\"",
+       "/etc/c:3:31: found \"550 4.1.1 x\", expected a status of RFC 3463 that begins as its code does"},
+      {"action a bounce",
+       "/etc/c:1:10: found 'bounce', expected deliver, maildir, mbox, lmtp, relay, discard, expand-only or "
+       "forward-only"},
       {kBase + "action b deliver virtual", "/etc/c:3:25: found end of file, expected a table, as <name>"},
       {kBase + "action b deliver ttl 5", "/etc/c:3:22: found '5', expected a time from 1s to 30d, such as 4d"},
-      {kBase + "action b deliver user a user b", "/etc/c:3:25: found 'user', expected forward-file, alias, virtual, userbase, user, ttl (each once) or end of line"},
-      {"action b relay backup host smtp://x.test", "/etc/c:1:41: found end of file, expected no host with backup, which goes by MX"},
-      {"domain a.test alias-of b.test", "/etc/c:1:8: found 'a.test' as an alias of 'b.test', expected a domain of this file that is no alias itself"},
+      {kBase + "action b deliver user a user b",
+       "/etc/c:3:25: found 'user', expected forward-file, alias, virtual, userbase, user, ttl (each once) or end of "
+       "line"},
+      {"action b relay backup host smtp://x.test",
+       "/etc/c:1:41: found end of file, expected no host with backup, which goes by MX"},
+      {"domain a.test alias-of b.test",
+       "/etc/c:1:8: found 'a.test' as an alias of 'b.test', expected a domain of this file that is no alias itself"},
       {"include nowhere", "/etc/c:1:9: found 'nowhere', expected a file that can be read (no such file)"},
       {"include more", "/etc/more:2:11: found 'nowhere/', expected all, socket, an address or an interface"},
       {"state /x y", "/etc/c:1:10: found 'y', expected end of line"},
@@ -391,7 +463,8 @@ static void domains_fit_into_a_message(void**) {
   std::string many = "domain {";
   for (int i = 0; i < 10000; i++) many += (i == 0 ? " d" : ", d") + std::to_string(i) + ".test";
   assert_text(errors_of(many + " }\n").substr(0, 30), errors_of("domain a.test\n").substr(0, 30));
-  assert_text(errors_of(many + ", one.more }\n").substr(0, 76), "/etc/c:1:8: found '{', expected at most 10000 domains of 524288 bytes in all");
+  assert_text(errors_of(many + ", one.more }\n").substr(0, 76),
+              "/etc/c:1:8: found '{', expected at most 10000 domains of 524288 bytes in all");
   std::string big;
   for (int i = 0; i < 2200; i++) {
     const std::string label(60, 'a');
@@ -452,7 +525,8 @@ static void options_table(void**) {
   assert_false(set_option(options, size, "99999999999999999999T"));
   const Option& idle = *find_option("user-idle");
   assert_true(set_option(options, idle, "1h30m") && options.user_idle == Seconds(5400));
-  for (const char* bad : {"", "5", "m", "30m1h", "5m5m", "-1s", "2d", "0s"}) assert_false(set_option(options, idle, bad));
+  for (const char* bad : {"", "5", "m", "30m1h", "5m5m", "-1s", "2d", "0s"})
+    assert_false(set_option(options, idle, bad));
   const std::string mdoc = options_as_mdoc();
   assert_true(mdoc.find(".It Ic message-size Ar size\n") != std::string::npos);
   assert_true(mdoc.find(".It Ic log-level Cm error | warn") != std::string::npos);
@@ -463,13 +537,20 @@ static void networks(void**) {
     const char *net, *address;
     bool inside;
   } cases[] = {
-      {"10.0.0.0/8", "10.255.0.1", true},   {"10.0.0.0/8", "11.0.0.1", false}, {"10.0.0.7/29", "10.0.0.1", true},
-      {"0.0.0.0/0", "1.2.3.4", true},       {"0.0.0.0/0", "2001:db8::1", false}, {"::/0", "2001:db8::1", true},
-      {"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false}, {"::1", "::1", true},
+      {"10.0.0.0/8", "10.255.0.1", true},
+      {"10.0.0.0/8", "11.0.0.1", false},
+      {"10.0.0.7/29", "10.0.0.1", true},
+      {"0.0.0.0/0", "1.2.3.4", true},
+      {"0.0.0.0/0", "2001:db8::1", false},
+      {"::/0", "2001:db8::1", true},
+      {"2001:db8::/33", "2001:db8:7fff::", true},
+      {"2001:db8::/33", "2001:db8:8000::", false},
+      {"::1", "::1", true},
       {"127.0.0.1", "::ffff:127.0.0.1", true},
   };
   for (const auto& c : cases) assert_int_equal(parse_network(c.net)->contains(*parse_address(c.address)), c.inside);
-  for (const char* bad : {"", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/", "/8", "x", "1.2.3.4 "}) assert_false(parse_network(bad).has_value());
+  for (const char* bad : {"", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/", "/8", "x", "1.2.3.4 "})
+    assert_false(parse_network(bad).has_value());
 }
 
 static void demo(void**) {
@@ -482,10 +563,27 @@ static void demo(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(contract),        unit_test(design),         unit_test(unsupported),
-                              unit_test(order_is_free),   unit_test(macros_lists_lines), unit_test(rules), unit_test(conditions), unit_test(filters), unit_test(senders), unit_test(actions), unit_test(lmtp_actions), unit_test(maildir_and_mbox_actions), unit_test(srs_and_compiled_tables),
-                              unit_test(errors_to_the_letter), unit_test(domains_fit_into_a_message), unit_test(lists_and_paths_are_bounded), unit_test(several_errors), unit_test(cut_at_every_byte),
-                              unit_test(macro_bomb),      unit_test(options_table),  unit_test(networks),
+  const CMUnitTest tests[] = {unit_test(contract),
+                              unit_test(design),
+                              unit_test(unsupported),
+                              unit_test(order_is_free),
+                              unit_test(macros_lists_lines),
+                              unit_test(rules),
+                              unit_test(conditions),
+                              unit_test(filters),
+                              unit_test(senders),
+                              unit_test(actions),
+                              unit_test(lmtp_actions),
+                              unit_test(maildir_and_mbox_actions),
+                              unit_test(srs_and_compiled_tables),
+                              unit_test(errors_to_the_letter),
+                              unit_test(domains_fit_into_a_message),
+                              unit_test(lists_and_paths_are_bounded),
+                              unit_test(several_errors),
+                              unit_test(cut_at_every_byte),
+                              unit_test(macro_bomb),
+                              unit_test(options_table),
+                              unit_test(networks),
                               unit_test(demo)};
   return run_unit_tests(tests);
 }

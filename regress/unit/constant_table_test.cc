@@ -48,7 +48,9 @@ static void refused(void**) {
   assert_false(ConstantTable::build(d / "t", "list", {{"a", "1"}, {"a", "2"}}));
   assert_false(ConstantTable::open(d / "t", "list").has_value());
   assert_true(ConstantTable::build(d / "t", "list", {{"a", "1"}}));
-  assert_true(ConstantTable::open(d / "t", "aliases").error().text.find("found a table of list, expected one of aliases") != std::string::npos);
+  assert_true(
+      ConstantTable::open(d / "t", "aliases").error().text.find("found a table of list, expected one of aliases") !=
+      std::string::npos);
   { Fd settings(open((d / "DB_CONFIG").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)); }
   assert_false(ConstantTable::open(d / "t", "list").has_value());
   unlink((d / "DB_CONFIG").c_str());

@@ -26,7 +26,8 @@ struct House {
     queue.reset(q[0]);
     control.reset(new Control(loop));
     peers.reset(new worker::Peers(
-        loop, *control, [this](imsg::PeerId from, imsg::Frame& f) { return routes.dispatch(*control, from, f); }, Fd(p[1])));
+        loop, *control, [this](imsg::PeerId from, imsg::Frame& f) { return routes.dispatch(*control, from, f); },
+        Fd(p[1])));
     control->set_peers(peers.get());
     peers->add({imsg::Role::kQueue, 0}, Fd(q[1]), "");
 
@@ -175,8 +176,9 @@ static void a_dead_queue_holds_nobody_up(void**) {
 static void a_bad_client_loses_its_connection(void**) {
   House h;
   const Fd good = h.connect_client();
-  for (const std::string& bytes : {std::string("GET / HTTP/1.0\r\n\r\n"), std::string("\xff\xff\xff\x7f\x4c\x04\0\0", 8),
-                                   std::string("\x08\0\0\0\xe7\x03\0\0", 8), std::string("\x09\0\0\0\x4c\x04\0\0x", 9)}) {
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.0\r\n\r\n"), std::string("\xff\xff\xff\x7f\x4c\x04\0\0", 8),
+        std::string("\x08\0\0\0\xe7\x03\0\0", 8), std::string("\x09\0\0\0\x4c\x04\0\0x", 9)}) {
     const Fd bad = h.connect_client();
     assert_int_equal(write(bad.get(), bytes.data(), bytes.size()), bytes.size());
     h.turns();
@@ -264,8 +266,9 @@ static void other_users_are_refused(void**) {
 }
 
 int main() {
-  const struct CMUnitTest tests[] = {unit_test(reload_goes_to_the_parent_and_back), unit_test(status_gathers),
-                                     unit_test(a_dead_queue_holds_nobody_up), unit_test(a_bad_client_loses_its_connection),
-                                     unit_test(following_is_on_while_somebody_reads), unit_test(other_users_are_refused)};
+  const struct CMUnitTest tests[] = {
+      unit_test(reload_goes_to_the_parent_and_back),   unit_test(status_gathers),
+      unit_test(a_dead_queue_holds_nobody_up),         unit_test(a_bad_client_loses_its_connection),
+      unit_test(following_is_on_while_somebody_reads), unit_test(other_users_are_refused)};
   return run_unit_tests(tests);
 }

@@ -15,8 +15,8 @@ static void message_names(void**) {
   const auto one = parse_message_name("00000000000000ff.3");
   assert_true(one);
   assert_int_equal(one->number, 3);
-  for (const char* bad : {"", "ff", "00000000000000fg", "00000000000000ff.", "00000000000000ff.x", "00000000000000ff.4294967295",
-                          "00000000000000ff.1.2", "-0000000000000ff"}) {
+  for (const char* bad : {"", "ff", "00000000000000fg", "00000000000000ff.", "00000000000000ff.x",
+                          "00000000000000ff.4294967295", "00000000000000ff.1.2", "-0000000000000ff"}) {
     assert_false(parse_message_name(bad));
   }
   queue::EnvelopeId id;
@@ -26,8 +26,9 @@ static void message_names(void**) {
 }
 
 static void log_lines(void**) {
-  assert_text(event_json("process=smtpd event=rcpt to=a@b text=\"it's \\\"x\\\" \\x0a\" code=250"),
-              "{\"process\":\"smtpd\",\"event\":\"rcpt\",\"to\":\"a@b\",\"text\":\"it's \\\"x\\\" \\n\",\"code\":\"250\"}\n");
+  assert_text(
+      event_json("process=smtpd event=rcpt to=a@b text=\"it's \\\"x\\\" \\x0a\" code=250"),
+      "{\"process\":\"smtpd\",\"event\":\"rcpt\",\"to\":\"a@b\",\"text\":\"it's \\\"x\\\" \\n\",\"code\":\"250\"}\n");
   assert_text(event_json("to=a to=b to=c"), "{\"to\":[\"a\",\"b\",\"c\"]}\n");
   assert_text(event_json("lost words =x"), "{\"text\":[\"lost\",\"words\",\"=\",\"x\"]}\n");
   assert_text(event_json(""), "{}\n");

@@ -58,10 +58,27 @@ void ids(void**) {
 }
 
 void what_is_refused(void**) {
-  for (const char* bad :
-       {"", "ff", "everything", "all|sender=a@b.test", "all|00000000000000ff", "00000000000000ff|sender=a@b.test", "sender=", "state=up",
-        "older=5", "older=", "older=m", "older=5m1h", "older=-5m", "older=99999999999999999999s", "larger=0", "larger=5X", "larger=",
-        "larger=99999999999999G", "colour=red", "=x", "-n"}) {
+  for (const char* bad : {"",
+                          "ff",
+                          "everything",
+                          "all|sender=a@b.test",
+                          "all|00000000000000ff",
+                          "00000000000000ff|sender=a@b.test",
+                          "sender=",
+                          "state=up",
+                          "older=5",
+                          "older=",
+                          "older=m",
+                          "older=5m1h",
+                          "older=-5m",
+                          "older=99999999999999999999s",
+                          "larger=0",
+                          "larger=5X",
+                          "larger=",
+                          "larger=99999999999999G",
+                          "colour=red",
+                          "=x",
+                          "-n"}) {
     const auto got = parse(bad);
     if (got) fail_msg("%s was taken", bad);
     assert_false(got.error().text.empty());
@@ -71,6 +88,7 @@ void what_is_refused(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(conditions), unit_test(sizes_and_all), unit_test(ids), unit_test(what_is_refused)};
+  const CMUnitTest tests[] = {unit_test(conditions), unit_test(sizes_and_all), unit_test(ids),
+                              unit_test(what_is_refused)};
   return run_unit_tests(tests);
 }

@@ -38,7 +38,7 @@ class DnsServer {
       close(out[0]);
       close(out[1]);
       execl("regress/tools/dns-server", "dns-server", "--anchors", anchors_path().c_str(), "--log", log_path().c_str(),
-             path.c_str(), nullptr);
+            path.c_str(), nullptr);
       _exit(127);
     }
     close(out[1]);

@@ -120,7 +120,8 @@ void silent_names_do_not_spoil_others(void**) {
   for (int round = 0; round < 3; round++) {
     size_t silent = 0;
     for (int i = 0; i < 60; i++) {
-      h.resolver->ask("r" + std::to_string(round) + "x" + std::to_string(i) + ".slow.test", Type::kMx, [&](const Answer&) { silent++; });
+      h.resolver->ask("r" + std::to_string(round) + "x" + std::to_string(i) + ".slow.test", Type::kMx,
+                      [&](const Answer&) { silent++; });
     }
     size_t good = 0, asked = 0;
     Micros longest{0};
@@ -128,15 +129,17 @@ void silent_names_do_not_spoil_others(void**) {
       h.loop.turn();
       if (asked > good || asked == 20) continue;
       const Micros began = now_monotonic();
-      h.resolver->ask("y" + std::to_string(round * 1000 + static_cast<int>(asked++)) + ".plain.test", Type::kA, [&, began](const Answer& a) {
-        longest = std::max(longest, now_monotonic() - began);
-        if (a.state == State::kNoDomain) good++;
-      });
+      h.resolver->ask("y" + std::to_string(round * 1000 + static_cast<int>(asked++)) + ".plain.test", Type::kA,
+                      [&, began](const Answer& a) {
+                        longest = std::max(longest, now_monotonic() - began);
+                        if (a.state == State::kNoDomain) good++;
+                      });
     }
     const auto after = h.ask("z" + std::to_string(round) + ".plain.test", Type::kA);
     assert_true(after.state == State::kNoDomain);
     assert_int_equal(good, asked);
-    print_message("round %d: %zu others, the longest took %lld ms\n", round, asked, static_cast<long long>(longest.count() / 1000));
+    print_message("round %d: %zu others, the longest took %lld ms\n", round, asked,
+                  static_cast<long long>(longest.count() / 1000));
   }
 }
 
@@ -192,7 +195,8 @@ void auto_validates_where_it_can(void**) {
 }
 
 void auto_does_without(void**) {
-  for (const char* zones : {"zone .\nmail.test MX 10 mx\n", "zone test.\nmail MX 10 mx\n", "zone .\nmail.test MX 10 mx\nbehave ./SOA servfail\n"}) {
+  for (const char* zones : {"zone .\nmail.test MX 10 mx\n", "zone test.\nmail MX 10 mx\n",
+                            "zone .\nmail.test MX 10 mx\nbehave ./SOA servfail\n"}) {
     DnsServer root(zones);
     Settings s = root.settings(Validation::kAuto);
     s.engine.trust_anchors = kRootAnchors;
@@ -245,9 +249,19 @@ int stop(void**) { return server.reset(), 0; }
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(answers_without_signatures), unit_test(answers_with_signatures), unit_test(wrong_signatures_fail),
-                              unit_test(failures_are_no_denials),    unit_test(silence_ends_in_time),    unit_test(truncation_goes_to_tcp), unit_test(silent_names_do_not_spoil_others),
-                              unit_test(keeps_answers),              unit_test(many_at_once),            unit_test(local_names),
-                              unit_test(auto_validates_where_it_can), unit_test(auto_does_without),      unit_test(bad_settings_are_told), unit_test(ends_with_questions_under_way)};
+  const CMUnitTest tests[] = {unit_test(answers_without_signatures),
+                              unit_test(answers_with_signatures),
+                              unit_test(wrong_signatures_fail),
+                              unit_test(failures_are_no_denials),
+                              unit_test(silence_ends_in_time),
+                              unit_test(truncation_goes_to_tcp),
+                              unit_test(silent_names_do_not_spoil_others),
+                              unit_test(keeps_answers),
+                              unit_test(many_at_once),
+                              unit_test(local_names),
+                              unit_test(auto_validates_where_it_can),
+                              unit_test(auto_does_without),
+                              unit_test(bad_settings_are_told),
+                              unit_test(ends_with_questions_under_way)};
   return cmocka_run_group_tests(tests, start, stop);
 }

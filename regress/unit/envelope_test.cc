@@ -95,7 +95,7 @@ void ids_in_text(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(records_come_back), unit_test(every_damage_is_seen), unit_test(keys_sort_as_numbers),
-                              unit_test(destinations), unit_test(ids_in_text)};
+  const CMUnitTest tests[] = {unit_test(records_come_back), unit_test(every_damage_is_seen),
+                              unit_test(keys_sort_as_numbers), unit_test(destinations), unit_test(ids_in_text)};
   return run_unit_tests(tests);
 }

@@ -108,12 +108,11 @@ static void closed_is_told_once(void**) {
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
   int told = 0;
   std::unique_ptr<event::Stream> stream;
-  stream = std::make_unique<event::Stream>(
-      loop, Fd(pair[0]), 4096,
-      event::Stream::Callbacks{.readable = {}, .drained = {}, .closed = [&](int) {
-        told++;
-        stream.reset();
-      }});
+  stream = std::make_unique<event::Stream>(loop, Fd(pair[0]), 4096,
+                                           event::Stream::Callbacks{.readable = {}, .drained = {}, .closed = [&](int) {
+                                                                      told++;
+                                                                      stream.reset();
+                                                                    }});
   close(pair[1]);
   stream->write("x");
   for (int i = 0; i < 3; i++) loop.turn(false);
@@ -121,7 +120,11 @@ static void closed_is_told_once(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(stages_run_in_order), unit_test(timer_fires_once), unit_test(stream_carries_much),
-                              unit_test(drained_is_told_after_congestion), unit_test(drained_is_told_after_what_had_not_gone_out), unit_test(closed_is_told_once)};
+  const CMUnitTest tests[] = {unit_test(stages_run_in_order),
+                              unit_test(timer_fires_once),
+                              unit_test(stream_carries_much),
+                              unit_test(drained_is_told_after_congestion),
+                              unit_test(drained_is_told_after_what_had_not_gone_out),
+                              unit_test(closed_is_told_once)};
   return run_unit_tests(tests);
 }

@@ -20,13 +20,16 @@ static void offers(void**) {
   config.min_deliver_by = 60;
   config.max_hold = 3600;
   Terms world{.config = config, .offers_tls = true};
-  assert_text(offered(world), "PIPELINING\nSIZE 1000\n8BITMIME\nCHUNKING\nSMTPUTF8\nDSN\nSTARTTLS\nLIMITS MAILMAX=7 RCPTMAX=100\nENHANCEDSTATUSCODES\nHELP\n");
+  assert_text(offered(world),
+              "PIPELINING\nSIZE 1000\n8BITMIME\nCHUNKING\nSMTPUTF8\nDSN\nSTARTTLS\nLIMITS MAILMAX=7 "
+              "RCPTMAX=100\nENHANCEDSTATUSCODES\nHELP\n");
   world.has_tls = true;
   world.offers_tls = false;
   assert_true(offered(world).find("REQUIRETLS\n") != std::string::npos);
   assert_true(offered(world).find("STARTTLS") == std::string::npos);
   Terms account{.config = config, .is_submission = true, .has_tls = true};
-  for (const char* word : {"AUTH PLAIN LOGIN\n", "DELIVERBY 60\n", "FUTURERELEASE 3600 1970-01-01T01:00:00Z\n", "MT-PRIORITY\n"}) {
+  for (const char* word :
+       {"AUTH PLAIN LOGIN\n", "DELIVERBY 60\n", "FUTURERELEASE 3600 1970-01-01T01:00:00Z\n", "MT-PRIORITY\n"}) {
     if (offered(account).find(word) == std::string::npos) fail_msg("%s not in %s", word, offered(account).c_str());
     assert_true(offered(world).find(word) == std::string::npos);  // strangers do not steer the queue
   }
@@ -74,7 +77,8 @@ static void refused_parameters(void**) {
     const auto args = smtp::parse_mail_args(row.line);
     assert_true(args.has_value());
     const auto w = receive::refuse_mail(world, *args), a = receive::refuse_mail(account, *args);
-    if ((w ? w->code : 0) != row.world || (a ? a->code : 0) != row.account) fail_msg("%s: %d %d", row.line, w ? w->code : 0, a ? a->code : 0);
+    if ((w ? w->code : 0) != row.world || (a ? a->code : 0) != row.account)
+      fail_msg("%s: %d %d", row.line, w ? w->code : 0, a ? a->code : 0);
     if (w) assert_true(w->enhanced[0] == '5' && !w->text.empty());
   }
 }
@@ -82,7 +86,9 @@ static void refused_parameters(void**) {
 static void parameters_reach_the_queue(void**) {
   House h;
   Client c = h.greeted();
-  h.say(c, "MAIL FROM:<j\xc3\xb6rg@b\xc3\xbc" "cher.test> SMTPUTF8 RET=HDRS ENVID=QQ1 SIZE=10\r\n");
+  h.say(c,
+        "MAIL FROM:<j\xc3\xb6rg@b\xc3\xbc"
+        "cher.test> SMTPUTF8 RET=HDRS ENVID=QQ1 SIZE=10\r\n");
   h.expect(c, "250 2.1.0");
   h.say(c, "RCPT TO:<\xe7\x94\xa8@mk.test> NOTIFY=SUCCESS,DELAY ORCPT=utf-8;\xe7\x94\xa8@old.test\r\n");
   const auto q = h.asked();
@@ -101,9 +107,13 @@ static void parameters_reach_the_queue(void**) {
   assert_true(read_all(m.content.get()).find("by mx.mk.test with UTF8SMTP\r\n") != std::string::npos);
   h.enqueued(m);
   h.expect(c, "250 2.0.0");
-  h.say(c, "MAIL FROM:<a@b.test>\r\nRCPT TO:<\xe7\x94\xa8@mk.test>\r\nRCPT TO:<a@mk.test> ORCPT=utf-8;\xe7\x94\xa8@old.test\r\nRCPT TO:<a@mk.test> SIZE=1\r\n");
+  h.say(c,
+        "MAIL FROM:<a@b.test>\r\nRCPT TO:<\xe7\x94\xa8@mk.test>\r\nRCPT TO:<a@mk.test> "
+        "ORCPT=utf-8;\xe7\x94\xa8@old.test\r\nRCPT TO:<a@mk.test> SIZE=1\r\n");
   for (const char* reply : {"250", "553 5.6.7", "553 5.6.7", "555 5.5.4"}) h.expect(c, reply);
-  h.say(c, "RSET\r\nHELO client.test\r\nMAIL FROM:<a@b.test> RET=HDRS\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<a@mk.test> NOTIFY=NEVER\r\n");
+  h.say(c,
+        "RSET\r\nHELO client.test\r\nMAIL FROM:<a@b.test> RET=HDRS\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<a@mk.test> "
+        "NOTIFY=NEVER\r\n");
   for (const char* reply : {"250", "250", "555 5.5.4", "250", "555 5.5.4"}) h.expect(c, reply);
 }
 
@@ -146,7 +156,8 @@ static void refused_chunks_are_swallowed(void**) {
   h.say(c, "RCPT TO:<a@mk.test>\r\n");
   h.verdict(h.asked());
   h.say(c, "BDAT 6\r\nab\r\ncdDATA\r\nRCPT TO:<b@mk.test>\r\nMAIL FROM:<a@b.test>\r\nRSET\r\nBDAT 6 LAST\r\nQUIT\r\n");
-  for (const char* reply : {"250 2.1.5", "250 2.0.0", "503 5.5.1", "503 5.5.1", "503 5.5.1", "250", "503 5.5.1"}) h.expect(c, reply);
+  for (const char* reply : {"250 2.1.5", "250 2.0.0", "503 5.5.1", "503 5.5.1", "503 5.5.1", "250", "503 5.5.1"})
+    h.expect(c, reply);
   h.begin(c);
   h.say(c, "BDAT 200000 LAST\r\n" + std::string(200000, 'a') + "NOOP\r\n");
   h.turns(100);
@@ -163,7 +174,8 @@ static void refused_chunks_are_swallowed(void**) {
 static void chunks_byte_by_byte(void**) {
   House h;
   Client c = h.dial();
-  const std::string all = "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nBDAT 4\r\na\r\n.BDAT 3 LAST\r\n\r\nbQUIT\r\n";
+  const std::string all =
+      "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nBDAT 4\r\na\r\n.BDAT 3 LAST\r\n\r\nbQUIT\r\n";
   for (const char b : all) {
     h.say(c, std::string_view(&b, 1));
     if (has_frame(h.lookup.get())) h.verdict(h.asked());
@@ -262,9 +274,16 @@ static void messages_of_a_session(void**) {
 int main() {
   log::set_level(log::Level::kError);
   const CMUnitTest tests[] = {
-      unit_test(offers), unit_test(refused_parameters), unit_test(parameters_reach_the_queue), unit_test(chunks),
-      unit_test(refused_chunks_are_swallowed), unit_test(chunks_byte_by_byte), unit_test(large_chunks_go_to_the_spool),
-      unit_test(chunks_that_come_to_nothing), unit_test(lmtp_chunks), unit_test(messages_of_a_session),
+      unit_test(offers),
+      unit_test(refused_parameters),
+      unit_test(parameters_reach_the_queue),
+      unit_test(chunks),
+      unit_test(refused_chunks_are_swallowed),
+      unit_test(chunks_byte_by_byte),
+      unit_test(large_chunks_go_to_the_spool),
+      unit_test(chunks_that_come_to_nothing),
+      unit_test(lmtp_chunks),
+      unit_test(messages_of_a_session),
   };
   return run_unit_tests(tests);
 }

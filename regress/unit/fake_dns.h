@@ -42,11 +42,15 @@ class Fake : public dns::Source {
     a.secure = secure;
     return a;
   }
-  void mx(const std::string& name, uint16_t preference, const std::string& host) { data(name, Type::kMx).mx.push_back({preference, host}); }
+  void mx(const std::string& name, uint16_t preference, const std::string& host) {
+    data(name, Type::kMx).mx.push_back({preference, host});
+  }
   void a(const std::string& name, const std::string& address) {
     data(name, address.find(':') == address.npos ? Type::kA : Type::kAaaa).addresses.push_back(address);
   }
-  void tlsa(const std::string& name, uint8_t usage = 3) { data(name, Type::kTlsa).tlsa.push_back({usage, 1, 1, std::string(32, 'x')}); }
+  void tlsa(const std::string& name, uint8_t usage = 3) {
+    data(name, Type::kTlsa).tlsa.push_back({usage, 1, 1, std::string(32, 'x')});
+  }
   void alias(const std::string& name, const std::string& target, Type type) {
     answers[{name, type}] = data(target, type);
     answers[{name, type}].is_alias = true;

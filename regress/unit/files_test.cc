@@ -16,7 +16,8 @@ namespace {
 
 const queue::EnvelopeId kId = {0x6540000012345678, 3};
 const std::string kOld = "From old Thu Jan  1 00:00:00 1970\n\nold\n\n";
-const std::string kText = "Return-Path: <a@far.test>\nSubject: s\n\n" + std::string(700, 'x') + "\nFrom here\n>From there\n";
+const std::string kText =
+    "Return-Path: <a@far.test>\nSubject: s\n\n" + std::string(700, 'x') + "\nFrom here\n>From there\n";
 
 struct World {
   explicit World(uint64_t seed) : disk(seed) {
@@ -75,8 +76,12 @@ static void power_cuts(bool mbox) {
       const auto first = w.deliver(mbox);
       w.disk.power_cut();
       const auto second = w.deliver(mbox);
-      if (!second) fail_msg("cut at call %d, seed %d: %s", static_cast<int>(dead), static_cast<int>(seed), second.error().text.c_str());
-      if (first && !*second) fail_msg("cut at call %d, seed %d: what was said to be there is not known", static_cast<int>(dead), static_cast<int>(seed));
+      if (!second)
+        fail_msg("cut at call %d, seed %d: %s", static_cast<int>(dead), static_cast<int>(seed),
+                 second.error().text.c_str());
+      if (first && !*second)
+        fail_msg("cut at call %d, seed %d: what was said to be there is not known", static_cast<int>(dead),
+                 static_cast<int>(seed));
       w.check(mbox);
       assert_true(w.deliver(mbox).value_or(false));
       if (first) ended = true;
@@ -159,7 +164,8 @@ static void others_write_too(void**) {
 }
 
 static void entries(void**) {
-  assert_text(mbox_entry("a\nFrom x\n>From y\nFromage\n", "", 0), "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\na\n>From x\n>>From y\nFromage\n\n");
+  assert_text(mbox_entry("a\nFrom x\n>From y\nFromage\n", "", 0),
+              "From MAILER-DAEMON Thu Jan  1 00:00:00 1970\na\n>From x\n>>From y\nFromage\n\n");
   assert_text(mbox_entry("no end", "\"a b\"@c.test", 0), "From \"a-b\"@c.test Thu Jan  1 00:00:00 1970\nno end\n\n");
   assert_text(to_lf("a\r\nb\r\r\nc\nd"), "a\nb\r\nc\nd");
 }
@@ -182,7 +188,13 @@ static void the_ledger_is_kept_short(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(maildir_power_cuts), unit_test(mbox_power_cuts), unit_test(kills),   unit_test(failing_calls),
-                              unit_test(a_reader_is_faster), unit_test(others_write_too), unit_test(entries), unit_test(the_ledger_is_kept_short)};
+  const CMUnitTest tests[] = {unit_test(maildir_power_cuts),
+                              unit_test(mbox_power_cuts),
+                              unit_test(kills),
+                              unit_test(failing_calls),
+                              unit_test(a_reader_is_faster),
+                              unit_test(others_write_too),
+                              unit_test(entries),
+                              unit_test(the_ledger_is_kept_short)};
   return run_unit_tests(tests);
 }

@@ -38,7 +38,8 @@ struct Home {
   std::string file(const std::string& name = ".forward") const { return path + "/" + name; }
   void write(const std::string& text, mode_t mode = 0600, const std::string& name = ".forward") const {
     const Fd fd(open(file(name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || fchmod(fd.get(), mode) != 0) fatal("write");
+    if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || fchmod(fd.get(), mode) != 0)
+      fatal("write");
   }
   ForwardFile::Reading read() const { return ForwardFile(path, getuid()).read(); }
   std::string path;
@@ -134,7 +135,9 @@ static void whose_file_counts(void**) {
 }
 
 static void where_it_has_been(void**) {
-  const std::string head = "Received: x\r\nDelivered-To: Ann@mk.test \r\nSubject: Delivered-To: ben@mk.test\r\n\r\nDelivered-To: carl@mk.test\r\n";
+  const std::string head =
+      "Received: x\r\nDelivered-To: Ann@mk.test \r\nSubject: Delivered-To: ben@mk.test\r\n\r\nDelivered-To: "
+      "carl@mk.test\r\n";
   assert_true(has_been_at(head, "ann@MK.test"));
   assert_false(has_been_at(head, "ben@mk.test"));
   assert_false(has_been_at(head, "carl@mk.test"));

@@ -21,11 +21,21 @@ void groups(void**) {
   const struct {
     const char* host;
     const char* group;
-  } rows[] = {{"aspmx.l.google.com", "google"},     {"ALT1.gmail-smtp-in.l.GOOGLE.com", "google"}, {"d-de.mail.protection.outlook.com", "microsoft"},
-              {"mta5.am0.yahoodns.net", "yahoo"},   {"mx01.mail.icloud.com", "icloud"},            {"mx00.gmx.net", "gmx"},
-              {"mx-ha02.web.de", "gmx"},            {"mx00.kundenserver.de", "gmx"},               {"mx00.t-online.de", "t-online"},
-              {"mxs.mail.ru", "mail.ru"},           {"mx.example.org", "others"},                  {"notgoogle.com", "others"},
-              {"google.com.evil.test", "others"},   {"", "others"},                                {"192.0.2.1", "others"}};
+  } rows[] = {{"aspmx.l.google.com", "google"},
+              {"ALT1.gmail-smtp-in.l.GOOGLE.com", "google"},
+              {"d-de.mail.protection.outlook.com", "microsoft"},
+              {"mta5.am0.yahoodns.net", "yahoo"},
+              {"mx01.mail.icloud.com", "icloud"},
+              {"mx00.gmx.net", "gmx"},
+              {"mx-ha02.web.de", "gmx"},
+              {"mx00.kundenserver.de", "gmx"},
+              {"mx00.t-online.de", "t-online"},
+              {"mxs.mail.ru", "mail.ru"},
+              {"mx.example.org", "others"},
+              {"notgoogle.com", "others"},
+              {"google.com.evil.test", "others"},
+              {"", "others"},
+              {"192.0.2.1", "others"}};
   for (const auto& r : rows) assert_text(p.find(r.host), r.group);
   p.set({0, "google", {"mx.mine.test"}, 7, 100});
   assert_text(p.find("mx.mine.test"), "google");
@@ -205,6 +215,7 @@ void learned(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(groups), unit_test(places), unit_test(adapts), unit_test(pace), unit_test(scores), unit_test(warming_up), unit_test(learned)};
+  const CMUnitTest tests[] = {unit_test(groups), unit_test(places),     unit_test(adapts), unit_test(pace),
+                              unit_test(scores), unit_test(warming_up), unit_test(learned)};
   return run_unit_tests(tests);
 }

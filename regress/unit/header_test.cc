@@ -11,7 +11,8 @@ using namespace mailkeep::rfc5322;
 
 static void fields(void**) {
   const std::string_view text =
-      "From: a@b\r\nSubject : hello\r\n  world\r\n\tagain\r\nX-Empty:\r\nno field\r\n: none\r\nsubject: second\r\n\r\nbody: no\r\n";
+      "From: a@b\r\nSubject : hello\r\n  world\r\n\tagain\r\nX-Empty:\r\nno field\r\n: none\r\nsubject: "
+      "second\r\n\r\nbody: no\r\n";
   const Header header = parse_header(text);
   assert_int_equal(header.fields.size(), 6);
   assert_true(header.has_end);
@@ -78,10 +79,22 @@ static void message_ids(void**) {
 
 static void base_subjects(void**) {
   const char* table[][2] = {
-      {"hello", "hello"}, {"Re: hello", "hello"}, {"re: FWD: Fw : hello", "hello"}, {"Re[2]: hello", "hello"},
-      {"[list] Re: [list] hello", "hello"}, {"hello (fwd) (FWD)", "hello"}, {"[fwd: Re: hello]", "hello"},
-      {"[only]", "[only]"}, {"[a] [b] c", "c"}, {"  a \t b ", "a b"}, {"Reply", "Reply"}, {"", ""}, {"Re:", ""},
-      {"[a][b]", "[b]"}, {"RE [x]: y", "y"}, {"[unclosed Re: x", "[unclosed Re: x"},
+      {"hello", "hello"},
+      {"Re: hello", "hello"},
+      {"re: FWD: Fw : hello", "hello"},
+      {"Re[2]: hello", "hello"},
+      {"[list] Re: [list] hello", "hello"},
+      {"hello (fwd) (FWD)", "hello"},
+      {"[fwd: Re: hello]", "hello"},
+      {"[only]", "[only]"},
+      {"[a] [b] c", "c"},
+      {"  a \t b ", "a b"},
+      {"Reply", "Reply"},
+      {"", ""},
+      {"Re:", ""},
+      {"[a][b]", "[b]"},
+      {"RE [x]: y", "y"},
+      {"[unclosed Re: x", "[unclosed Re: x"},
   };
   for (const auto& row : table) assert_text(base_subject(row[0]).text, row[1]);
   assert_true(base_subject("Re: x").is_reply_or_forward);
@@ -106,7 +119,7 @@ static void writing(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(fields), unit_test(damaged_and_cut), unit_test(limits), unit_test(message_ids),
-                              unit_test(base_subjects), unit_test(writing)};
+  const CMUnitTest tests[] = {unit_test(fields),      unit_test(damaged_and_cut), unit_test(limits),
+                              unit_test(message_ids), unit_test(base_subjects),   unit_test(writing)};
   return run_unit_tests(tests);
 }

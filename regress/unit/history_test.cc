@@ -12,7 +12,9 @@ namespace {
 
 constexpr uint64_t id_at(int64_t arrived, uint32_t n) { return static_cast<uint64_t>(arrived) << 32 | n; }
 
-Attempt attempt(int64_t at, How how, const std::string& text = "250 2.0.0 ok") { return {at, how, kNoUid, "mx.x.test [192.0.2.1]:25", "TLSv1.3", text}; }
+Attempt attempt(int64_t at, How how, const std::string& text = "250 2.0.0 ok") {
+  return {at, how, kNoUid, "mx.x.test [192.0.2.1]:25", "TLSv1.3", text};
+}
 
 void end(Spool& spool, const EnvelopeId& id, int64_t at, How how = How::kRelayed, uint64_t report = 0) {
   Change change;
@@ -107,7 +109,8 @@ void not_more_attempts_than_so_many(void**) {
   auto spool = directory.open();
   const uint64_t id = id_at(1000, 7);
   assert_true(commit_one(*spool, make_change(id, "x", {"alice"}, 1000)));
-  for (uint32_t n = 1; n <= kMaxTries + 50; ++n) put_off(*spool, {id, 0}, n, std::to_string(n) + std::string(kMaxReplyText - 4, 'x'));
+  for (uint32_t n = 1; n <= kMaxTries + 50; ++n)
+    put_off(*spool, {id, 0}, n, std::to_string(n) + std::string(kMaxReplyText - 4, 'x'));
   end(*spool, {id, 0}, 9000);
   const Life life = all(*spool).at(0);
   assert_in_range(life.tries.size(), 20, kMaxTries);
@@ -271,9 +274,15 @@ void by_destination(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(every_attempt_and_the_end), unit_test(not_more_attempts_than_so_many), unit_test(removed_without_a_word),
-                              unit_test(not_when_it_is_off), unit_test(old_ones_go), unit_test(no_more_than_so_many),
-                              unit_test(numbers_of_what_failed_are_taken_again), unit_test(found_by_time), unit_test(in_slices),
+  const CMUnitTest tests[] = {unit_test(every_attempt_and_the_end),
+                              unit_test(not_more_attempts_than_so_many),
+                              unit_test(removed_without_a_word),
+                              unit_test(not_when_it_is_off),
+                              unit_test(old_ones_go),
+                              unit_test(no_more_than_so_many),
+                              unit_test(numbers_of_what_failed_are_taken_again),
+                              unit_test(found_by_time),
+                              unit_test(in_slices),
                               unit_test(by_destination)};
   return run_unit_tests(tests);
 }

@@ -18,7 +18,9 @@ namespace {
 constexpr imsg::PeerId kAsker{imsg::Role::kControl, 0};
 
 struct House {
-  House() : finder(loop, [this](imsg::PeerId, const Hops& h) { got.push_back(h); }, 1) {
+  House()
+      : finder(
+            loop, [this](imsg::PeerId, const Hops& h) { got.push_back(h); }, 1) {
     finder.set_source(&fake);
     finder.set_config({"mx.mk.test", {}, Family::kAlternate});
   }
@@ -122,8 +124,10 @@ void families(void**) {
   assert_text(in(Family::kV4First), "4666");
   assert_text(in(Family::kV6), "666");
   assert_text(in(Family::kV4), "4");
-  assert_int_equal(order_addresses(std::vector<std::string>(40, "::1"), v4, Family::kAlternate).size(), kMaxHopAddresses);
-  assert_true(parse_family("ipv4-first") == Family::kV4First && parse_family("alternate") == Family::kAlternate && !parse_family("x"));
+  assert_int_equal(order_addresses(std::vector<std::string>(40, "::1"), v4, Family::kAlternate).size(),
+                   kMaxHopAddresses);
+  assert_true(parse_family("ipv4-first") == Family::kV4First && parse_family("alternate") == Family::kAlternate &&
+              !parse_family("x"));
 
   House h;
   h.finder.set_config({"mx.mk.test", {}, Family::kV4});
@@ -304,7 +308,8 @@ void too_many_at_once(void**) {
 
 void every_answer_can_be_sent(void**) {
   House h;
-  const std::string longest = std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') + "." + std::string(61, 'd');
+  const std::string longest =
+      std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') + "." + std::string(61, 'd');
   h.fake.mx(longest, 1, "\\001" + longest + "." + longest);
   h.fake.mx("d.test", 1, longest);
   h.fake.answers[{longest, Type::kA}] = dns::failed(std::string(5000, '\n'));
@@ -319,11 +324,22 @@ void every_answer_can_be_sent(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(orders_hosts),      unit_test(implicit_mx),       unit_test(null_mx),
-                              unit_test(failures_are_temporary), unit_test(families),     unit_test(nobodys_addresses),
-                              unit_test(loops_by_name),     unit_test(loops_by_address),  unit_test(hosts),
-                              unit_test(secure_hosts_have_tlsa), unit_test(insecure_hosts_are_not_asked), unit_test(aliases_and_tlsa),
-                              unit_test(caps),              unit_test(equal_hosts_are_one), unit_test(the_dead_are_forgotten),
-                              unit_test(too_many_at_once),  unit_test(every_answer_can_be_sent)};
+  const CMUnitTest tests[] = {unit_test(orders_hosts),
+                              unit_test(implicit_mx),
+                              unit_test(null_mx),
+                              unit_test(failures_are_temporary),
+                              unit_test(families),
+                              unit_test(nobodys_addresses),
+                              unit_test(loops_by_name),
+                              unit_test(loops_by_address),
+                              unit_test(hosts),
+                              unit_test(secure_hosts_have_tlsa),
+                              unit_test(insecure_hosts_are_not_asked),
+                              unit_test(aliases_and_tlsa),
+                              unit_test(caps),
+                              unit_test(equal_hosts_are_one),
+                              unit_test(the_dead_are_forgotten),
+                              unit_test(too_many_at_once),
+                              unit_test(every_answer_can_be_sent)};
   return run_unit_tests(tests);
 }

@@ -115,7 +115,8 @@ class Filler {
     if (kind == 5) v.assign(std::min<size_t>(max, room_), 'a');
     if (kind > 5) {
       v.clear();
-      for (uint64_t n = random_.below(std::min<size_t>(max, 40) + 1); n > 0; n--) v += static_cast<char>(random_.below(256));
+      for (uint64_t n = random_.below(std::min<size_t>(max, 40) + 1); n > 0; n--)
+        v += static_cast<char>(random_.below(256));
     }
     if (v.size() > max) v.resize(max);
     if (v.size() > room_) v.resize(room_);
@@ -155,7 +156,7 @@ struct Frame {
   uint16_t type = 0;
   std::string body;
   std::deque<Fd> fds;
-  bool damaged = false;   // it must not be taken
+  bool damaged = false;  // it must not be taken
   std::string bytes() const {
     std::string out(8, '\0');
     const auto length = static_cast<uint32_t>(body.size() + 8);
@@ -232,7 +233,8 @@ class Peerage {
   // One row of the role's table: M may come from that peer.
   template <class M>
   void row(PeerId from) {
-    rows_.push_back({from, M::kType, from.role == Role::kParent, [this](Random& r) {
+    rows_.push_back({from, M::kType, from.role == Role::kParent,
+                     [this](Random& r) {
                        M m;
                        Filler filler(r, numbers_, words);
                        M::fields(filler, m);
@@ -344,7 +346,8 @@ class Peerage {
     end.channel.reset();
     end.raw.reset(fcntl(ends[0], F_DUPFD_CLOEXEC, 10));
     end.channel = std::make_unique<imsg::Channel>(
-        loop, Fd(ends[0]), imsg::Channel::Callbacks{.frame = [this, peer](imsg::Frame& f) { return heard(peer, f); }, .broken = {}});
+        loop, Fd(ends[0]),
+        imsg::Channel::Callbacks{.frame = [this, peer](imsg::Frame& f) { return heard(peer, f); }, .broken = {}});
     return Fd(ends[1]);
   }
 
@@ -386,10 +389,11 @@ class Peerage {
 
   void damage(Frame& f) {
     switch (random.below(7)) {
-      case 0: f.body.resize(random.below(f.body.size() + 1)); break;                     // truncated
+      case 0: f.body.resize(random.below(f.body.size() + 1)); break;                                 // truncated
       case 1: f.body += std::string(1 + random.below(300), static_cast<char>(random.any())); break;  // trailing bytes
       case 2:
-        for (uint64_t n = 1 + random.below(4); n > 0 && !f.body.empty(); n--) f.body[random.below(f.body.size())] = static_cast<char>(random.any());
+        for (uint64_t n = 1 + random.below(4); n > 0 && !f.body.empty(); n--)
+          f.body[random.below(f.body.size())] = static_cast<char>(random.any());
         break;
       case 3: {  // a huge length somewhere
         const std::string huge = random.one_in(2) ? std::string("\xff\xff\xff\xff", 4) : std::string("\0\0\0\x80", 4);
@@ -400,7 +404,8 @@ class Peerage {
       case 5:
         while (f.fds.size() < 1 + random.below(imsg::kMaxFds)) f.fds.push_back(any_descriptor(random));
         break;
-      default: f.body = std::string(random.below(600), '\0');
+      default:
+        f.body = std::string(random.below(600), '\0');
         for (char& c : f.body) c = static_cast<char>(random.any());
     }
   }
@@ -467,7 +472,8 @@ class Peerage {
   void settle(PeerId from, bool must_be_accused, const std::string& what) {
     for (const auto& [k, count] : accused_) {
       if (k != key(from)) {
-        print_error("%s from %s: another was accused: role %d\n", what.c_str(), std::string(imsg::role_name(from.role)).c_str(), static_cast<int>(k >> 32));
+        print_error("%s from %s: another was accused: role %d\n", what.c_str(),
+                    std::string(imsg::role_name(from.role)).c_str(), static_cast<int>(k >> 32));
         fail();
       }
     }

@@ -84,7 +84,8 @@ class Local : public hostile::Peerage {
     c.sockets = {kOurs};
     c.trusted = {"www"};
     c.system = system;
-    const std::string table = "alice:{PLAIN}secret:" + std::to_string(getuid() == 0 ? 1 : getuid()) + ":::\nben:!:4711:::\n";
+    const std::string table =
+        "alice:{PLAIN}secret:" + std::to_string(getuid() == 0 ? 1 : getuid()) + ":::\nben:!:4711:::\n";
     c.table.reset(memfd_create("accounts", MFD_CLOEXEC));
     assert_int_equal(write(c.table.get(), table.data(), table.size()), static_cast<ssize_t>(table.size()));
     tell_parent(c);
@@ -236,7 +237,8 @@ void a_user_is_no_account_of_another_case(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(anything_from_anybody), unit_test(pam_cannot_log_anybody_in), unit_test(smtpd_cannot_invent_a_local_user),
-                              unit_test(who_has_no_name_sends_nothing), unit_test(a_user_is_no_account_of_another_case)};
+  const CMUnitTest tests[] = {unit_test(anything_from_anybody), unit_test(pam_cannot_log_anybody_in),
+                              unit_test(smtpd_cannot_invent_a_local_user), unit_test(who_has_no_name_sends_nothing),
+                              unit_test(a_user_is_no_account_of_another_case)};
   return run_unit_tests(tests);
 }

@@ -11,7 +11,8 @@ using imsg::Role;
 
 namespace {
 
-constexpr Role kWorkers[] = {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay};
+constexpr Role kWorkers[] = {Role::kTls,   Role::kSmtpd, Role::kLookup, Role::kAuth,
+                             Role::kQueue, Role::kLmtpd, Role::kImapd,  Role::kRelay};
 
 class House : public hostile::Peerage {
  public:

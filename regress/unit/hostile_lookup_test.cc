@@ -68,8 +68,9 @@ void configure(hostile::Peerage& house) {
 
 void anything_from_anybody(void**) {
   hostile::Peerage house;
-  house.words = {"alice@mk.test", "bob+x@mk.test", "team@mk.test", "postmaster", "round@mk.test", "nobody@mk.test",
-                 "a@remote.test", "127.0.0.1", "local", "2001:db8::1%eth0", "alice", "mx.remote.test"};
+  house.words = {"alice@mk.test", "bob+x@mk.test",    "team@mk.test",  "postmaster",
+                 "round@mk.test", "nobody@mk.test",   "a@remote.test", "127.0.0.1",
+                 "local",         "2001:db8::1%eth0", "alice",         "mx.remote.test"};
   house.become_parent();
   lookup::Lookup role(house.loop, nullptr);
   configure(house);

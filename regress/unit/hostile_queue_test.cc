@@ -12,8 +12,8 @@ using imsg::Role;
 
 namespace {
 
-constexpr imsg::PeerId kSmtpd{Role::kSmtpd, 0}, kOther{Role::kSmtpd, 1}, kLookup{Role::kLookup, 0}, kAlice{Role::kUser, 7},
-    kBob{Role::kUser, 8}, kAuth{Role::kAuth, 0}, kControl{Role::kControl, 0};
+constexpr imsg::PeerId kSmtpd{Role::kSmtpd, 0}, kOther{Role::kSmtpd, 1}, kLookup{Role::kLookup, 0},
+    kAlice{Role::kUser, 7}, kBob{Role::kUser, 8}, kAuth{Role::kAuth, 0}, kControl{Role::kControl, 0};
 constexpr uint64_t kId = 0x6540000012345678;
 
 struct House : hostile::Peerage {
@@ -30,7 +30,8 @@ struct House : hostile::Peerage {
     config.postmaster = "postmaster@mk.test";
     tell_parent(config);
     commit(1);
-    for (const imsg::PeerId peer : {kSmtpd, kOther, imsg::PeerId{Role::kLmtpd, 0}, kLookup, kAuth, kControl}) wire(peer);
+    for (const imsg::PeerId peer : {kSmtpd, kOther, imsg::PeerId{Role::kLmtpd, 0}, kLookup, kAuth, kControl})
+      wire(peer);
     wire(kAlice, "alice");
     wire(kBob, "bob");
   }
@@ -67,8 +68,8 @@ struct House : hostile::Peerage {
 
 void be_attacked(const queue::SpoolDirectory& directory) {
   House house(directory);
-  house.words = {"alice", "bob", "alice@mk.test", "bob+x@mk.test", "a@remote.test", "127.0.0.1", "local", "5.1.1",
-                 "4.3.0", "mailbox is full", "6540000011111111.0", "mx.remote.test"};
+  house.words = {"alice", "bob",   "alice@mk.test", "bob+x@mk.test",   "a@remote.test",      "127.0.0.1",
+                 "local", "5.1.1", "4.3.0",         "mailbox is full", "6540000011111111.0", "mx.remote.test"};
   for (const imsg::PeerId peer : {kSmtpd, kOther, imsg::PeerId{Role::kLmtpd, 0}}) {
     house.row<queue::NeedSpoolFile>(peer);
     house.row<queue::DropSpoolFile>(peer);
@@ -312,10 +313,10 @@ void the_most_there_can_be(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(anything_from_anybody),      unit_test(nobody_claims_an_account),
-                              unit_test(addresses_are_addresses),    unit_test(lookup_answers_what_was_asked),
-                              unit_test(a_user_speaks_for_itself),   unit_test(one_file_one_message),
-                              unit_test(an_id_is_not_the_file),      unit_test(spool_files_are_shared_out),
+  const CMUnitTest tests[] = {unit_test(anything_from_anybody),        unit_test(nobody_claims_an_account),
+                              unit_test(addresses_are_addresses),      unit_test(lookup_answers_what_was_asked),
+                              unit_test(a_user_speaks_for_itself),     unit_test(one_file_one_message),
+                              unit_test(an_id_is_not_the_file),        unit_test(spool_files_are_shared_out),
                               unit_test(waiting_messages_are_bounded), unit_test(the_most_there_can_be)};
   return run_unit_tests(tests);
 }

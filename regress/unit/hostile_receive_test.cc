@@ -69,7 +69,8 @@ class House : public hostile::Peerage {
     tell({Role::kLookup, 0}, yes);
     turns(4);
     const std::string rest = "DATA\r\n" + body;
-    assert_int_equal(::send(clients_.back().get(), rest.data(), rest.size(), MSG_NOSIGNAL), static_cast<ssize_t>(rest.size()));
+    assert_int_equal(::send(clients_.back().get(), rest.data(), rest.size(), MSG_NOSIGNAL),
+                     static_cast<ssize_t>(rest.size()));
     turns(10);
   }
   void rows() {

@@ -15,8 +15,9 @@ void make_keypair(hostile::Peerage& house) {
   char dir[] = "/tmp/mailkeep-hostile-XXXXXX";
   assert_non_null(mkdtemp(dir));
   const std::string base = std::string(dir) + "/mx";
-  const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mx.test -keyout " +
-                              base + ".key -out " + base + ".pem 2>/dev/null";
+  const std::string command =
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=mx.test -keyout " + base +
+      ".key -out " + base + ".pem 2>/dev/null";
   assert_int_equal(system(command.c_str()), 0);
   for (const char* name : {"mx", "other"}) {
     tls::Keypair m;
@@ -37,7 +38,8 @@ struct Rig {
     role = std::make_unique<tls::Server>(house.loop);
     make_keypair(house);
     house.commit(1);
-    for (const imsg::PeerId from : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kImapd, 0}}) house.wire(from);
+    for (const imsg::PeerId from : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kImapd, 0}})
+      house.wire(from);
   }
   tls::Serve serve(Fd client, Fd plain) {
     tls::Serve m;
@@ -59,7 +61,8 @@ std::pair<Fd, Fd> pair(int flags = SOCK_NONBLOCK) {
 
 void anything_from_anybody(void**) {
   Rig rig;
-  for (const imsg::PeerId from : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kImapd, 0}}) rig.house.row<tls::Serve>(from);
+  for (const imsg::PeerId from : {imsg::PeerId{Role::kSmtpd, 0}, {Role::kSmtpd, 1}, {Role::kImapd, 0}})
+    rig.house.row<tls::Serve>(from);
   rig.house.wire({Role::kRelay, 0});
   rig.house.row<tls::Connect>(Role::kRelay);
   rig.house.wire({Role::kControl, 0});
@@ -81,7 +84,8 @@ void only_sockets_are_served(void**) {
   for (int kind = 0; kind < 4; kind++) {
     for (const bool as_client : {true, false}) {
       auto [a, b] = pair();
-      rig.house.tell({Role::kSmtpd, 1}, as_client ? rig.serve(make(kind), std::move(a)) : rig.serve(std::move(a), make(kind)));
+      rig.house.tell({Role::kSmtpd, 1},
+                     as_client ? rig.serve(make(kind), std::move(a)) : rig.serve(std::move(a), make(kind)));
       rig.house.turns(8);
       assert_true(rig.house.accused({Role::kSmtpd, 1}));
       rig.house.wire({Role::kSmtpd, 1});

@@ -12,7 +12,9 @@ namespace {
 
 struct House : hostile::Peerage {
   House() {
-    words = {"alice", "alice@mk.test", "a@remote.test", "a1", "a1 select inbox\r\n", "x fetch 1:* (flags body[])\r\n", "x noop\r\n"};
+    words = {"alice",     "alice@mk.test",       "a@remote.test",
+             "a1",        "a1 select inbox\r\n", "x fetch 1:* (flags body[])\r\n",
+             "x noop\r\n"};
     become_parent();
     auto store = store::Store::open(files.io, files.dir(), files.options);
     assert_true(store);

@@ -90,7 +90,8 @@ static void lists(void**) {
   assert_true(!plain.extended && plain.patterns.size() == 1);
   assert_text(plain.patterns[0], "*");
   assert_text(parsed<List>("a LIST \"\" \"\"").patterns[0], "");
-  const auto special = parsed<List>("a LIST (SPECIAL-USE SUBSCRIBED) \"\" (\"a\" b%) RETURN (CHILDREN SPECIAL-USE SUBSCRIBED)");
+  const auto special =
+      parsed<List>("a LIST (SPECIAL-USE SUBSCRIBED) \"\" (\"a\" b%) RETURN (CHILDREN SPECIAL-USE SUBSCRIBED)");
   assert_true(special.extended && special.select_special_use && special.select_subscribed && special.return_children);
   assert_true(special.return_special_use && special.return_subscribed && special.patterns.size() == 2);
   assert_true(parsed<List>("a LIST () \"\" * RETURN ()").extended);
@@ -113,7 +114,9 @@ static void appends(void**) {
   refused("a APPEND x ~{1}");
 }
 
-static std::string echo(std::string_view item) { return format_body_section(parsed<Fetch>("a FETCH 1 " + std::string(item)).items[0]); }
+static std::string echo(std::string_view item) {
+  return format_body_section(parsed<Fetch>("a FETCH 1 " + std::string(item)).items[0]);
+}
 
 static void fetches(void**) {
   using Type = FetchItem::Type;
@@ -121,12 +124,13 @@ static void fetches(void**) {
   assert_int_equal(parsed<Fetch>("a FETCH 1:* FAST").items.size(), 3);
   assert_int_equal(parsed<Fetch>("a FETCH 1:* FULL").items.size(), 5);
   const auto all = parsed<Fetch>(
-      "a UID FETCH 1,3 (ENVELOPE FLAGS INTERNALDATE RFC822 RFC822.HEADER RFC822.SIZE RFC822.TEXT BODYSTRUCTURE BODY UID "
+      "a UID FETCH 1,3 (ENVELOPE FLAGS INTERNALDATE RFC822 RFC822.HEADER RFC822.SIZE RFC822.TEXT BODYSTRUCTURE BODY "
+      "UID "
       "BODY[] BODY.PEEK[TEXT])");
   assert_true(all.uid);
-  constexpr Type kTypes[] = {Type::kEnvelope,   Type::kFlags,      Type::kInternalDate, Type::kRfc822,
+  constexpr Type kTypes[] = {Type::kEnvelope,     Type::kFlags,      Type::kInternalDate, Type::kRfc822,
                              Type::kRfc822Header, Type::kRfc822Size, Type::kRfc822Text,   Type::kBodyStructure,
-                             Type::kBody,       Type::kUid,        Type::kBodySection,  Type::kBodySection};
+                             Type::kBody,         Type::kUid,        Type::kBodySection,  Type::kBodySection};
   assert_int_equal(all.items.size(), std::size(kTypes));
   for (size_t i = 0; i < std::size(kTypes); ++i) assert_true(all.items[i].type == kTypes[i]);
   assert_false(all.items[10].peek);
@@ -165,16 +169,48 @@ static void searches(void**) {
   assert_true(rfc.key.children[1].type == Type::kSince && rfc.key.children[1].days == 8797);
   assert_true(rfc.key.children[2].type == Type::kNot && rfc.key.children[2].children[0].type == Type::kFrom);
   assert_text(rfc.key.children[2].children[0].text, "Smith");
-  const auto nested = parsed<Search>("a UID SEARCH CHARSET UTF-8 OR (SEEN DRAFT) UID 1:3 TEXT {6}\r\n\xd0\xbf\xd0\xbe\xd0\xb8 2:4");
+  const auto nested =
+      parsed<Search>("a UID SEARCH CHARSET UTF-8 OR (SEEN DRAFT) UID 1:3 TEXT {6}\r\n\xd0\xbf\xd0\xbe\xd0\xb8 2:4");
   assert_text(nested.charset.value(), "UTF-8");
   assert_true(nested.key.children[0].type == Type::kOr && nested.key.children[0].children[0].type == Type::kAnd);
   assert_true(nested.key.children[2].type == Type::kSequence);
-  for (const char* key :
-       {"ALL", "ANSWERED", "BCC x", "BEFORE 1-Jan-2000", "BODY x", "CC x", "DELETED", "DRAFT", "FLAGGED", "FROM x",
-        "HEADER X-A \"\"", "KEYWORD k", "LARGER 1", "NEW", "NOT ALL", "OLD", "ON \"1-Jan-2000\"", "OR ALL NEW", "RECENT",
-        "SEEN", "SENTBEFORE 1-Jan-2000", "SENTON 1-Jan-2000", "SENTSINCE 1-Jan-2000", "SINCE 1-Jan-2000", "SMALLER 9",
-        "SUBJECT x", "TEXT x", "TO x", "UID 1", "UNANSWERED", "UNDELETED", "UNDRAFT", "UNFLAGGED", "UNKEYWORD k", "UNSEEN",
-        "*", "(ALL)"})
+  for (const char* key : {"ALL",
+                          "ANSWERED",
+                          "BCC x",
+                          "BEFORE 1-Jan-2000",
+                          "BODY x",
+                          "CC x",
+                          "DELETED",
+                          "DRAFT",
+                          "FLAGGED",
+                          "FROM x",
+                          "HEADER X-A \"\"",
+                          "KEYWORD k",
+                          "LARGER 1",
+                          "NEW",
+                          "NOT ALL",
+                          "OLD",
+                          "ON \"1-Jan-2000\"",
+                          "OR ALL NEW",
+                          "RECENT",
+                          "SEEN",
+                          "SENTBEFORE 1-Jan-2000",
+                          "SENTON 1-Jan-2000",
+                          "SENTSINCE 1-Jan-2000",
+                          "SINCE 1-Jan-2000",
+                          "SMALLER 9",
+                          "SUBJECT x",
+                          "TEXT x",
+                          "TO x",
+                          "UID 1",
+                          "UNANSWERED",
+                          "UNDELETED",
+                          "UNDRAFT",
+                          "UNFLAGGED",
+                          "UNKEYWORD k",
+                          "UNSEEN",
+                          "*",
+                          "(ALL)"})
     parsed<Search>("a SEARCH " + std::string(key));
   for (const char* bad : {"a SEARCH", "a SEARCH ()", "a SEARCH NOT", "a SEARCH OR ALL", "a SEARCH FOO", "a SEARCH ON 1",
                           "a SEARCH CHARSET UTF-8", "a SEARCH LARGER -1", "a SEARCH (ALL", "a SEARCH HEADER X"})
@@ -189,7 +225,8 @@ static void searches(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(simple),  unit_test(logins),  unit_test(mailboxes),         unit_test(lists),
-                              unit_test(appends), unit_test(fetches), unit_test(stores_and_copies), unit_test(searches)};
+  const CMUnitTest tests[] = {
+      unit_test(simple),  unit_test(logins),  unit_test(mailboxes),         unit_test(lists),
+      unit_test(appends), unit_test(fetches), unit_test(stores_and_copies), unit_test(searches)};
   return run_unit_tests(tests);
 }

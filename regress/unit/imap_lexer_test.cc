@@ -10,7 +10,8 @@
 using namespace mailkeep::imap;
 
 static void sets(void**) {
-  for (const char* good : {"1", "*", "1:*", "*:4", "1,2,3:7", "4294967295"}) assert_true(sequence_set(good).has_value());
+  for (const char* good : {"1", "*", "1:*", "*:4", "1,2,3:7", "4294967295"})
+    assert_true(sequence_set(good).has_value());
   for (const char* bad : {"", "0", "1:", ":1", "1,", ",1", "1:2:3", "4294967296", "a", "1 ", "+1", "**"})
     assert_false(sequence_set(bad).has_value());
   const auto ranges = sequence_set("5:3,9,*,1:2,10")->resolve(12);
@@ -38,7 +39,8 @@ static void dates(void**) {
   assert_true(date_text("1-Jan-1970") == 0);
   assert_true(date_text("01-feb-1994") == 8797);
   assert_true(date_text("29-Feb-2000").has_value());
-  for (const char* bad : {"29-Feb-1999", "0-Jan-1999", "32-Jan-1999", "1-Foo-1999", "1-Jan-99", "1 Jan 1999", "", "1-Jan-19999"})
+  for (const char* bad :
+       {"29-Feb-1999", "0-Jan-1999", "32-Jan-1999", "1-Foo-1999", "1-Jan-99", "1 Jan 1999", "", "1-Jan-19999"})
     assert_false(date_text(bad).has_value());
   assert_true(date_time_text("17-Jul-1996 02:44:25 -0700") == 837596665);
   assert_true(date_time_text(" 7-Feb-1994 21:52:25 -0800") == 760686745);
@@ -92,13 +94,31 @@ static void patterns(void**) {
     bool matches;
   };
   constexpr Case kCases[] = {
-      {"*", "a/b", true},        {"%", "a/b", false},       {"%", "a", true},       {"a/%", "a/b", true},
-      {"a/%", "a/b/c", false},   {"a/*", "a/b/c", true},    {"a*c", "abc", true},   {"a*c", "ab", false},
-      {"%/%", "a/b", true},      {"inbox", "INBOX", true},  {"InB*", "INBOX", true}, {"inbox/%", "INBOX/x", true},
-      {"inbox/X", "INBOX/x", false}, {"", "a", false},      {"", "", true},         {"A", "a", false},
-      {"*%*", "x/y", true},      {"%%", "x/y", false},      {"*/", "x/", true},
-      {"in*", "INBOX/x", true},  {"*B*", "INBOX/x", true},  {"*b*/x", "INBOX/x", true}, {"in*", "INBOXES", false},
-      {"%/X", "INBOX/x", false}, {"*inbox/x", "a/INBOX/x", false},
+      {"*", "a/b", true},
+      {"%", "a/b", false},
+      {"%", "a", true},
+      {"a/%", "a/b", true},
+      {"a/%", "a/b/c", false},
+      {"a/*", "a/b/c", true},
+      {"a*c", "abc", true},
+      {"a*c", "ab", false},
+      {"%/%", "a/b", true},
+      {"inbox", "INBOX", true},
+      {"InB*", "INBOX", true},
+      {"inbox/%", "INBOX/x", true},
+      {"inbox/X", "INBOX/x", false},
+      {"", "a", false},
+      {"", "", true},
+      {"A", "a", false},
+      {"*%*", "x/y", true},
+      {"%%", "x/y", false},
+      {"*/", "x/", true},
+      {"in*", "INBOX/x", true},
+      {"*B*", "INBOX/x", true},
+      {"*b*/x", "INBOX/x", true},
+      {"in*", "INBOXES", false},
+      {"%/X", "INBOX/x", false},
+      {"*inbox/x", "a/INBOX/x", false},
   };
   for (const Case& c : kCases)
     if (matches_pattern(c.pattern, c.name) != c.matches) fail_msg("%s against %s", c.pattern, c.name);

@@ -20,11 +20,16 @@ static std::string told(std::string_view input, size_t piece, CommandReader::Lim
         case Event::kCommand: out += "[" + std::string(reader.command()) + "];"; break;
         case Event::kAppend:
           out += "append(" + std::string(reader.command()) + ");";
-          if (refuse) reader.refuse();
-          else if (reader.accept()) out += "go;";
+          if (refuse)
+            reader.refuse();
+          else if (reader.accept())
+            out += "go;";
           break;
         case Event::kData: data += reader.data(); break;
-        case Event::kAppendEnd: out += "message(" + data + ");"; data.clear(); break;
+        case Event::kAppendEnd:
+          out += "message(" + data + ");";
+          data.clear();
+          break;
         case Event::kLine: out += "line(" + std::string(reader.command()) + ");"; break;
         case Event::kRefused: out += "refused(" + reader.refusal() + ");"; break;
         case Event::kNone: break;
@@ -37,7 +42,8 @@ static std::string told(std::string_view input, size_t piece, CommandReader::Lim
 }
 
 // The same for all sizes of pieces.
-static void expect(std::string_view input, std::string_view expected, CommandReader::Limits limits = {}, bool refuse = false) {
+static void expect(std::string_view input, std::string_view expected, CommandReader::Limits limits = {},
+                   bool refuse = false) {
   for (size_t piece = 1; piece <= input.size(); ++piece) assert_text(told(input, piece, limits, refuse), expected);
 }
 
@@ -70,11 +76,13 @@ static void limits(void**) {
   const CommandReader::Limits small{20, 10, 40};
   expect("a 34567890123456789\r\nb NOOP\r\n", "[a 34567890123456789\r\n];[b NOOP\r\n];", small);
   expect("a 345678901234567890\r\nb NOOP\r\n", "[a 345678901234567890\r\n];[b NOOP\r\n];", small);
-  expect("a 3456789012345678901\r\nb NOOP\r\n", "refused(a BAD [TOOBIG] Command line too long\r\n);[b NOOP\r\n];", small);
+  expect("a 3456789012345678901\r\nb NOOP\r\n", "refused(a BAD [TOOBIG] Command line too long\r\n);[b NOOP\r\n];",
+         small);
   expect("a 34567890123456789012345 {3+}\r\nxyz\r\nb NOOP\r\n",
          "refused(a BAD [TOOBIG] Command line too long\r\n);[b NOOP\r\n];", small);
   expect("a X {11}\r\nb NOOP\r\n", "refused(a NO [TOOBIG] Literal too large\r\n);[b NOOP\r\n];", small);
-  expect("a X {11+}\r\n12345\r\n8901\r\nb NOOP\r\n", "refused(a NO [TOOBIG] Literal too large\r\n);[b NOOP\r\n];", small);
+  expect("a X {11+}\r\n12345\r\n8901\r\nb NOOP\r\n", "refused(a NO [TOOBIG] Literal too large\r\n);[b NOOP\r\n];",
+         small);
   expect("a X {10+}\r\n1234567890 {10+}\r\n1234567890 {10+}\r\n1234567890\r\nb NOOP\r\n",
          "refused(a NO [TOOBIG] Literal too large\r\n);[b NOOP\r\n];", small);
   // Memory stays small while a line is passed over.

@@ -54,7 +54,8 @@ static void greetings(void**) {
   assert_null(strstr(Dialog(kTls).greeting("mx").c_str(), "LOGINDISABLED"));
   assert_null(strstr(Dialog(kBefore).greeting("mx").c_str(), "AUTH="));
   assert_null(strstr(Dialog(kPlaintext).greeting("mx").c_str(), "LOGINDISABLED"));
-  assert_null(strstr(Dialog({.tls = false, .starttls = false, .plaintext_login = true}).greeting("mx").c_str(), "STARTTLS"));
+  assert_null(
+      strstr(Dialog({.tls = false, .starttls = false, .plaintext_login = true}).greeting("mx").c_str(), "STARTTLS"));
 }
 
 static void logins(void**) {
@@ -63,7 +64,8 @@ static void logins(void**) {
   check(kTls, "a LOGIN {5}\r\nalice {4}\r\ngood\r\n", "+ OK\r\n+ OK\r\n<login a alice>");
   check(kTls, "a LOGIN {5+}\r\nalice {4+}\r\ngood\r\n", "<login a alice>");
   check(kPlaintext, "a LOGIN alice good\r\n", "<login a alice>");
-  check(kTls, "a LOGIN alice bad\r\nb NOOP\r\n", "a NO [AUTHENTICATIONFAILED] Wrong user name or password\r\nb OK Done\r\n");
+  check(kTls, "a LOGIN alice bad\r\nb NOOP\r\n",
+        "a NO [AUTHENTICATIONFAILED] Wrong user name or password\r\nb OK Done\r\n");
   check(kTls, "a LOGIN \"\" good\r\n", "a NO [AUTHENTICATIONFAILED] Wrong user name or password\r\n");
   check(kBefore, "a LOGIN alice good\r\nb AUTHENTICATE PLAIN\r\n",
         "a NO [PRIVACYREQUIRED] Use STARTTLS first\r\nb NO [PRIVACYREQUIRED] Use STARTTLS first\r\n");
@@ -75,7 +77,8 @@ static void sasl(void**) {
   check(kTls, "a AUTHENTICATE PLAIN\r\n" + good + "\r\n", "+ \r\n<login a alice>");
   check(kTls, "a authenticate plain " + good + "\r\n", "<login a alice>");
   check(kTls, "a AUTHENTICATE PLAIN\r\n*\r\nb NOOP\r\n", "+ \r\na BAD Cancelled\r\nb OK Done\r\n");
-  check(kTls, "a AUTHENTICATE PLAIN " + other + "\r\n", "a NO [AUTHORIZATIONFAILED] Nobody may act as another here\r\n");
+  check(kTls, "a AUTHENTICATE PLAIN " + other + "\r\n",
+        "a NO [AUTHORIZATIONFAILED] Nobody may act as another here\r\n");
   check(kTls, "a AUTHENTICATE CRAM-MD5\r\n", "a NO [CANNOT] No such mechanism\r\n");
   check(kTls, "a AUTHENTICATE PLAIN =\r\n", "a BAD PLAIN: expected authzid NUL authcid NUL password\r\n");
   check(kTls, "a AUTHENTICATE PLAIN\r\nnot base64\r\n", "+ \r\na BAD PLAIN: not base64\r\n");
@@ -86,7 +89,8 @@ static void other_commands(void**) {
   check(kTls, "a STARTTLS\r\n", "a BAD TLS is on already\r\n");
   check(kTls, "a LOGOUT\r\n", "* BYE Logging out\r\na OK Done\r\n<end>");
   check(kTls, "a ID NIL\r\n", "* ID (\"name\" \"Mailkeep\")\r\na OK Done\r\n");
-  check(kTls, "a SELECT INBOX\r\nb IDLE\r\nc FETCH 1 FLAGS\r\n", "a BAD Log in first\r\nb BAD Log in first\r\nc BAD Log in first\r\n");
+  check(kTls, "a SELECT INBOX\r\nb IDLE\r\nc FETCH 1 FLAGS\r\n",
+        "a BAD Log in first\r\nb BAD Log in first\r\nc BAD Log in first\r\n");
   check(kTls, "a APPEND INBOX {3}\r\nb NOOP\r\n", "a BAD Log in first\r\nb OK Done\r\n");
 }
 
@@ -114,6 +118,7 @@ static void limits(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(greetings), unit_test(logins), unit_test(sasl), unit_test(other_commands), unit_test(limits)};
+  const CMUnitTest tests[] = {unit_test(greetings), unit_test(logins), unit_test(sasl), unit_test(other_commands),
+                              unit_test(limits)};
   return run_unit_tests(tests);
 }

@@ -176,12 +176,14 @@ static void one_turn_takes_all_that_waits(void**) {
   event::Loop loop;
   Ends ends;
   unsigned got = 0;
-  Channel in(loop, std::move(ends.b), {.frame = [&](Frame& f) {
-                                         Sample s;
-                                         got++;
-                                         return decode(f.body, f.fds, s);
-                                       },
-                                       .broken = {}});
+  Channel in(loop, std::move(ends.b),
+             {.frame =
+                  [&](Frame& f) {
+                    Sample s;
+                    got++;
+                    return decode(f.body, f.fds, s);
+                  },
+              .broken = {}});
   Channel out(loop, std::move(ends.a), {.frame = [](Frame&) { return true; }, .broken = {}});
   constexpr unsigned kFrames = 50;
   for (unsigned i = 0; i < kFrames; i++) {
@@ -224,7 +226,8 @@ static void unread_output_is_bounded(void**) {
   event::Loop loop;
   Ends ends;
   std::string why;
-  Channel out(loop, std::move(ends.a), {.frame = [](Frame&) { return true; }, .broken = [&](std::string_view text) { why = text; }});
+  Channel out(loop, std::move(ends.a),
+              {.frame = [](Frame&) { return true; }, .broken = [&](std::string_view text) { why = text; }});
   unsigned sent = 0;
   for (; sent < 2000 && out.ok(); sent++) {
     out.push(7, std::string(100 * 1000, 'x'), {});
@@ -254,8 +257,13 @@ static void routes_know_who_may(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(round_trip), unit_test(refuses_damage), unit_test(channel_keeps_order_and_fds),
-                              unit_test(lost_descriptors_end_nobody), unit_test(one_turn_takes_all_that_waits),
-                              unit_test(garbage_breaks_the_channel), unit_test(unread_output_is_bounded), unit_test(routes_know_who_may)};
+  const CMUnitTest tests[] = {unit_test(round_trip),
+                              unit_test(refuses_damage),
+                              unit_test(channel_keeps_order_and_fds),
+                              unit_test(lost_descriptors_end_nobody),
+                              unit_test(one_turn_takes_all_that_waits),
+                              unit_test(garbage_breaks_the_channel),
+                              unit_test(unread_output_is_bounded),
+                              unit_test(routes_know_who_may)};
   return run_unit_tests(tests);
 }

@@ -49,7 +49,8 @@ void many_are_remembered_and_no_more(void**) {
 void whatever_lies_there(void**) {
   SpoolDirectory directory;
   const std::string path = directory.path + "/in-hand";
-  for (const std::string& bytes : {std::string("x"), std::string(5000, 'x'), std::string(8 * (2 + 2 * InHand::kRemembered), '\xff')}) {
+  for (const std::string& bytes :
+       {std::string("x"), std::string(5000, 'x'), std::string(8 * (2 + 2 * InHand::kRemembered), '\xff')}) {
     std::ofstream(path, std::ios::trunc) << bytes;
     assert_int_equal(die(path, {0}).size(), 0);
   }
@@ -76,7 +77,7 @@ void the_spool_says_so(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(three_deaths_are_poison), unit_test(many_are_remembered_and_no_more), unit_test(whatever_lies_there),
-                              unit_test(the_spool_says_so)};
+  const CMUnitTest tests[] = {unit_test(three_deaths_are_poison), unit_test(many_are_remembered_and_no_more),
+                              unit_test(whatever_lies_there), unit_test(the_spool_says_so)};
   return run_unit_tests(tests);
 }

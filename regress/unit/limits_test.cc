@@ -168,7 +168,9 @@ static void a_trickle_is_no_progress(void**) {
 int main() {
   log::set_level(log::Level::kError);
   signal(SIGPIPE, SIG_IGN);
-  const CMUnitTest tests[] = {unit_test(the_greeting_waits), unit_test(errors_cost_time), unit_test(rates_of_a_source), unit_test(recipients_of_a_session),
-                              unit_test(a_flood_leaves_room), unit_test(a_burst_takes_its_share), unit_test(a_trickle_is_no_progress)};
+  const CMUnitTest tests[] = {unit_test(the_greeting_waits),      unit_test(errors_cost_time),
+                              unit_test(rates_of_a_source),       unit_test(recipients_of_a_session),
+                              unit_test(a_flood_leaves_room),     unit_test(a_burst_takes_its_share),
+                              unit_test(a_trickle_is_no_progress)};
   return run_unit_tests(tests);
 }

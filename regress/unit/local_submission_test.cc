@@ -135,7 +135,8 @@ static void a_foreign_author_is_marked(void**) {
   const auto m = h.submitted();
   const std::string text = read_all(m.content.get());
   assert_int_equal(m.size, text.size());
-  assert_true(text.find("\r\nSender: ann@mk.test\r\nFrom: root@mk.test (Cron Daemon)\r\nTo: x\r\n") != std::string::npos);
+  assert_true(text.find("\r\nSender: ann@mk.test\r\nFrom: root@mk.test (Cron Daemon)\r\nTo: x\r\n") !=
+              std::string::npos);
   assert_true(text.find("ben") == std::string::npos);
   assert_text(text.substr(text.size() - 8), "\r\n\r\nhi\r\n");
   h.enqueued(m);
@@ -205,10 +206,15 @@ static void one_user_leaves_room_for_others(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(the_greeting_waits_for_auth),   unit_test(whom_auth_does_not_know),
-                              unit_test(auth_answers_once),             unit_test(a_message_goes_with_its_ticket),
-                              unit_test(a_foreign_envelope_sender_is_refused), unit_test(a_foreign_author_is_marked),
-                              unit_test(or_refused),                    unit_test(the_trusted_are_not_asked),
-                              unit_test(local_users_keep_nobody_out),   unit_test(one_user_leaves_room_for_others)};
+  const CMUnitTest tests[] = {unit_test(the_greeting_waits_for_auth),
+                              unit_test(whom_auth_does_not_know),
+                              unit_test(auth_answers_once),
+                              unit_test(a_message_goes_with_its_ticket),
+                              unit_test(a_foreign_envelope_sender_is_refused),
+                              unit_test(a_foreign_author_is_marked),
+                              unit_test(or_refused),
+                              unit_test(the_trusted_are_not_asked),
+                              unit_test(local_users_keep_nobody_out),
+                              unit_test(one_user_leaves_room_for_others)};
   return run_unit_tests(tests);
 }

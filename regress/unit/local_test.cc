@@ -34,7 +34,8 @@ struct World {
                                    contents.push_back(read_memory_file(d.content.get(), d.size).value_or("unreadable"));
                                    return true;
                                  },
-                             .failed = [this](const Envelope& e, const std::string& status, const std::string&, uint32_t) { failed.emplace_back(e.id, status); },
+                             .failed = [this](const Envelope& e, const std::string& status, const std::string&,
+                                              uint32_t) { failed.emplace_back(e.id, status); },
                              .reroute = [this](const Envelope& e) { rerouted.push_back(e.id); }});
     made->set_policy({60, 3600, 5000});
     return made;
@@ -106,7 +107,8 @@ void the_poison_among_many(void**) {
 // parent goes on answering. Else its second answer would end the first one's deliveries.
 void the_parent_is_not_pressed(void**) {
   World w;
-  for (uint64_t i = 1; i <= 3; ++i) w.keep(make_change(i, "x", {i == 1 ? "alice" : i == 2 ? "bob" : "carol"}, 100), true);
+  for (uint64_t i = 1; i <= 3; ++i)
+    w.keep(make_change(i, "x", {i == 1 ? "alice" : i == 2 ? "bob" : "carol"}, 100), true);
   assert_int_equal(w.asked["carol"], 1);
   const Micros start = now_monotonic();
   w.local->shift_clock(start - Seconds(11));  // all were asked 11 s ago, as far as it knows
@@ -278,7 +280,9 @@ void unsealed_files_are_refused(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(the_poison_among_many), unit_test(the_parent_is_not_pressed), unit_test(the_way_of_an_envelope),
+  const CMUnitTest tests[] = {unit_test(the_poison_among_many),
+                              unit_test(the_parent_is_not_pressed),
+                              unit_test(the_way_of_an_envelope),
                               unit_test(what_was_not_durable_is_delivered_again),
                               unit_test(answers_of_others_count_nothing),
                               unit_test(refusals),

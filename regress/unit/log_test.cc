@@ -17,7 +17,8 @@ static void lines_are_escaped(void**) {
   log::warn("odd");
   log::set_tap({});
   assert_int_equal(lines.size(), 2);
-  assert_text(lines[0], "process=smtpd event=rcpt to=\"a b\\x0d\\x0aevent=forged\" code=250 q=\"say \\\"x\\\"\" empty=\"\"");
+  assert_text(lines[0],
+              "process=smtpd event=rcpt to=\"a b\\x0d\\x0aevent=forged\" code=250 q=\"say \\\"x\\\"\" empty=\"\"");
   assert_text(lines[1], "process=smtpd event=odd level=warn");
   log::flush();
 }

@@ -14,7 +14,8 @@ using namespace mailkeep::lookup;
 inline Result<std::string> no_file(const std::string&) { return Error("no such file"); }
 
 // The rules of a configuration's text, with these accounts and the aliases of "aliases".
-inline Ruleset make_rules(const std::string& text, const std::string& aliases, const std::vector<std::string>& accounts) {
+inline Ruleset make_rules(const std::string& text, const std::string& aliases,
+                          const std::vector<std::string>& accounts) {
   const auto config = conf::parse_text("auth system\ntable aliases file:/a\n" + text, "c", no_file);
   if (!config) fail_msg("%s", config.error().text.c_str());
   const auto parsed = conf::parse_aliases(aliases, "a", no_file);
@@ -29,17 +30,20 @@ inline Ruleset make_rules(const std::string& text, const std::string& aliases, c
   out.subaddress_separators = config->options.subaddress_separator;
   for (const auto& table : config->tables) {
     out.tables.emplace(table.name, TableIndex(table.entries));
-    if (auto patterns = PatternList::make(table.entries, table.name)) out.patterns.emplace(table.name, std::move(*patterns));
+    if (auto patterns = PatternList::make(table.entries, table.name))
+      out.patterns.emplace(table.name, std::move(*patterns));
     const auto members = conf::parse_aliases(table, no_file);
     if (table.kind == conf::TableKind::inline_entries && members) out.aliases.emplace(table.name, AliasTable(*members));
   }
   out.aliases.insert_or_assign("aliases", AliasTable(*parsed));
-  out.srs = {config->srs.keys, out.domains.empty() ? out.hostname : out.domains.front(), config->srs.ttl.count() / 86400};
+  out.srs = {config->srs.keys, out.domains.empty() ? out.hostname : out.domains.front(),
+             config->srs.ttl.count() / 86400};
   out.canonical = config->canonical;
   out.accounts = AccountSet(accounts);
   for (size_t i = 0; i < config->listeners.size(); i++) {
     auto& chain = out.chains[static_cast<uint32_t>(i + 1)];
-    for (const auto& name : config->listeners[i].filters) chain.push_back(std::make_shared<const conf::Filter>(*config->filter(name)));
+    for (const auto& name : config->listeners[i].filters)
+      chain.push_back(std::make_shared<const conf::Filter>(*config->filter(name)));
   }
   return out;
 }

@@ -8,20 +8,20 @@
 static const std::string kAliases =
     "team: ann, ben\n"
     "boss: ann\n"
-    "chief: boss\n"                // through another alias
+    "chief: boss\n"  // through another alias
     "ann-lists: ann+lists\n"
-    "cleo: ben\n"                  // an account whose mail goes elsewhere
-    "dora@mk.test: ben\n"          // an address that was given to another
+    "cleo: ben\n"          // an account whose mail goes elsewhere
+    "dora@mk.test: ben\n"  // an address that was given to another
     "info@other.test: ben\n"
     "far: joe@far.test\n"
     "loop1: loop2\nloop2: loop1\n"
     "self: \\self, ann\n"
     "postmaster: ben\n"
-    "@shop.test: shop\n";          // a catch-all
+    "@shop.test: shop\n";  // a catch-all
 
 static Ruleset rules() {
-  return make_rules(kRules + "domain shop.test\ndomain bare.test\nmatch from local for domain shop.test action in\n", kAliases,
-                    {"ann", "ben", "cleo", "dora", "info", "self", "shop", "eve@other.test", "eve", "c+d"});
+  return make_rules(kRules + "domain shop.test\ndomain bare.test\nmatch from local for domain shop.test action in\n",
+                    kAliases, {"ann", "ben", "cleo", "dora", "info", "self", "shop", "eve@other.test", "eve", "c+d"});
 }
 
 static void addresses_and_accounts(void**) {
@@ -114,7 +114,8 @@ static void the_refusal_names_the_address(void**) {
     assert_int_equal(refused.code, 550);
     assert_true(refused.text.find('\n') == std::string::npos);
   }
-  const Verdict longest = check_sender(r, std::string(kMaxAccount, 'a'), std::string(kMaxAddress - 9, '\n') + "@far.test");
+  const Verdict longest =
+      check_sender(r, std::string(kMaxAccount, 'a'), std::string(kMaxAddress - 9, '\n') + "@far.test");
   assert_true(longest.text.size() <= kMaxReplyText);
 }
 
@@ -125,9 +126,14 @@ static void a_route_for_an_account_needs_its_sender(void**) {
     const char *account, *sender;
     bool checked, good;
   } rows[] = {
-      {"ann", "ann@mk.test", true, true},   {"ann", "chief+x@mk.test", true, true}, {"ann", "", true, true},
-      {"ann", "ben@mk.test", true, false},  {"ann", "joe@far.test", true, false},   {"ann", "ann", true, false},
-      {"nobody", "ann@mk.test", true, false}, {"", "joe@far.test", false, true},
+      {"ann", "ann@mk.test", true, true},
+      {"ann", "chief+x@mk.test", true, true},
+      {"ann", "", true, true},
+      {"ann", "ben@mk.test", true, false},
+      {"ann", "joe@far.test", true, false},
+      {"ann", "ann", true, false},
+      {"nobody", "ann@mk.test", true, false},
+      {"", "joe@far.test", false, true},
       {"ann", "gone-alias@mk.test", false, true},  // routed again later: it was checked when it came
   };
   for (const auto& row : rows) {
@@ -154,25 +160,41 @@ static void a_route_for_an_account_needs_its_sender(void**) {
 }
 
 static void written_to_the_world(void**) {
-  const auto r = make_rules(kRules + "canonical { \"ann@in.test\" = \"Ann.Other@mk.test\", \"@old.test\" = \"@new.test\", \"x@new.test\" = \"y@new.test\", "
-                                     "\"deep@in.test\" = \"deep@h.mk.test\" }\nmasquerade { lab.mk.test, mk.test } except root\n", "", {"ann"});
+  const auto r =
+      make_rules(kRules +
+                     "canonical { \"ann@in.test\" = \"Ann.Other@mk.test\", \"@old.test\" = \"@new.test\", "
+                     "\"x@new.test\" = \"y@new.test\", "
+                     "\"deep@in.test\" = \"deep@h.mk.test\" }\nmasquerade { lab.mk.test, mk.test } except root\n",
+                 "", {"ann"});
   const struct {
     const char *address, *written;
   } rows[] = {
-      {"ann@in.test", "Ann.Other@mk.test"}, {"ANN@In.Test", "Ann.Other@mk.test"}, {"ben@in.test", "ben@in.test"},
-      {"Ann+x@old.test", "Ann+x@new.test"}, {"x@old.test", "x@new.test"},  // once, not on and on
-      {"ann@host.mk.test", "ann@mk.test"},  {"ann@a.b.mk.test", "ann@mk.test"},   {"ann@h.lab.mk.test", "ann@lab.mk.test"},
-      {"Root@host.mk.test", "Root@host.mk.test"}, {"ann@mk.test", "ann@mk.test"}, {"ann@notmk.test", "ann@notmk.test"},
-      {"deep@in.test", "deep@mk.test"},     {"ann", "ann"},                       {"", ""},
+      {"ann@in.test", "Ann.Other@mk.test"},
+      {"ANN@In.Test", "Ann.Other@mk.test"},
+      {"ben@in.test", "ben@in.test"},
+      {"Ann+x@old.test", "Ann+x@new.test"},
+      {"x@old.test", "x@new.test"},  // once, not on and on
+      {"ann@host.mk.test", "ann@mk.test"},
+      {"ann@a.b.mk.test", "ann@mk.test"},
+      {"ann@h.lab.mk.test", "ann@lab.mk.test"},
+      {"Root@host.mk.test", "Root@host.mk.test"},
+      {"ann@mk.test", "ann@mk.test"},
+      {"ann@notmk.test", "ann@notmk.test"},
+      {"deep@in.test", "deep@mk.test"},
+      {"ann", "ann"},
+      {"", ""},
   };
   for (const auto& row : rows) assert_text(*canonical_sender(r, row.address), row.written);
   auto bad = make_rules(kRules + "canonical { \"a@b.test\" = \"c@d.test\" }\n", "", {});
-  bad.tables.insert_or_assign(bad.canonical.table, TableIndex(std::vector<conf::TableEntry>{{"a@b.test", "no address"}}));
-  assert_text(canonical_sender(bad, "a@b.test").error().text, "the table of canonical addresses has what is none: no address");
+  bad.tables.insert_or_assign(bad.canonical.table,
+                              TableIndex(std::vector<conf::TableEntry>{{"a@b.test", "no address"}}));
+  assert_text(canonical_sender(bad, "a@b.test").error().text,
+              "the table of canonical addresses has what is none: no address");
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(written_to_the_world), unit_test(the_refusal_names_the_address),
+  const CMUnitTest tests[] = {unit_test(addresses_and_accounts), unit_test(written_to_the_world),
+                              unit_test(the_refusal_names_the_address),
                               unit_test(a_route_for_an_account_needs_its_sender)};
   return run_unit_tests(tests);
 }

@@ -12,7 +12,10 @@ std::string show(const Verdict& v) {
   std::string out = std::to_string(v.code);
   if (!v.accepted()) return out + " " + v.enhanced;
   for (const auto& d : v.destinations) {
-    out += " " + (d.by_lmtp ? d.action + ":" + d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">" : d.is_relay() ? ">" + d.address : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
+    out +=
+        " " + (d.by_lmtp ? d.action + ":" + d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">"
+               : d.is_relay() ? ">" + d.address
+                              : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
   }
   return out;
 }
@@ -106,7 +109,9 @@ static void loops_and_limits(void**) {
 
 static void postmaster(void**) {
   const auto to = [](const std::string& options, const std::string& aliases, const std::vector<std::string>& accounts,
-                     const std::string& recipient) { return route(make_rules(options + kRules, aliases, accounts), recipient); };
+                     const std::string& recipient) {
+    return route(make_rules(options + kRules, aliases, accounts), recipient);
+  };
   assert_text(to("", "", {"zoe", "ann"}, "postmaster"), "250 zoe<postmaster@mk.test>");
   assert_text(to("", "", {"zoe", "root"}, "PostMaster@other.test"), "250 root<root@other.test>");
   assert_text(to("", "root: zoe\n", {"ann", "zoe"}, "postmaster"), "250 zoe<zoe@mk.test>");
@@ -163,7 +168,8 @@ static void who_may(void**) {
   assert_text(route(rules, "x@a.sock.test", f), "550 5.7.1");
   f.source.reset();
   assert_text(route(rules, "x@a.sock.test", f), "250 >x@a.sock.test");
-  for (const auto& [local, domain] : {std::pair("x", "spam.test"), std::pair("Eve", "far.test"), std::pair("x", "a.b.ads.test")}) {
+  for (const auto& [local, domain] :
+       {std::pair("x", "spam.test"), std::pair("Eve", "far.test"), std::pair("x", "a.b.ads.test")}) {
     f.sender = smtp::Mailbox{local, domain};
     const auto verdict = decide(rules, f, mailbox("ann@mk.test"));
     assert_int_equal(verdict.code, 550);
@@ -175,7 +181,8 @@ static void who_may(void**) {
 
 // postmaster is taken even where no rule takes it, but a rule that refuses is obeyed.
 static void postmaster_refused(void**) {
-  const auto rules = make_rules("domain mk.test\naction in deliver\nmatch from src 192.0.2.0/24 for any reject\n", "", {"ann"});
+  const auto rules =
+      make_rules("domain mk.test\naction in deliver\nmatch from src 192.0.2.0/24 for any reject\n", "", {"ann"});
   assert_text(route(rules, "postmaster@mk.test"), "550 5.7.1");
   Facts f = from_world();
   f.source = conf::parse_address("203.0.113.1");
@@ -248,9 +255,12 @@ static Draft make_draft(const std::string& aliases) {
 // The accounts' names go to the server, or the addresses; who exists, a userbase alone may say.
 static void by_lmtp(void**) {
   const std::string base = "domain mk.test\ndomain other.test\ntable who { ann, zoe }\n";
-  const std::string ends = "match from any for domain mk.test action in\nmatch from any for domain other.test action out\n";
+  const std::string ends =
+      "match from any for domain mk.test action in\nmatch from any for domain other.test action out\n";
   const std::string aliases = "team: ann, ben, x@far.test\nroot: ann\n";
-  const auto plain = make_rules(base + "action in lmtp /s alias <aliases>\naction out lmtp h.test:24 rcpt-to userbase <who>\n" + ends, aliases, {"ann", "ben"});
+  const auto plain =
+      make_rules(base + "action in lmtp /s alias <aliases>\naction out lmtp h.test:24 rcpt-to userbase <who>\n" + ends,
+                 aliases, {"ann", "ben"});
   assert_text(route(plain, "Ann+x@mk.test"), "250 in:ann+x<Ann+x@mk.test>");
   assert_text(route(plain, "team@mk.test"), "250 in:ann<ann@mk.test> in:ben<ben@mk.test> >x@far.test");
   assert_text(route(plain, "nobody@mk.test"), "550 5.1.1");
@@ -267,9 +277,10 @@ static void by_lmtp(void**) {
 
 // The action goes along with the account; the same account by two actions gets two copies.
 static void into_places(void**) {
-  const auto rules = make_rules("domain mk.test\ndomain box.test\naction in maildir alias <aliases>\naction box mbox\n"
-                                "match from any for domain mk.test action in\nmatch from any for domain box.test action box\n",
-                                "team: ann, ann@box.test, ben\n", {"ann", "ben"});
+  const auto rules = make_rules(
+      "domain mk.test\ndomain box.test\naction in maildir alias <aliases>\naction box mbox\n"
+      "match from any for domain mk.test action in\nmatch from any for domain box.test action box\n",
+      "team: ann, ann@box.test, ben\n", {"ann", "ben"});
   std::string out;
   for (const auto& d : decide(rules, from_world(), mailbox("team@mk.test")).destinations) {
     assert_false(d.is_relay());
@@ -280,9 +291,11 @@ static void into_places(void**) {
 
 // As members of an alias: by the rules that deliver, and else to other hosts, whoever sends.
 static void addresses_of_a_forward_file(void**) {
-  const auto rules = make_rules("domain mk.test\ndomain other.test\ndomain old.test alias-of mk.test\nsrs key 12345678\naction in deliver forward-file alias <aliases>\n"
-                                "action out relay\nmatch from any for domain mk.test action in\nmatch from auth for any action out\n",
-                                "team: ann, x@far.test\n", {"ann", "ben"});
+  const auto rules = make_rules(
+      "domain mk.test\ndomain other.test\ndomain old.test alias-of mk.test\nsrs key 12345678\naction in deliver "
+      "forward-file alias <aliases>\n"
+      "action out relay\nmatch from any for domain mk.test action in\nmatch from auth for any action out\n",
+      "team: ann, x@far.test\n", {"ann", "ben"});
   const auto forward = [&](const std::string& to) { return decide_forward(rules, mailbox(to)); };
   assert_text(show(forward("ben@mk.test")), "250 ben<ben@mk.test>");
   assert_text(forward("ben@mk.test").destinations.at(0).action, "in");
@@ -391,7 +404,8 @@ static void many_patterns_have_one_budget(void**) {
   for (int i = 0; i < 900; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
   table += " }\n";
   for (int i = 0; i < 20; i++) table += "match from any for any helo regex <slow> reject\n";
-  const auto rules = make_rules("domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n", "", {"ann"});
+  const auto rules = make_rules(
+      "domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n", "", {"ann"});
   Facts f = from_world();
   f.helo = "mk.test";
   assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
@@ -405,7 +419,8 @@ static void many_patterns_have_one_budget(void**) {
 static void virtual_users(void**) {
   const auto rules = make_rules(
       "domain v.test\ndomain w.test alias-of v.test\ndomain mk.test\nsubaddress-separator \"+-\"\n"
-      "table users { \"info@v.test\" = \"ann, ben@far.test\", \"@v.test\" = carl, boss = ann, \"loop@v.test\" = \"loop@v.test\" }\n"
+      "table users { \"info@v.test\" = \"ann, ben@far.test\", \"@v.test\" = carl, boss = ann, \"loop@v.test\" = "
+      "\"loop@v.test\" }\n"
       "table few { \"ann@v.test\" = ann }\naction v deliver virtual <users>\naction in deliver alias <aliases>\n"
       "match from any for domain v.test action v\nmatch from any for domain mk.test action in\n",
       "ann: dora\n", {"ann", "ben", "carl", "dora"});
@@ -422,7 +437,8 @@ static void virtual_users(void**) {
   };
   const auto with_postmaster = make_rules(
       "domain v.test\npostmaster zoe\ntable users { \"info@v.test\" = ben }\naction v deliver virtual <users>\n"
-      "match from any for domain v.test action v\n", "", {"ann", "ben", "zoe"});
+      "match from any for domain v.test action v\n",
+      "", {"ann", "ben", "zoe"});
   for (const auto& c : cases) assert_text(route(rules, c.to), c.expected);
   assert_text(route(with_postmaster, "abuse@v.test"), "250 zoe<zoe@v.test>");
   assert_text(route(with_postmaster, "ann@v.test"), "550 5.1.1");
@@ -430,10 +446,12 @@ static void virtual_users(void**) {
 
 static void other_actions(void**) {
   const auto rules = make_rules(
-      "domain mk.test\ntable some { ann }\naction base deliver userbase <some> ttl 2h\naction one deliver alias <aliases> user ben\n"
+      "domain mk.test\ntable some { ann }\naction base deliver userbase <some> ttl 2h\naction one deliver alias "
+      "<aliases> user ben\n"
       "action e expand-only alias <aliases>\naction f forward-only alias <aliases>\naction drop discard\n"
       "match from any for domain base.test action base\nmatch from any for domain one.test action one\n"
-      "match from any for domain e.test action e\nmatch from any for domain f.test action f\nmatch from any for domain d.test action drop\n",
+      "match from any for domain e.test action e\nmatch from any for domain f.test action f\nmatch from any for domain "
+      "d.test action drop\n",
       "list: ann, x@far.test\nfar: x@far.test\n", {"ann", "ben"});
   assert_text(route(rules, "ann@base.test"), "250 ann<ann@base.test>");
   assert_int_equal(decide(rules, from_world(), mailbox("ann@base.test")).ttl, 7200);
@@ -460,7 +478,8 @@ static void duties(void**) {
   assert_text(route(rules, "abuse@other.test"), "250 ben<ben@other.test>");
   assert_text(route(make_rules(kRules, "abuse: zoe\n", {"ann", "zoe"}), "abuse@mk.test"), "250 zoe<zoe@mk.test>");
   assert_text(route(make_rules(kRules, "", {"ann", "abuse"}), "abuse@mk.test"), "250 abuse<abuse@mk.test>");
-  assert_text(route(make_rules("postmaster zoe\n" + kRules, "", {"ann", "zoe"}), "abuse@mk.test"), "250 zoe<zoe@mk.test>");
+  assert_text(route(make_rules("postmaster zoe\n" + kRules, "", {"ann", "zoe"}), "abuse@mk.test"),
+              "250 zoe<zoe@mk.test>");
   assert_text(route(make_rules(kRules, "", {"ann"}), "ABUSE@mk.test"), "250 ann<postmaster@mk.test>");
   assert_text(route(make_rules(kRules, "", {}), "abuse@mk.test"), "451 4.3.5");
 }
@@ -477,10 +496,12 @@ static void list_owners(void**) {
   const auto senders = [&](const std::string& to) {
     question.recipients = {to};
     std::string out;
-    for (const auto& d : answer_route(&rules, question).deliveries) out += d.address + "<" + d.sender + (d.reports_to_sender ? "> " : ">. ");
+    for (const auto& d : answer_route(&rules, question).deliveries)
+      out += d.address + "<" + d.sender + (d.reports_to_sender ? "> " : ">. ");
     return out;
   };
-  assert_text(senders("list@mk.test"), "ann@mk.test<owner-list@mk.test> x@far.test<owner-list@mk.test> y@far.test<owner-inner@mk.test> ");
+  assert_text(senders("list@mk.test"),
+              "ann@mk.test<owner-list@mk.test> x@far.test<owner-list@mk.test> y@far.test<owner-inner@mk.test> ");
   assert_text(senders("plain@mk.test"), "ann@mk.test<>. ");
   assert_text(senders("other@mk.test"), "z@far.test<owner-other@mk.test> ");
   assert_text(senders("owner-list@mk.test"), "ben@mk.test<>. ");
@@ -500,9 +521,11 @@ static void pattern_files(void**) {
 
 // Forwarded mail of other domains' senders gets one of ours, and what comes back to that goes to the first.
 static void rewritten_senders(void**) {
-  const auto rules = make_rules("srs key \"a secret\"\nsrs key backup \"an old one\"\naction always relay srs\n"
-                                "match from any for domain always.test action always\n" + kRules,
-                                "fwd: x@far.test\nboth: ann, x@far.test\n", {"ann"});
+  const auto rules = make_rules(
+      "srs key \"a secret\"\nsrs key backup \"an old one\"\naction always relay srs\n"
+      "match from any for domain always.test action always\n" +
+          kRules,
+      "fwd: x@far.test\nboth: ann, x@far.test\n", {"ann"});
   Route question;
   question.facts.source = "192.0.2.1";
   const auto sender = [&](const std::string& from, const std::string& to) {
@@ -558,8 +581,10 @@ static void compiled_tables(void**) {
   assert_true(list.has("A.test") && list.has_domain("x.b.test") && list.has_mailbox("x", "c.test"));
   assert_false(list.has("b.test"));
   assert_text(*list.value("*.b.test"), "value");
-  assert_true(list.has_address(*conf::parse_address("10.9.9.9")) && list.has_address(*conf::parse_address("2001:db8::7")));
-  assert_false(list.has_address(*conf::parse_address("11.0.0.1")) || list.has_address(*conf::parse_address("2001:db9::7")));
+  assert_true(list.has_address(*conf::parse_address("10.9.9.9")) &&
+              list.has_address(*conf::parse_address("2001:db8::7")));
+  assert_false(list.has_address(*conf::parse_address("11.0.0.1")) ||
+               list.has_address(*conf::parse_address("2001:db9::7")));
   Facts f = from_world();
   f.source = conf::parse_address("10.0.0.1");
   assert_text(route(*rules, "list@mk.test", f), "250 ann<ann@mk.test> >x@far.test ben<ben@mk.test>");
@@ -583,10 +608,28 @@ static void compiled_tables(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(accounts_and_details), unit_test(aliases),  unit_test(catch_all),
-                              unit_test(loops_and_limits),     unit_test(postmaster), unit_test(who_may),
-                              unit_test(postmaster_refused),   unit_test(system_accounts), unit_test(list_files), unit_test(by_lmtp), unit_test(addresses_of_a_forward_file), unit_test(into_places), unit_test(built_from_messages), unit_test(bad_messages),
-                              unit_test(conditions), unit_test(many_patterns_have_one_budget), unit_test(virtual_users), unit_test(other_actions), unit_test(duties),
-                              unit_test(list_owners), unit_test(pattern_files), unit_test(rewritten_senders), unit_test(compiled_tables)};
+  const CMUnitTest tests[] = {unit_test(accounts_and_details),
+                              unit_test(aliases),
+                              unit_test(catch_all),
+                              unit_test(loops_and_limits),
+                              unit_test(postmaster),
+                              unit_test(who_may),
+                              unit_test(postmaster_refused),
+                              unit_test(system_accounts),
+                              unit_test(list_files),
+                              unit_test(by_lmtp),
+                              unit_test(addresses_of_a_forward_file),
+                              unit_test(into_places),
+                              unit_test(built_from_messages),
+                              unit_test(bad_messages),
+                              unit_test(conditions),
+                              unit_test(many_patterns_have_one_budget),
+                              unit_test(virtual_users),
+                              unit_test(other_actions),
+                              unit_test(duties),
+                              unit_test(list_owners),
+                              unit_test(pattern_files),
+                              unit_test(rewritten_senders),
+                              unit_test(compiled_tables)};
   return run_unit_tests(tests);
 }

@@ -8,9 +8,14 @@ using namespace mailkeep::text;
 
 static void both_ways(void**) {
   const char* pairs[][2] = {
-      {"INBOX", "INBOX"}, {"", ""}, {"a&-b", "a&b"}, {"Entw&APw-rfe", "Entw\xc3\xbcrfe"}, {"&AOQ-", "\xc3\xa4"},
+      {"INBOX", "INBOX"},
+      {"", ""},
+      {"a&-b", "a&b"},
+      {"Entw&APw-rfe", "Entw\xc3\xbcrfe"},
+      {"&AOQ-", "\xc3\xa4"},
       {"~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"},
-      {"&2D3eAA-", "\xf0\x9f\x98\x80"}, {"&AOQ-&-", "\xc3\xa4&"},
+      {"&2D3eAA-", "\xf0\x9f\x98\x80"},
+      {"&AOQ-&-", "\xc3\xa4&"},
   };
   for (const auto& pair : pairs) {
     assert_text(mailbox_name_to_utf8(pair[0]).value(), pair[1]);
@@ -19,11 +24,13 @@ static void both_ways(void**) {
 }
 
 static void one_spelling_only(void**) {
-  for (const char* bad : {"&", "&AOQ", "&AGE-" /* a */, "&AOQ-&AOQ-", "&AOR-" /* bits */, "&AO-", "&2D0-", "&3gA-", "&3gDYPQ-",
-                          "&A-", "&AOQ=-", "&/////-", "\xc3\xa4", "a\x01", "a\r\n", "&AAA-", "&AA0-", "&*-"}) {
+  for (const char* bad :
+       {"&", "&AOQ", "&AGE-" /* a */, "&AOQ-&AOQ-", "&AOR-" /* bits */, "&AO-", "&2D0-", "&3gA-", "&3gDYPQ-", "&A-",
+        "&AOQ=-", "&/////-", "\xc3\xa4", "a\x01", "a\r\n", "&AAA-", "&AA0-", "&*-"}) {
     assert_false(mailbox_name_to_utf8(bad).has_value());
   }
-  for (const char* bad : {"\xff", "\xed\xa0\x80", "a\nb", "a\rb"}) assert_false(mailbox_name_from_utf8(bad).has_value());
+  for (const char* bad : {"\xff", "\xed\xa0\x80", "a\nb", "a\rb"})
+    assert_false(mailbox_name_from_utf8(bad).has_value());
   assert_false(mailbox_name_to_utf8(std::string(kMaxMailboxName + 1, 'a')).has_value());
   assert_false(mailbox_name_from_utf8(std::string(kMaxMailboxName + 1, 'a')).has_value());
   assert_false(mailbox_name_from_utf8(std::string_view("a\0b", 3)).has_value());

@@ -47,11 +47,11 @@ class Most {
 
 // Whose sender counts bytes beside items.
 const std::set<uint16_t> kBoundedBySender = {
-    lookup::Config::kType, auth::Config::kType,  // lib/conf caps the bytes of all `domain`s
-    queue::Routed::kType,                        // lookup.cc: kMaxRoutedBytes
-    queue::MessageShown::kType,                  // verbs.cc: kMaxShownBytes
-    queue::Lives::kType,                         // lives.cc: kMostBytes
-    queue::QueueSelected::kType,                 // operate.cc: kMostItemBytes
+    lookup::Config::kType,       auth::Config::kType,  // lib/conf caps the bytes of all `domain`s
+    queue::Routed::kType,                              // lookup.cc: kMaxRoutedBytes
+    queue::MessageShown::kType,                        // verbs.cc: kMaxShownBytes
+    queue::Lives::kType,                               // lives.cc: kMostBytes
+    queue::QueueSelected::kType,                       // operate.cc: kMostItemBytes
 };
 
 void largest_fit(void**) {
@@ -62,7 +62,8 @@ void largest_fit(void**) {
       assert_true(most.total + 8 > imsg::kMaxMessage);  // or its place is not in the list above
       return;
     }
-    if (most.total + 8 > imsg::kMaxMessage) print_error("type %d may have %zu bytes\n", static_cast<int>(M::kType), most.total);
+    if (most.total + 8 > imsg::kMaxMessage)
+      print_error("type %d may have %zu bytes\n", static_cast<int>(M::kType), most.total);
     assert_true(most.total + 8 <= imsg::kMaxMessage);
     assert_true(most.fds <= imsg::kMaxFds);
   });
@@ -71,7 +72,8 @@ void largest_fit(void**) {
 void types_are_unique_and_complete(void**) {
   std::set<uint16_t> seen;
   for_each_message([&seen]<class M>(M, size_t) { assert_true(seen.insert(M::kType).second); });
-  FILE* found = popen("cat lib/worker/messages.h */*/*messages.h queue/messages.h | sort -u | grep -c 'uint16_t kType ='", "r");
+  FILE* found =
+      popen("cat lib/worker/messages.h */*/*messages.h queue/messages.h | sort -u | grep -c 'uint16_t kType ='", "r");
   assert_non_null(found);
   unsigned count = 0;
   assert_int_equal(fscanf(found, "%u", &count), 1);
@@ -94,7 +96,8 @@ void whole_and_damaged(void**) {
       const std::string good = e.bytes();
       const size_t count = e.fds().size();
       if (corpus != nullptr && round < 3 && good.size() < 1000) {
-        FILE* f = fopen((std::string(corpus) + "/" + std::to_string(M::kType) + "-" + std::to_string(round)).c_str(), "w");
+        FILE* f =
+            fopen((std::string(corpus) + "/" + std::to_string(M::kType) + "-" + std::to_string(round)).c_str(), "w");
         assert_non_null(f);
         fputc(static_cast<int>(at), f);
         fputc(static_cast<int>(count), f);
@@ -129,6 +132,7 @@ void whole_and_damaged(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(largest_fit), unit_test(types_are_unique_and_complete), unit_test(whole_and_damaged)};
+  const CMUnitTest tests[] = {unit_test(largest_fit), unit_test(types_are_unique_and_complete),
+                              unit_test(whole_and_damaged)};
   return run_unit_tests(tests);
 }

@@ -28,13 +28,16 @@ static void parameters(void**) {
       {"a/b; c", "a/b"},
       {"a/b; c=", "a/b;c="},
       {"a/b; URL*0=\"ftp://\";\r\n URL*1=\"cs.utk.edu/\"", "a/b;url=ftp://cs.utk.edu/"},
-      {"a/b; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A", "a/b;title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A"},
+      {"a/b; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
+       "a/b;title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A"},
       {"a/b; t*1*=%2A; t*0*=us-ascii'en'x; t*2=\"y z\"", "a/b;t*=us-ascii'en'x%2Ay%20z"},
       {"a/b; t*0=x; t*2=z", "a/b;t=x"},
       {"", ""},
   };
   for (const auto& row : table) assert_text(show(parse_parameterized(row[0])), row[1]);
-  const auto text = [](const char* value, const char* name) { return param_text(parse_parameterized(value).params, name); };
+  const auto text = [](const char* value, const char* name) {
+    return param_text(parse_parameterized(value).params, name);
+  };
   assert_text(text("a; filename*=iso-8859-1''%E4", "filename"), "\xc3\xa4");
   assert_text(text("a; filename*0*=utf-8''%C3; filename*1*=%A4", "filename"), "\xc3\xa4");
   assert_text(text("a; filename=\"=?utf-8?q?=C3=A4?=\"", "filename"), "\xc3\xa4");
@@ -85,7 +88,9 @@ static std::string tree(const Part& part) {
 
 static void structure(void**) {
   const Part root = parse_structure(kMessage);
-  assert_text(tree(root), "multipart/mixed(text/plain:8:1 message/rfc822(multipart/alternative(text/plain:7:0 text/html:12:0)) image/png:0:0)");
+  assert_text(tree(root),
+              "multipart/mixed(text/plain:8:1 message/rfc822(multipart/alternative(text/plain:7:0 text/html:12:0)) "
+              "image/png:0:0)");
   assert_int_equal(root.body_end, kMessage.size());
   assert_int_equal(root.header_lines, 3);
   assert_text(root.children[2].filename(), "y.png");
@@ -166,15 +171,18 @@ static void odd_messages(void**) {
       {"Content-Type: multipart/mixed\r\n\r\nx", "text/plain:1:0"},  // no boundary
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\nx\r\n", "multipart/mixed:3:1"},
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b", "multipart/mixed(text/plain:0:0)"},
-      {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n--b\r\n--b--\r\n", "multipart/mixed(text/plain:0:0 text/plain:0:0)"},
-      {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n\n--b\n\ny\n--b--\n", "multipart/mixed(text/plain:2:1 text/plain:1:0)"},
+      {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n--b\r\n--b--\r\n",
+       "multipart/mixed(text/plain:0:0 text/plain:0:0)"},
+      {"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n\n--b\n\ny\n--b--\n",
+       "multipart/mixed(text/plain:2:1 text/plain:1:0)"},
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--bb\r\n\r\nx\r\n", "multipart/mixed:11:3"},
       {"Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n\r\ny\r\n--b--",
        "multipart/digest(message/rfc822(text/plain:1:0))"},
       {"Content-Type: message/rfc822\r\n\r\n", "message/rfc822(text/plain:0:0)"},
       {"Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nx\r\n", "message/rfc822(text/plain:3:1)"},
       // An outer boundary ends an inner multipart that was never closed.
-      {"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--",
+      {"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; "
+       "boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--",
        "multipart/mixed(multipart/mixed(text/plain:1:0) text/plain:1:0)"},
       // An empty innermost body that an outer boundary ends: nobody around it ends earlier.
       {"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: message/rfc822\r\n\r\nA: b\r\n\r\n--o--",
@@ -204,7 +212,9 @@ static int depth_of(const Part& part) {
 
 static void caps(void**) {
   std::string deep;
-  for (int i = 0; i < 1000; ++i) deep += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
+  for (int i = 0; i < 1000; ++i)
+    deep +=
+        "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
   assert_int_equal(depth_of(parse_structure(deep)), 65);
   std::string messages;
   for (int i = 0; i < 1000; ++i) messages += "Content-Type: message/rfc822\r\n\r\n";
@@ -243,7 +253,9 @@ static void linear(void**) {
     small = std::min<int64_t>(small, cost(1 << 20));
     large = std::min<int64_t>(large, cost(8 << 20));
   }
-  if (large > small * 40 + 20000) fail_msg("8 times the bytes took %lld us instead of %lld", static_cast<long long>(large), static_cast<long long>(small));
+  if (large > small * 40 + 20000)
+    fail_msg("8 times the bytes took %lld us instead of %lld", static_cast<long long>(large),
+             static_cast<long long>(small));
 }
 
 // Cut at every byte, every byte changed: offsets stay nested.
@@ -259,7 +271,7 @@ static void mutated(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(parameters), unit_test(structure), unit_test(sections), unit_test(decoding),
-                              unit_test(odd_messages), unit_test(caps), unit_test(linear), unit_test(mutated)};
+  const CMUnitTest tests[] = {unit_test(parameters),   unit_test(structure), unit_test(sections), unit_test(decoding),
+                              unit_test(odd_messages), unit_test(caps),      unit_test(linear),   unit_test(mutated)};
   return run_unit_tests(tests);
 }

@@ -38,7 +38,8 @@ struct House {
 static void reverse_names(void**) {
   assert_text(reverse_name("192.0.2.10"), "10.2.0.192.in-addr.arpa");
   assert_text(reverse_name("::ffff:192.0.2.10"), "10.2.0.192.in-addr.arpa");
-  assert_text(reverse_name("2001:db8::1%eth0"), "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+  assert_text(reverse_name("2001:db8::1%eth0"),
+              "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
   assert_text(reverse_name("local"), "");
 }
 
@@ -49,7 +50,8 @@ static void forward_confirmed(void**) {
   assert_text(h.find("192.0.2.10"), "unconfirmed ");
   h.fake.data("MX.far.test", Type::kA).addresses = {"192.0.2.9", "192.0.2.10"};
   assert_text(h.find("192.0.2.10"), "confirmed mx.far.test");
-  h.fake.data("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", Type::kPtr).names = {"six.test"};
+  h.fake.data("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", Type::kPtr).names = {
+      "six.test"};
   h.fake.data("six.test", Type::kAaaa).addresses = {"2001:db8:0::1"};
   assert_text(h.find("2001:db8::1"), "confirmed six.test");
   assert_int_equal(h.finder.running(), 0);
@@ -101,6 +103,7 @@ static void in_time(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(reverse_names), unit_test(forward_confirmed), unit_test(unknown), unit_test(bounded), unit_test(in_time)};
+  const CMUnitTest tests[] = {unit_test(reverse_names), unit_test(forward_confirmed), unit_test(unknown),
+                              unit_test(bounded), unit_test(in_time)};
   return run_unit_tests(tests);
 }

@@ -41,13 +41,35 @@ static void expansions(void**) {
   PathNames odd = kNames;
   odd.rcpt = "a?b$c@x.test";
   odd.sender = "";
-  assert_text(expand_path("/srv/%{rcpt}/%{rcpt.user:raw}/%{sender}/%{sender.domain}", odd).value_or("no"), "/srv/a:b:c@x.test/a?b$c/MAILER-DAEMON/MAILER-DAEMON");
+  assert_text(expand_path("/srv/%{rcpt}/%{rcpt.user:raw}/%{sender}/%{sender.domain}", odd).value_or("no"),
+              "/srv/a:b:c@x.test/a?b$c/MAILER-DAEMON/MAILER-DAEMON");
 }
 
 static void what_is_no_template(void**) {
-  for (const char* bad : {"", "Maildir", "~Maildir", "/a/../b", "/a//b", "/a/./b", "/a/", "/", "/a/%{rcpt", "/a/%x", "/a/%{nothing}", "/a/%{rcpt:nothing}",
-                          "/a/%{user.directory}", "/a\n", "%{user.username}/x", "/%{rcpt}", "/a/%{rcpt[}", "/a/%{rcpt[x]}", "/a/%{rcpt[]}", "/a/%{rcpt[1}",
-                          "/a/%{rcpt[99999999999999999999]}", "%{user.directory:lowercase}/x", "/a/%{rcpt:}", "/a/%{rcpt}%"}) {
+  for (const char* bad : {"",
+                          "Maildir",
+                          "~Maildir",
+                          "/a/../b",
+                          "/a//b",
+                          "/a/./b",
+                          "/a/",
+                          "/",
+                          "/a/%{rcpt",
+                          "/a/%x",
+                          "/a/%{nothing}",
+                          "/a/%{rcpt:nothing}",
+                          "/a/%{user.directory}",
+                          "/a\n",
+                          "%{user.username}/x",
+                          "/%{rcpt}",
+                          "/a/%{rcpt[}",
+                          "/a/%{rcpt[x]}",
+                          "/a/%{rcpt[]}",
+                          "/a/%{rcpt[1}",
+                          "/a/%{rcpt[99999999999999999999]}",
+                          "%{user.directory:lowercase}/x",
+                          "/a/%{rcpt:}",
+                          "/a/%{rcpt}%"}) {
     if (conf::check_path_template(bad).empty()) fail_msg("%s was taken", bad);
   }
   assert_false(conf::check_path_template("/" + std::string(2000, 'a')).empty());
@@ -55,13 +77,16 @@ static void what_is_no_template(void**) {
 
 // Either no path, or one below /srv with as many names as the template has.
 static void nothing_leads_out(void**) {
-  for (const char* evil : {"../etc@x.test", "..@x.test", "a/b@x.test", "/etc/passwd@x.test", "@x.test", ".@x.test", "a\nb@x.test", "", "../../..", "a@../x"}) {
+  for (const char* evil : {"../etc@x.test", "..@x.test", "a/b@x.test", "/etc/passwd@x.test", "@x.test", ".@x.test",
+                           "a\nb@x.test", "", "../../..", "a@../x"}) {
     PathNames names = kNames;
     names.rcpt = names.dest = names.sender = evil;
-    for (const char* text : {"/srv/%{rcpt.user}", "/srv/%{dest.user:raw}", "/srv/%{sender.user}", "/srv/%{dest.domain}", "/srv/%{rcpt:raw}", "/srv/%{rcpt[0:2]}"}) {
+    for (const char* text : {"/srv/%{rcpt.user}", "/srv/%{dest.user:raw}", "/srv/%{sender.user}", "/srv/%{dest.domain}",
+                             "/srv/%{rcpt:raw}", "/srv/%{rcpt[0:2]}"}) {
       const auto path = expand_path(text, names);
       if (!path) continue;
-      const bool stays = path->starts_with("/srv/") && path->find('/', 5) == std::string::npos && conf::is_path_component(path->substr(5));
+      const bool stays = path->starts_with("/srv/") && path->find('/', 5) == std::string::npos &&
+                         conf::is_path_component(path->substr(5));
       if (!stays) fail_msg("'%s' for %s became %s", text, evil, path->c_str());
     }
   }
@@ -96,6 +121,7 @@ static void fixed_parts(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(expansions), unit_test(what_is_no_template), unit_test(nothing_leads_out), unit_test(fixed_parts)};
+  const CMUnitTest tests[] = {unit_test(expansions), unit_test(what_is_no_template), unit_test(nothing_leads_out),
+                              unit_test(fixed_parts)};
   return run_unit_tests(tests);
 }

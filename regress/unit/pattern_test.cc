@@ -1,7 +1,7 @@
 // lib/pattern: what matches, what is refused, and that no question costs much.
 // SPDX-License-Identifier: ISC
-#include "lib/base/clock.h"
 #include "lib/pattern/pattern.h"
+#include "lib/base/clock.h"
 
 #include "regress/unit/unit.h"
 
@@ -27,9 +27,14 @@ static void finds(void**) {
     const char *pattern, *subject;
     bool yes;
   } cases[] = {
-      {"spam", "notspam@x", true},       {"^spam", "notspam@x", false},         {"SPAM$", "a spam", true},
-      {"^$", "", true},                  {"^(a|b)+\\.test$", "ab.test", true},  {"[[:digit:]]{2,3}", "a1b", false},
-      {"[0-9]{1,3}(-[0-9]{1,3}){3}", "dsl-10-1-2-3.isp.test", true},            {"\\.test$", "a.test\n", false},
+      {"spam", "notspam@x", true},
+      {"^spam", "notspam@x", false},
+      {"SPAM$", "a spam", true},
+      {"^$", "", true},
+      {"^(a|b)+\\.test$", "ab.test", true},
+      {"[[:digit:]]{2,3}", "a1b", false},
+      {"[0-9]{1,3}(-[0-9]{1,3}){3}", "dsl-10-1-2-3.isp.test", true},
+      {"\\.test$", "a.test\n", false},
       {"\xc3\x84", "\xc3\xa4", false},
   };
   for (const auto& c : cases) assert_int_equal(match(c.pattern, c.subject), c.yes ? Outcome::kYes : Outcome::kNo);
@@ -51,7 +56,8 @@ static void refuses(void**) {
 static void costs_little(void**) {
   for (const char* evil : {"^(a+)+$", "(*LIMIT_MATCH=4000000000)^(a|aa)+$", "^(a|a?)+$", "(x+x+)+y", "^(.*?,){11}P"}) {
     const Micros start = now_monotonic();
-    const std::string subject = std::string(evil[0] == '(' && evil[1] == 'x' ? "x" : "") + std::string(400, evil[1] == 'x' ? 'x' : 'a') + "!";
+    const std::string subject =
+        std::string(evil[0] == '(' && evil[1] == 'x' ? "x" : "") + std::string(400, evil[1] == 'x' ? 'x' : 'a') + "!";
     const Outcome outcome = match(evil, subject);
     assert_true(outcome != Outcome::kYes);
     assert_true(now_monotonic() - start < Millis(500));

@@ -79,6 +79,7 @@ static void seccomp_kills(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(drop_is_complete), unit_test(landlock_closes_the_rest), unit_test(seccomp_kills)};
+  const CMUnitTest tests[] = {unit_test(drop_is_complete), unit_test(landlock_closes_the_rest),
+                              unit_test(seccomp_kills)};
   return run_unit_tests(tests);
 }

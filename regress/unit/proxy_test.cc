@@ -34,7 +34,8 @@ struct Good {
 };
 
 static void good_headers(void**) {
-  const std::string six = std::string("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16) + std::string(15, '\0') + "\1" + bytes({0, 1, 0, 25});
+  const std::string six =
+      std::string("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16) + std::string(15, '\0') + "\1" + bytes({0, 1, 0, 25});
   const Good table[] = {
       {"PROXY TCP4 192.0.2.7 198.51.100.1 4660 25\r\n", "192.0.2.7", 4660},
       {"PROXY TCP6 2001:db8::7 2001:db8::1 1 65535\r\n", "2001:db8::7", 1},
@@ -74,13 +75,30 @@ static void good_headers(void**) {
 
 static void bad_headers(void**) {
   const std::string table[] = {
-      "EHLO client.test\r\n", "proxy TCP4 192.0.2.7 198.51.100.1 1 2\r\n", "PROXY TCP4 192.0.2.7 198.51.100.1 1\r\n",
-      "PROXY TCP4 192.0.2.7 198.51.100.1 1 2 3\r\n", "PROXY TCP4 2001:db8::7 198.51.100.1 1 2\r\n", "PROXY TCP6 192.0.2.7 ::1 1 2\r\n",
-      "PROXY TCP4 192.0.2.7 198.51.100.1 65536 2\r\n", "PROXY TCP4 192.0.2.7 198.51.100.1 01 2\r\n", "PROXY TCP4 192.0.2.7 198.51.100.1 -1 2\r\n",
-      "PROXY TCP4 192.0.2.7  198.51.100.1 1 2\r\n", "PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n", "PROXY UDP4 192.0.2.7 198.51.100.1 1 2\r\n",
-      "PROXY TCP4 192.0.2.007 198.51.100.1 1 2\r\n", "PROXY " + std::string(200, 'x'), "PROXY UNKNOWN " + std::string(200, 'x') + "\r\n",
-      v2(0x11, 0x11, kFour), v2(0x22, 0x11, kFour), v2(0x21, 0x12, kFour), v2(0x21, 0x31, std::string(216, 'x')), v2(0x21, 0x11, kFour.substr(0, 11)),
-      v2(0x21, 0x11, kFour + bytes({4, 0, 9, 'x'})), v2(0x21, 0x11, kFour + bytes({4})), v2(0x21, 0x21, kFour), kV2 + bytes({0x21, 0x11, 255, 255}),
+      "EHLO client.test\r\n",
+      "proxy TCP4 192.0.2.7 198.51.100.1 1 2\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 1\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 1 2 3\r\n",
+      "PROXY TCP4 2001:db8::7 198.51.100.1 1 2\r\n",
+      "PROXY TCP6 192.0.2.7 ::1 1 2\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 65536 2\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 01 2\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 -1 2\r\n",
+      "PROXY TCP4 192.0.2.7  198.51.100.1 1 2\r\n",
+      "PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n",
+      "PROXY UDP4 192.0.2.7 198.51.100.1 1 2\r\n",
+      "PROXY TCP4 192.0.2.007 198.51.100.1 1 2\r\n",
+      "PROXY " + std::string(200, 'x'),
+      "PROXY UNKNOWN " + std::string(200, 'x') + "\r\n",
+      v2(0x11, 0x11, kFour),
+      v2(0x22, 0x11, kFour),
+      v2(0x21, 0x12, kFour),
+      v2(0x21, 0x31, std::string(216, 'x')),
+      v2(0x21, 0x11, kFour.substr(0, 11)),
+      v2(0x21, 0x11, kFour + bytes({4, 0, 9, 'x'})),
+      v2(0x21, 0x11, kFour + bytes({4})),
+      v2(0x21, 0x21, kFour),
+      kV2 + bytes({0x21, 0x11, 255, 255}),
   };
   for (const auto& text : table) {
     if (parse_proxy_header(text)) fail_msg("taken: %s", text.c_str());
@@ -88,13 +106,15 @@ static void bad_headers(void**) {
 }
 
 static void xclient_arguments(void**) {
-  assert_text(*parse_xclient("NAME=a.test ADDR=192.0.2.7 PORT=1 PROTO=ESMTP HELO=a.test DESTADDR=IPV6:::1 DESTPORT=25")->address, "192.0.2.7");
+  assert_text(*parse_xclient("NAME=a.test ADDR=192.0.2.7 PORT=1 PROTO=ESMTP HELO=a.test DESTADDR=IPV6:::1 DESTPORT=25")
+                   ->address,
+              "192.0.2.7");
   assert_text(*parse_xclient("addr=ipv6:2001:DB8::7")->address, "2001:db8::7");
   assert_false(parse_xclient("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] LOGIN=[TEMPUNAVAIL]")->address.has_value());
   assert_false(parse_xclient("LOGIN=[UNAVAILABLE]")->names_login);
   assert_true(parse_xclient("LOGIN=alice")->names_login);
-  for (const char* bad : {"", "ADDR", "ADDR=", "ADDR=x", "ADDR=2001:db8::7", "ADDR=192.0.2.7 ADDR=192.0.2.8", "FOO=1", "PORT=65536", "PROTO=HTTP",
-                          "NAME=a..b", "HELO=a+0D+0Ab", "ADDR=192.0.2.7+00", "NAME=+"}) {
+  for (const char* bad : {"", "ADDR", "ADDR=", "ADDR=x", "ADDR=2001:db8::7", "ADDR=192.0.2.7 ADDR=192.0.2.8", "FOO=1",
+                          "PORT=65536", "PROTO=HTTP", "NAME=a..b", "HELO=a+0D+0Ab", "ADDR=192.0.2.7+00", "NAME=+"}) {
     if (parse_xclient(bad)) fail_msg("taken: %s", bad);
   }
 }
@@ -154,7 +174,9 @@ static void xclient_starts_anew(void**) {
   assert_true(h.hear(c).find("XCLIENT NAME ADDR") != std::string::npos);
   assert_true(c.heard.find("LOGIN") == std::string::npos);
   c.heard.clear();
-  h.say(c, "XCLIENT ADDR=192.0.2.7 LOGIN=alice\r\nXCLIENT ADDR=x\r\nXCLIENT ADDR=192.0.2.7 HELO=a.test\r\nMAIL FROM:<a@b.test>\r\n");
+  h.say(c,
+        "XCLIENT ADDR=192.0.2.7 LOGIN=alice\r\nXCLIENT ADDR=x\r\nXCLIENT ADDR=192.0.2.7 HELO=a.test\r\nMAIL "
+        "FROM:<a@b.test>\r\n");
   assert_true(has_frame(h.lookup.get()));  // the client that is named now is asked about
   h.answer_names();
   for (const char* reply : {"550 5.7.1", "501 5.5.4", "220 mx.mk.test", "503 5.5.1"}) h.expect(c, reply);
@@ -192,8 +214,10 @@ static void expn_is_no_xclient(void**) {
 
 int main() {
   log::set_level(log::Level::kError);
-  const CMUnitTest tests[] = {unit_test(good_headers), unit_test(bad_headers), unit_test(xclient_arguments), unit_test(the_named_client_counts),
-                              unit_test(proxy_before_tls), unit_test(nobody_else_may), unit_test(xclient_starts_anew),
-                              unit_test(an_unknown_client_is_turned_away), unit_test(expn_is_no_xclient)};
+  const CMUnitTest tests[] = {unit_test(good_headers),        unit_test(bad_headers),
+                              unit_test(xclient_arguments),   unit_test(the_named_client_counts),
+                              unit_test(proxy_before_tls),    unit_test(nobody_else_may),
+                              unit_test(xclient_starts_anew), unit_test(an_unknown_client_is_turned_away),
+                              unit_test(expn_is_no_xclient)};
   return run_unit_tests(tests);
 }

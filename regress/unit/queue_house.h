@@ -11,10 +11,13 @@ namespace mailkeep::queue {
 
 using imsg::Role;
 
-constexpr imsg::PeerId kSmtpd{Role::kSmtpd, 0}, kLookup{Role::kLookup, 0}, kRelay{Role::kRelay, 0}, kControl{Role::kControl, 0};
+constexpr imsg::PeerId kSmtpd{Role::kSmtpd, 0}, kLookup{Role::kLookup, 0}, kRelay{Role::kRelay, 0},
+    kControl{Role::kControl, 0};
 
 struct House : hostile::Peerage {
-  explicit House(const queue::SpoolDirectory& directory, const std::function<void(queue::Config&)>& change = [](queue::Config&) {}) {
+  explicit House(
+      const queue::SpoolDirectory& directory,
+      const std::function<void(queue::Config&)>& change = [](queue::Config&) {}) {
     become_parent();
     role = std::make_unique<queue::Queue>(loop, directory.open());
     peers = std::make_unique<worker::Worker<queue::Queue>>(loop, *role, queue::Queue::routes());
@@ -32,7 +35,8 @@ struct House : hostile::Peerage {
     wire(kLookup);
     wire(kControl);
   }
-  queue::QueueSelected ask(QueueVerb verb, const queue::Selection& selection, bool dry_run = false, const std::string& action = "") {
+  queue::QueueSelected ask(QueueVerb verb, const queue::Selection& selection, bool dry_run = false,
+                           const std::string& action = "") {
     queue::SelectQueue q;
     q.verb = verb;
     q.selection = selection;

@@ -11,10 +11,12 @@ using namespace mailkeep::queue;
 namespace {
 
 // `count` messages for hosts elsewhere, from id `first` on, due at `due`.
-void keep(const queue::SpoolDirectory& directory, uint64_t first, size_t count, int64_t due, const std::string& sender = "alice@mk.test") {
+void keep(const queue::SpoolDirectory& directory, uint64_t first, size_t count, int64_t due,
+          const std::string& sender = "alice@mk.test") {
   auto spool = directory.open();
   for (uint64_t n = first; n < first + count; ++n) {
-    queue::Change change = queue::make_change(n, "Subject: number " + std::to_string(n) + "\r\n\r\nhello\r\n", {""}, due);
+    queue::Change change =
+        queue::make_change(n, "Subject: number " + std::to_string(n) + "\r\n\r\nhello\r\n", {""}, due);
     change.message->sender = sender;
     change.message->account = "alice";
     change.message->received = now_unix();
@@ -50,8 +52,8 @@ void hold_is_kept(void**) {
     assert_int_equal(done.changed, 1);
     assert_int_equal(done.items.size(), 0);
     assert_text(house.states(), "waiting held waiting ");
-    assert_int_equal(house.ask(QueueVerb::kHold, number(101)).changed, 0);  // it is
-    assert_int_equal(house.ask(QueueVerb::kRetry, everything()).changed, 2);       // held ones are not tried
+    assert_int_equal(house.ask(QueueVerb::kHold, number(101)).changed, 0);    // it is
+    assert_int_equal(house.ask(QueueVerb::kRetry, everything()).changed, 2);  // held ones are not tried
   }
   House house(directory);
   assert_text(house.states(), "waiting held waiting ");
@@ -138,7 +140,8 @@ void a_command_without_a_selection(void**) {
   queue::SpoolDirectory directory;
   keep(directory, 100, 2, now_unix() + 5000);
   House house(directory);
-  for (const QueueVerb verb : {QueueVerb::kHold, QueueVerb::kRelease, QueueVerb::kRetry, QueueVerb::kFail, QueueVerb::kDrop, QueueVerb::kReroute}) {
+  for (const QueueVerb verb : {QueueVerb::kHold, QueueVerb::kRelease, QueueVerb::kRetry, QueueVerb::kFail,
+                               QueueVerb::kDrop, QueueVerb::kReroute}) {
     const auto done = house.ask(verb, {}, false, "out");
     assert_text(done.error, "nothing is selected");
     assert_int_equal(done.changed, 0);
@@ -171,7 +174,8 @@ void in_slices(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(hold_is_kept),    unit_test(what_is_in_hand_is_left_alone), unit_test(fail_tells_and_drop_does_not),
-                              unit_test(reroute_by_name), unit_test(a_command_without_a_selection), unit_test(in_slices)};
+  const CMUnitTest tests[] = {
+      unit_test(hold_is_kept),    unit_test(what_is_in_hand_is_left_alone), unit_test(fail_tells_and_drop_does_not),
+      unit_test(reroute_by_name), unit_test(a_command_without_a_selection), unit_test(in_slices)};
   return run_unit_tests(tests);
 }

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-#include <signal.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -14,7 +14,9 @@ constexpr imsg::PeerId kUser{Role::kUser, 7};
 struct Post : House {
   Enqueue enqueue;
 
-  explicit Post(const SpoolDirectory& directory, const std::function<void(Config&)>& change = [](Config&) {}) : House(directory, change) {
+  explicit Post(
+      const SpoolDirectory& directory, const std::function<void(Config&)>& change = [](Config&) {})
+      : House(directory, change) {
     wire(kSmtpd);
     enqueue.session = 5;
     enqueue.message = kId;
@@ -69,7 +71,8 @@ struct Post : House {
     assert_int_equal(routes(), routes_before + 1);
     assert_text(last<lookup::Route>(kLookup).recipients.at(0), reader);
     const auto items = ask(QueueVerb::kList, {}).items;
-    const auto at = std::find_if(items.begin(), items.end(), [&](const QueueItem& i) { return i.sender.empty() && i.recipient == reader; });
+    const auto at = std::find_if(items.begin(), items.end(),
+                                 [&](const QueueItem& i) { return i.sender.empty() && i.recipient == reader; });
     assert_true(at != items.end());
     const uint64_t id = at->envelope.message;
     route({reader.substr(0, reader.find('@'))});
@@ -239,8 +242,12 @@ void deliver_by(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(a_failure_unless_never), unit_test(strangers_get_none), unit_test(bounces_do_not_bounce),
-                              unit_test(success_is_told),        unit_test(an_expansion_is_told), unit_test(not_before_its_time),
+  const CMUnitTest tests[] = {unit_test(a_failure_unless_never),
+                              unit_test(strangers_get_none),
+                              unit_test(bounces_do_not_bounce),
+                              unit_test(success_is_told),
+                              unit_test(an_expansion_is_told),
+                              unit_test(not_before_its_time),
                               unit_test(deliver_by)};
   return run_unit_tests(tests);
 }

@@ -52,7 +52,8 @@ Routed to(uint64_t query, std::initializer_list<const char*> accounts) {
 
 std::string listed(House& house) {
   std::string out;
-  for (const auto& i : house.ask(QueueVerb::kList, {}).items) out += i.account + "=" + std::to_string(i.envelope.number) + " ";
+  for (const auto& i : house.ask(QueueVerb::kList, {}).items)
+    out += i.account + "=" + std::to_string(i.envelope.number) + " ";
   return out;
 }
 
@@ -192,7 +193,8 @@ void a_local_user_is_not_forgotten(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(several_in_one_turn), unit_test(no_number_comes_again), unit_test(a_number_that_is_taken_is_not_given),
-                              unit_test(the_session_is_not_forgotten), unit_test(a_local_user_is_not_forgotten)};
+  const CMUnitTest tests[] = {unit_test(several_in_one_turn), unit_test(no_number_comes_again),
+                              unit_test(a_number_that_is_taken_is_not_given), unit_test(the_session_is_not_forgotten),
+                              unit_test(a_local_user_is_not_forgotten)};
   return run_unit_tests(tests);
 }

@@ -199,6 +199,7 @@ void local_users(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(tickets_decide_who_submits), unit_test(tickets_end_with_their_instance),
-                              unit_test(smtpd_cannot_vouch), unit_test(a_foreign_sender_is_refused), unit_test(local_users)};
+                              unit_test(smtpd_cannot_vouch), unit_test(a_foreign_sender_is_refused),
+                              unit_test(local_users)};
   return run_unit_tests(tests);
 }

@@ -237,7 +237,7 @@ static void lookup_is_gone(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(before_the_greeting), unit_test(each_phase_refuses), unit_test(chunks), unit_test(marked),
-                              unit_test(lookup_is_gone)};
+  const CMUnitTest tests[] = {unit_test(before_the_greeting), unit_test(each_phase_refuses), unit_test(chunks),
+                              unit_test(marked), unit_test(lookup_is_gone)};
   return run_unit_tests(tests);
 }

@@ -82,7 +82,8 @@ struct Descriptor3 {
 };
 
 struct House {
-  explicit House(smtpd::Protocol speaks = smtpd::Protocol::kSmtp, std::vector<std::string> pki = {}) : protocol(speaks) {
+  explicit House(smtpd::Protocol speaks = smtpd::Protocol::kSmtp, std::vector<std::string> pki = {})
+      : protocol(speaks) {
     Fd theirs = pair(parent);
     assert_int_equal(dup2(theirs.get(), worker::kParentFd), worker::kParentFd);
     server.reset(new receive::Server(loop, {speaks}));
@@ -216,7 +217,8 @@ struct House {
       if (line.starts_with(other)) return;
     }
     const auto reply = smtp::parse_reply_line(line);
-    if (!reply || reply->enhanced.empty() || reply->text.empty()) fail_msg("no enhanced code or no words: %s", line.c_str());
+    if (!reply || reply->enhanced.empty() || reply->text.empty())
+      fail_msg("no enhanced code or no words: %s", line.c_str());
   }
   void expect_silence(Client& c) { assert_text(hear(c), ""); }
 

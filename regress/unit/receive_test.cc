@@ -11,14 +11,16 @@ static void ehlo_lists_what_is_offered(void**) {
   plain.expect(c, "220 mx.mk.test ESMTP");
   plain.say(c, "EHLO client.test\r\n");
   const std::string said = plain.hear(c);
-  for (const char* word : {"250-PIPELINING\r\n", "250-SIZE 1000000\r\n", "250-8BITMIME\r\n", "250-ENHANCEDSTATUSCODES\r\n"}) {
+  for (const char* word :
+       {"250-PIPELINING\r\n", "250-SIZE 1000000\r\n", "250-8BITMIME\r\n", "250-ENHANCEDSTATUSCODES\r\n"}) {
     assert_true(said.find(word) != std::string::npos);
   }
   assert_true(said.find("STARTTLS") == std::string::npos);  // no certificate, no offer
   assert_true(said.find("AUTH") == std::string::npos);
   c.heard.clear();
   plain.say(c, "STARTTLS\r\nHELO bad..name\r\nVRFY alice\r\nFOO\r\nAUTH PLAIN x\r\nNOOP\r\nQUIT\r\n");
-  for (const char* reply : {"502 5.5.1", "501 5.5.2", "252 2.0.0", "500 5.5.1", "502 5.5.1", "250 2.0.0", "221 2.0.0"}) plain.expect(c, reply);
+  for (const char* reply : {"502 5.5.1", "501 5.5.2", "252 2.0.0", "500 5.5.1", "502 5.5.1", "250 2.0.0", "221 2.0.0"})
+    plain.expect(c, reply);
   plain.hear(c);
   assert_true(c.ended);
   House secure(smtpd::Protocol::kSmtp, {"mx"});
@@ -37,7 +39,9 @@ static void order_of_commands(void**) {
   c.heard.clear();
   h.say(c, "RCPT TO:<a@mk.test>\r\nDATA\r\nMAIL FROM:<a@b.test>\r\nMAIL FROM:<a@b.test>\r\nDATA\r\nRSET\r\nDATA\r\n");
   for (const char* reply : {"503", "503", "250 2.1.0", "503", "554 5.5.1", "250", "503"}) h.expect(c, reply);
-  h.say(c, "MAIL FROM:<a@b.test> SIZE=1000001\r\nMAIL FROM:<a@b.test> FOO=1\r\nMAIL FROM:<a@b.test> BODY=BINARYMIME\r\nMAIL TO:<x>\r\n");
+  h.say(c,
+        "MAIL FROM:<a@b.test> SIZE=1000001\r\nMAIL FROM:<a@b.test> FOO=1\r\nMAIL FROM:<a@b.test> "
+        "BODY=BINARYMIME\r\nMAIL TO:<x>\r\n");
   for (const char* reply : {"552 5.3.4", "555 5.5.4", "555 5.5.4", "501 5.5.4"}) h.expect(c, reply);
 }
 
@@ -94,8 +98,10 @@ static void the_queue_refuses(void**) {
 static void replies_keep_the_order_of_commands(void**) {
   House h;
   Client c = h.greeted();
-  h.say(c, "MAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nRCPT TO:<<bad\r\nRCPT TO:<two@mk.test>\r\nRCPT TO:<three@mk.test> FOO=1\r\n"
-           "RCPT TO:<four@mk.test>\r\nDATA\r\n");
+  h.say(c,
+        "MAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nRCPT TO:<<bad\r\nRCPT TO:<two@mk.test>\r\nRCPT "
+        "TO:<three@mk.test> FOO=1\r\n"
+        "RCPT TO:<four@mk.test>\r\nDATA\r\n");
   h.expect(c, "250 2.1.0");
   h.expect_silence(c);
   const auto one = h.asked();
@@ -124,7 +130,8 @@ static void replies_keep_the_order_of_commands(void**) {
 static void a_session_byte_by_byte(void**) {
   House h;
   Client c = h.dial();
-  const std::string all = "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nDATA\r\na\r\n..b\r\n.\r\nQUIT\r\n";
+  const std::string all =
+      "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<one@mk.test>\r\nDATA\r\na\r\n..b\r\n.\r\nQUIT\r\n";
   for (const char b : all) {
     h.say(c, std::string_view(&b, 1));
     if (has_frame(h.lookup.get())) h.verdict(h.asked());
@@ -143,7 +150,8 @@ static void a_session_byte_by_byte(void**) {
 static void smuggling_is_refused_in_step(void**) {
   House h;
   Client c = h.greeted();
-  for (const char* data : {"a\n.\nMAIL FROM:<x@y.test>\r\n.\r\n", "a\n.\r\nRSET\r\n.\r\n", "a\r\n.\nRSET\r\n.\r\n", "a\r.\rRSET\r\n.\r\n", "a\r\n.\rRSET\r\n.\r\n"}) {
+  for (const char* data : {"a\n.\nMAIL FROM:<x@y.test>\r\n.\r\n", "a\n.\r\nRSET\r\n.\r\n", "a\r\n.\nRSET\r\n.\r\n",
+                           "a\r.\rRSET\r\n.\r\n", "a\r\n.\rRSET\r\n.\r\n"}) {
     h.begin(c);
     h.say(c, std::string("DATA\r\n") + data + "NOOP\r\n");
     h.expect(c, "354");
@@ -153,7 +161,8 @@ static void smuggling_is_refused_in_step(void**) {
     refusals.clear();
     assert_false(has_frame(h.queue.get()));
     assert_int_equal(refusals.size(), 1);
-    assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 550 && refusals[0].recipients.size() == 1 && refusals[0].message != 0);
+    assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 550 &&
+                refusals[0].recipients.size() == 1 && refusals[0].message != 0);
     assert_text(refusals[0].enhanced, "5.6.0");
   }
 }
@@ -172,7 +181,8 @@ static void refusals_are_told(void**) {
   h.expect(c, "550");
   assert_false(has_frame(h.queue.get()));
   assert_int_equal(refusals.size(), 2);
-  assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 552 && refusals[0].recipients.empty() && refusals[0].message == 0);
+  assert_true(refusals[0].by == queue::Judge::kSmtpd && refusals[0].code == 552 && refusals[0].recipients.empty() &&
+              refusals[0].message == 0);
   assert_true(refusals[1].by == queue::Judge::kLookup && refusals[1].code == 550 && refusals[1].message != 0);
   assert_text(refusals[1].recipients.at(0), "nosuch@mk.test");
   for (const auto& r : refusals) {
@@ -473,7 +483,8 @@ static void starttls_starts_afresh(void**) {
   const auto m = h.submitted();
   assert_true(m.facts.tls);
   assert_true(m.protocol == queue::Protocol::kEsmtps);
-  assert_true(read_all(m.content.get()).find("from good.test (localhost [127.0.0.1])\r\n\tby mx.mk.test with ESMTPS") != std::string::npos);
+  assert_true(read_all(m.content.get()).find("from good.test (localhost [127.0.0.1])\r\n\tby mx.mk.test with ESMTPS") !=
+              std::string::npos);
 }
 
 static void starttls_that_fails_ends_the_session(void**) {
@@ -541,7 +552,8 @@ int main() {
       unit_test(the_queue_refuses),
       unit_test(replies_keep_the_order_of_commands),
       unit_test(a_session_byte_by_byte),
-      unit_test(smuggling_is_refused_in_step), unit_test(refusals_are_told),
+      unit_test(smuggling_is_refused_in_step),
+      unit_test(refusals_are_told),
       unit_test(sizes_and_loops),
       unit_test(a_large_message_goes_to_the_spool),
       unit_test(a_large_message_whose_client_goes),

@@ -21,7 +21,8 @@ Fd file_of(const std::string& text) {
 
 const std::string kMail = "Subject: x\r\n\r\n.dot\r\nhello\r\n";
 const std::string kStuffed = "Subject: x\r\n\r\n..dot\r\nhello\r\n.\r\n";
-const std::string kFull = "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n";
+const std::string kFull =
+    "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n";
 
 Transfer transfer_to(const std::vector<std::string>& recipients, const std::string& text = kMail) {
   Transfer t;
@@ -33,10 +34,11 @@ Transfer transfer_to(const std::vector<std::string>& recipients, const std::stri
 }
 
 struct Play {
-  explicit Play(Dialog::Settings settings = {}) : d([&] {
-    if (settings.helo.empty()) settings.helo = "mk.test";
-    return settings;
-  }()) {}
+  explicit Play(Dialog::Settings settings = {})
+      : d([&] {
+          if (settings.helo.empty()) settings.helo = "mk.test";
+          return settings;
+        }()) {}
   // What comes of these bytes; a byte at a time when `cut`.
   Step say(const std::string& text) {
     Step step = Step::kWait;
@@ -78,8 +80,9 @@ void a_pipelined_transaction(void**) {
     t.options.ret = queue::Ret::kHeaders;
     t.recipients[1].recipient.options = {queue::kNotifySuccess | queue::kNotifyFailure, "rfc822;q@x.test"};
     assert_true(p.begin(t) == Step::kWait);
-    assert_text(p.heard(), "MAIL FROM:<a@mk.test> SIZE=27 RET=HDRS ENVID=id1\r\nRCPT TO:<b@x.test>\r\n"
-                           "RCPT TO:<c@x.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;q@x.test\r\nDATA\r\n");
+    assert_text(p.heard(),
+                "MAIL FROM:<a@mk.test> SIZE=27 RET=HDRS ENVID=id1\r\nRCPT TO:<b@x.test>\r\n"
+                "RCPT TO:<c@x.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;q@x.test\r\nDATA\r\n");
     assert_true(p.say("250 ok\r\n250 ok\r\n550-5.1.1 no\r\n550 5.1.1 such user\r\n") == Step::kWait);
     assert_false(p.d.wants_content());
     assert_true(p.say("354 go on\r\n") == Step::kWait);
@@ -141,17 +144,24 @@ void every_phase_may_fail(void**) {
       {"220 hi\r\n250-a\r\n251 b\r\n", Step::kFailed, Outcome::kTemporary, 0},
       {"220 hi\r\n451 not now\r\n", Step::kFailed, Outcome::kTemporary, 451},
       {"220 hi\r\n500 ?\r\n500 ?\r\n", Step::kFailed, Outcome::kTemporary, 500},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n451 4.3.0 later\r\n503 no\r\n503 no\r\n", Step::kDone, Outcome::kTemporary, 451},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n552 5.3.4 big\r\n503 no\r\n503 no\r\n", Step::kDone, Outcome::kPermanent, 552},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n451 4.3.0 later\r\n503 no\r\n503 no\r\n", Step::kDone, Outcome::kTemporary,
+       451},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n552 5.3.4 big\r\n503 no\r\n503 no\r\n", Step::kDone, Outcome::kPermanent,
+       552},
       {"220 hi\r\n250-m\r\n250 PIPELINING\r\n421 4.3.2 ending\r\n", Step::kFailed, Outcome::kTemporary, 421},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n450 4.7.1 grey\r\n554 no valid\r\n", Step::kDone, Outcome::kTemporary, 450},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n450 4.7.1 grey\r\n554 no valid\r\n", Step::kDone,
+       Outcome::kTemporary, 450},
       {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n451 no\r\n", Step::kDone, Outcome::kTemporary, 451},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n250 what\r\n", Step::kFailed, Outcome::kTemporary, 250},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n250 what\r\n", Step::kFailed, Outcome::kTemporary,
+       250},
       {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n354 what\r\n", Step::kFailed, Outcome::kTemporary, 354},
       {"220 hi\r\n250 m\r\n250 ok\r\n250 ok\r\n550 5.6.0 no data\r\n", Step::kDone, Outcome::kPermanent, 550},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n554 5.7.1 spam\r\n", Step::kDone, Outcome::kPermanent, 554},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n421 4.3.2 ending\r\n", Step::kDone, Outcome::kTemporary, 421},
-      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n354 more\r\n", Step::kFailed, Outcome::kTemporary, 354},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n554 5.7.1 spam\r\n", Step::kDone,
+       Outcome::kPermanent, 554},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n421 4.3.2 ending\r\n", Step::kDone,
+       Outcome::kTemporary, 421},
+      {"220 hi\r\n250-m\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n354 more\r\n", Step::kFailed,
+       Outcome::kTemporary, 354},
   };
   for (const Row& row : rows) {
     for (const bool cut : {false, true}) {
@@ -166,7 +176,8 @@ void every_phase_may_fail(void**) {
         if (end == Step::kReady) end = p.begin(t);
         if (p.d.wants_content()) p.content();
       }
-      if (end != row.end || !script.empty()) fail_msg("%s: step %d, %zu bytes left", row.script, static_cast<int>(end), script.size());
+      if (end != row.end || !script.empty())
+        fail_msg("%s: step %d, %zu bytes left", row.script, static_cast<int>(end), script.size());
       if (end == Step::kDone) {
         assert_true(p.result(0).outcome == row.outcome);
         assert_int_equal(p.result(0).code, row.code);
@@ -276,7 +287,9 @@ void what_a_server_cannot_take(void**) {
   utf8_sender.options.smtputf8 = true;
   utf8_sender.sender = "j\xc3\xb6rg@mk.test";
   refused(utf8_sender, "5.6.7");
-  refused(transfer_to({"b@x.test"}, "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xa4\r\n--b--\r\n"), "5.6.3");
+  refused(
+      transfer_to({"b@x.test"}, "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xa4\r\n--b--\r\n"),
+      "5.6.3");
   Transfer sender = transfer_to({"b@x.test"});
   sender.sender = "a>\r\nDATA\r\n";
   refused(sender, "5.1.7");
@@ -292,7 +305,9 @@ void what_a_server_cannot_take(void**) {
 void in_seven_bits(void**) {
   Play p;
   hello(p, "250-m\r\n250-PIPELINING\r\n250 SIZE 1000\r\n");
-  Transfer t = transfer_to({"b@x.test"}, "Content-Transfer-Encoding: 8bit\r\n\r\n.gr\xc3\xbc\xc3\x9f" "e\r\n");
+  Transfer t = transfer_to({"b@x.test"},
+                           "Content-Transfer-Encoding: 8bit\r\n\r\n.gr\xc3\xbc\xc3\x9f"
+                           "e\r\n");
   t.options.smtputf8 = true;
   p.begin(t);
   assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
@@ -331,7 +346,8 @@ void as_a_chunk(void**) {
     for (const std::string& text : {std::string("a: b\r\n\r\nx"), std::string()}) {
       const Transfer last = transfer_to({"b@x.test"}, text);
       p.begin(last);
-      assert_text(p.heard(), std::string(text.empty() ? "" : "RSET\r\n") + "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\n");
+      assert_text(p.heard(),
+                  std::string(text.empty() ? "" : "RSET\r\n") + "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\n");
       assert_true(p.say((text.empty() ? "" : "250 ok\r\n") + std::string("250 ok\r\n250 ok\r\n")) == Step::kWait);
       assert_text(p.content(), text.empty() ? "BDAT 0 LAST\r\n" : "BDAT 11 LAST\r\n" + text + "\r\n");
       assert_true(p.say("250 ok\r\n") == Step::kDone);
@@ -450,7 +466,8 @@ void fields_of_who_forwarded_it(void**) {
   t.delivered_to = {"one@mk.test", "b\xc3\xbc@mk.test", "two@mk.test", "x\r\nEvil: y"};
   p.begin(t);
   const std::string head = "Delivered-To: two@mk.test\r\nDelivered-To: one@mk.test\r\n";
-  assert_true(p.heard().starts_with("MAIL FROM:<a@mk.test> SIZE=" + std::to_string(kMail.size() + head.size()) + "\r\n"));
+  assert_true(
+      p.heard().starts_with("MAIL FROM:<a@mk.test> SIZE=" + std::to_string(kMail.size() + head.size()) + "\r\n"));
   p.say("250 ok\r\n250 ok\r\n354 go\r\n");
   assert_text(p.content(), head + kStuffed);
 }
@@ -463,7 +480,9 @@ void lmtp_answers_for_each(void**) {
     lmtp_hello(p);
     const Transfer four = transfer_to({"ann", "nobody", "b@x.test", "carl"}), one = transfer_to({"ann"});
     assert_true(p.begin(four) == Step::kWait);
-    assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<ann>\r\nRCPT TO:<nobody>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<carl>\r\nDATA\r\n");
+    assert_text(p.heard(),
+                "MAIL FROM:<a@mk.test>\r\nRCPT TO:<ann>\r\nRCPT TO:<nobody>\r\nRCPT TO:<b@x.test>\r\nRCPT "
+                "TO:<carl>\r\nDATA\r\n");
     assert_true(p.say("250 ok\r\n250 ok\r\n550 5.1.1 who\r\n250 ok\r\n250 ok\r\n354 go\r\n") == Step::kWait);
     assert_text(p.content(), kStuffed);
     assert_true(p.d.awaits_final());
@@ -534,12 +553,21 @@ void survey_across_slices(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(a_pipelined_transaction),     unit_test(one_command_at_a_time),
-                              unit_test(every_phase_may_fail),        unit_test(starttls),
-                              unit_test(auth),                        unit_test(what_a_server_cannot_take),
-                              unit_test(an_early_refusal_and_an_unknown_end), unit_test(nobody_and_354), unit_test(in_seven_bits), unit_test(as_a_chunk),
-                              unit_test(fields_of_who_forwarded_it), unit_test(lmtp_answers_for_each),  unit_test(lmtp_that_breaks),
-                              unit_test(replies_are_bounded),         unit_test(content_in_slices),
+  const CMUnitTest tests[] = {unit_test(a_pipelined_transaction),
+                              unit_test(one_command_at_a_time),
+                              unit_test(every_phase_may_fail),
+                              unit_test(starttls),
+                              unit_test(auth),
+                              unit_test(what_a_server_cannot_take),
+                              unit_test(an_early_refusal_and_an_unknown_end),
+                              unit_test(nobody_and_354),
+                              unit_test(in_seven_bits),
+                              unit_test(as_a_chunk),
+                              unit_test(fields_of_who_forwarded_it),
+                              unit_test(lmtp_answers_for_each),
+                              unit_test(lmtp_that_breaks),
+                              unit_test(replies_are_bounded),
+                              unit_test(content_in_slices),
                               unit_test(survey_across_slices)};
   return run_unit_tests(tests);
 }

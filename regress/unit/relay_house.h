@@ -25,8 +25,8 @@ const std::string kBody = "Subject: x\r\n\r\nhello\r\n";
 // Polite, but for what it is told to say. Port 0: any.
 class Host {
  public:
-  Host(const std::string& address, uint16_t port, std::string greeting = "220 hi", std::string offers = "250-h\r\n250 PIPELINING",
-       std::string final = "250 2.0.0 kept")
+  Host(const std::string& address, uint16_t port, std::string greeting = "220 hi",
+       std::string offers = "250-h\r\n250 PIPELINING", std::string final = "250 2.0.0 kept")
       : greeting_(std::move(greeting)), offers_(std::move(offers)), final_(std::move(final)) {
     const Fd made(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     listener_.reset(fcntl(made.get(), F_DUPFD_CLOEXEC, 10));  // 3 is the role's
@@ -36,7 +36,9 @@ class Host {
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
     inet_pton(AF_INET, address.c_str(), &at.sin_addr);
-    if (bind(listener_.get(), reinterpret_cast<struct sockaddr*>(&at), sizeof at) != 0 || listen(listener_.get(), 50) != 0) fatal("bind");
+    if (bind(listener_.get(), reinterpret_cast<struct sockaddr*>(&at), sizeof at) != 0 ||
+        listen(listener_.get(), 50) != 0)
+      fatal("bind");
     socklen_t length = sizeof at;
     getsockname(listener_.get(), reinterpret_cast<struct sockaddr*>(&at), &length);
     port_ = ntohs(at.sin_port);
@@ -67,7 +69,9 @@ class Host {
     }
   }
   void session(const Fd& fd) {
-    const auto say = [&](const std::string& text) { return send(fd.get(), (text + "\r\n").data(), text.size() + 2, MSG_NOSIGNAL) > 0; };
+    const auto say = [&](const std::string& text) {
+      return send(fd.get(), (text + "\r\n").data(), text.size() + 2, MSG_NOSIGNAL) > 0;
+    };
     say(greeting_);
     std::string in;
     bool data = false;
@@ -84,7 +88,12 @@ class Host {
         if (line == "DATA") data = true;
         if (line == "." && final_.empty()) return void(shutdown(fd.get(), SHUT_RDWR));
         while (line == "." && holds) usleep(1000);
-        if (!say(line == "." ? final_ : verb == "EHLO" ? offers_ : verb == "DATA" ? "354 go" : verb == "STAR" ? "220 go" : "250 ok")) return;
+        if (!say(line == "."      ? final_
+                 : verb == "EHLO" ? offers_
+                 : verb == "DATA" ? "354 go"
+                 : verb == "STAR" ? "220 go"
+                                  : "250 ok"))
+          return;
       }
     }
   }
@@ -149,7 +158,8 @@ struct House : hostile::Peerage {
     if (!until([&] { return heard_of(kQueue, relay::Transferred::kType) >= count; })) fatal("no result");
     return last<relay::Transferred>(kQueue);
   }
-  lookup::Hops hops(std::vector<lookup::Hop> list, lookup::HopsState state = lookup::HopsState::kFound, const std::string& text = "") {
+  lookup::Hops hops(std::vector<lookup::Hop> list, lookup::HopsState state = lookup::HopsState::kFound,
+                    const std::string& text = "") {
     if (!until([&] { return heard_of(kLookup, lookup::FindHops::kType) > asked; })) fatal("lookup was not asked");
     ++asked;
     lookup::Hops m;

@@ -11,7 +11,8 @@ void by_mx_in_order(void**) {
   Host rude("127.0.0.32", 25, "554 not today");
   Host good("127.0.0.33", 25);
   house.transfer(1);
-  const auto asked = house.hops({hop("a.test", 5, {"127.0.0.31"}), hop("b.test", 10, {"127.0.0.31", "127.0.0.32"}), hop("c.test", 10, {"127.0.0.33"})});
+  const auto asked = house.hops({hop("a.test", 5, {"127.0.0.31"}), hop("b.test", 10, {"127.0.0.31", "127.0.0.32"}),
+                                 hop("c.test", 10, {"127.0.0.33"})});
   assert_text(house.last<lookup::FindHops>(kLookup).name, "x.test");
   assert_false(house.last<lookup::FindHops>(kLookup).is_host);
   house.tell(kLookup, asked);
@@ -158,8 +159,9 @@ void anything_from_anybody(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(by_mx_in_order),     unit_test(nobody_is_there), unit_test(what_lookup_may_say),
-                              unit_test(a_smart_host_by_name), unit_test(lost_after_the_dot), unit_test(tls_that_fails),
+  const CMUnitTest tests[] = {unit_test(by_mx_in_order),       unit_test(nobody_is_there),
+                              unit_test(what_lookup_may_say),  unit_test(a_smart_host_by_name),
+                              unit_test(lost_after_the_dot),   unit_test(tls_that_fails),
                               unit_test(anything_from_anybody)};
   return run_unit_tests(tests);
 }

@@ -35,19 +35,24 @@ struct World {
 
   std::unique_ptr<Remote> make() {
     auto made = std::make_unique<Remote>(
-        *spool, Remote::Calls{.send = [this](uint64_t, const relay::Transfer& t) -> std::optional<uint32_t> {
-                                if (!up) return std::nullopt;
-                                Seen s{t.transfer, t.message, t.action, t.domain, t.sender, read_memory_file(t.content.get(), t.size).value_or("unreadable"), {}, {}};
-                                for (const auto& r : t.recipients) s.numbers.push_back(r.number), s.recipients.push_back(r.recipient.address);
-                                sent.push_back(std::move(s));
-                                return 3;
-                              },
-                              .failed = [this](const Envelope& e, const Cause& cause) { failed.emplace_back(e.id, cause); }});
+        *spool,
+        Remote::Calls{.send = [this](uint64_t, const relay::Transfer& t) -> std::optional<uint32_t> {
+                        if (!up) return std::nullopt;
+                        Seen s{t.transfer, t.message, t.action,
+                               t.domain,   t.sender,  read_memory_file(t.content.get(), t.size).value_or("unreadable"),
+                               {},         {}};
+                        for (const auto& r : t.recipients)
+                          s.numbers.push_back(r.number), s.recipients.push_back(r.recipient.address);
+                        sent.push_back(std::move(s));
+                        return 3;
+                      },
+                      .failed = [this](const Envelope& e, const Cause& cause) { failed.emplace_back(e.id, cause); }});
     made->set_policy({60, 3600, 5000});
     made->set_relays({{"out", false}, {"smart", true}});
     return made;
   }
-  void keep(uint64_t id, std::vector<std::string> recipients, bool in_hand, const std::string& action = "", int64_t due = 900, const std::string& account = "") {
+  void keep(uint64_t id, std::vector<std::string> recipients, bool in_hand, const std::string& action = "",
+            int64_t due = 900, const std::string& account = "") {
     Change change;
     Message& m = change.message.emplace();
     m.id = id;
@@ -87,7 +92,9 @@ struct World {
     t.host = host_failed ? "" : "mx.x.test [192.0.2.1]:25";
     t.host_failed = host_failed;
     for (const uint32_t n : s.numbers) {
-      const std::string status = outcome == Outcome::kDelivered ? "2.0.0" : outcome == Outcome::kPermanent ? "5.1.1" : "4.2.1";
+      const std::string status = outcome == Outcome::kDelivered   ? "2.0.0"
+                                 : outcome == Outcome::kPermanent ? "5.1.1"
+                                                                  : "4.2.1";
       t.results.push_back({n, outcome, code, status, "said so"});
     }
     return t;
@@ -340,12 +347,14 @@ void the_relay_process_ends(void**) {
 void the_poison_among_many(void**) {
   World w;
   constexpr uint64_t kPoison = 17;
-  for (uint64_t i = 1; i <= 40; ++i) w.keep(i, {"a@" + std::string(i % 2 == 0 ? "x" : "y") + std::to_string(i % 5) + ".test"}, true);
+  for (uint64_t i = 1; i <= 40; ++i)
+    w.keep(i, {"a@" + std::string(i % 2 == 0 ? "x" : "y") + std::to_string(i % 5) + ".test"}, true);
   w.turn();
   size_t told = 0;
   int deaths = 0;
   for (int round = 0; round < 300 && w.spool->counts().relay > 0; ++round) {
-    const auto dies = std::find_if(w.sent.begin() + static_cast<std::ptrdiff_t>(told), w.sent.end(), [](const Seen& s) { return s.message == kPoison; });
+    const auto dies = std::find_if(w.sent.begin() + static_cast<std::ptrdiff_t>(told), w.sent.end(),
+                                   [](const Seen& s) { return s.message == kPoison; });
     if (dies != w.sent.end()) {
       ++deaths;
       told = w.sent.size();
@@ -386,13 +395,17 @@ void the_urgent_first(void**) {
 // Its sender is told once, though a dead host costs its envelopes no attempt.
 void a_warning_once(void**) {
   World w;
-  w.remote = std::make_unique<Remote>(*w.spool, Remote::Calls{.send = [&](uint64_t, const relay::Transfer& t) -> std::optional<uint32_t> {
-                                                                w.sent.push_back({t.transfer, t.message, "", "", "", "", {}, {}});
-                                                                for (const auto& r : t.recipients) w.sent.back().numbers.push_back(r.number);
-                                                                return 3;
-                                                              },
-                                                              .failed = [](const Envelope&, const Cause&) {},
-                                                              .delayed = [&](const Envelope& e) { w.failed.emplace_back(e.id, Cause{"", e.last_error, ""}); }});
+  w.remote = std::make_unique<Remote>(
+      *w.spool, Remote::Calls{.send = [&](uint64_t, const relay::Transfer& t) -> std::optional<uint32_t> {
+                                w.sent.push_back({t.transfer, t.message, "", "", "", "", {}, {}});
+                                for (const auto& r : t.recipients) w.sent.back().numbers.push_back(r.number);
+                                return 3;
+                              },
+                              .failed = [](const Envelope&, const Cause&) {},
+                              .delayed =
+                                  [&](const Envelope& e) {
+                                    w.failed.emplace_back(e.id, Cause{"", e.last_error, ""});
+                                  }});
   w.remote->set_policy({60, 3600, 100000, 300, 2000});
   w.remote->set_relays({{"out", false}});
   for (uint64_t i = 1; i <= 6; ++i) {
@@ -436,12 +449,20 @@ void removed_by_hand(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(grouped_by_destination), unit_test(lmtp_is_for_its_own_mail),   unit_test(at_most_a_hundred_a_transfer),
-                              unit_test(from_disk_after_a_restart), unit_test(put_off_and_tried_again),
-                              unit_test(failures_and_their_words), unit_test(the_lifetime_ends),
-                              unit_test(concurrency_adapts),       unit_test(a_dead_destination_costs_nothing),
-                              unit_test(what_waits_for_a_dead_destination_expires), unit_test(the_relay_process_ends),
-                              unit_test(removed_by_hand),          unit_test(the_poison_among_many),
-                              unit_test(the_urgent_first),         unit_test(a_warning_once)};
+  const CMUnitTest tests[] = {unit_test(grouped_by_destination),
+                              unit_test(lmtp_is_for_its_own_mail),
+                              unit_test(at_most_a_hundred_a_transfer),
+                              unit_test(from_disk_after_a_restart),
+                              unit_test(put_off_and_tried_again),
+                              unit_test(failures_and_their_words),
+                              unit_test(the_lifetime_ends),
+                              unit_test(concurrency_adapts),
+                              unit_test(a_dead_destination_costs_nothing),
+                              unit_test(what_waits_for_a_dead_destination_expires),
+                              unit_test(the_relay_process_ends),
+                              unit_test(removed_by_hand),
+                              unit_test(the_poison_among_many),
+                              unit_test(the_urgent_first),
+                              unit_test(a_warning_once)};
   return run_unit_tests(tests);
 }

@@ -31,8 +31,9 @@ using os::Profile;
 
 namespace {
 
-constexpr Profile kProfiles[] = {Profile::kReceive, Profile::kLogin, Profile::kTls,     Profile::kLookup, Profile::kAuth,
-                                 Profile::kSpool,   Profile::kUser,  Profile::kControl, Profile::kRelay};
+constexpr Profile kProfiles[] = {Profile::kReceive, Profile::kLogin,   Profile::kTls,
+                                 Profile::kLookup,  Profile::kAuth,    Profile::kSpool,
+                                 Profile::kUser,    Profile::kControl, Profile::kRelay};
 
 bool reaches_others(Profile profile) { return profile == Profile::kLookup || profile == Profile::kRelay; }
 
@@ -65,8 +66,13 @@ const Act kActs[] = {
     {"execve", [] { return syscall(SYS_execve, "/bin/true", nullptr, nullptr); }},
     {"execveat", [] { return syscall(SYS_execveat, 0, "", nullptr, nullptr, AT_EMPTY_PATH); }},
     {"vfork", [] { return syscall(SYS_clone, CLONE_VFORK | CLONE_VM | SIGCHLD, nullptr, nullptr, nullptr, nullptr); }},
-    {"thread", [] { return syscall(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, nullptr, nullptr, nullptr, nullptr); }},
-    {"new user namespace", [] { return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr); }},
+    {"thread",
+     [] {
+       return syscall(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, nullptr, nullptr,
+                      nullptr, nullptr);
+     }},
+    {"new user namespace",
+     [] { return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr); }},
     {"unshare", [] { return syscall(SYS_unshare, CLONE_NEWNS); }},
     {"setns", [] { return syscall(SYS_setns, 0, 0); }},
     {"ptrace", [] { return syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0); }},
@@ -86,7 +92,10 @@ const Act kActs[] = {
     {"userfaultfd", [] { return syscall(SYS_userfaultfd, 0); }},
     {"io_uring_setup", [] { return syscall(425, 1, nullptr); }},
     {"listen", [] { return syscall(SYS_listen, 0, 1); }},
-    {"executable memory", [] { return reinterpret_cast<long>(mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)); }},
+    {"executable memory",
+     [] {
+       return reinterpret_cast<long>(mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+     }},
     {"a pair of datagram sockets", [] { return static_cast<long>(pair_of(SOCK_DGRAM)); }},
     {"ioctl", [] { return static_cast<long>(ioctl(2, TIOCSTI, "x")); }},
     {"fcntl(F_SETOWN)", [] { return static_cast<long>(fcntl(2, F_SETOWN, 1)); }},
@@ -125,7 +134,8 @@ void other_architectures_are_deadly(void**) {
 void sockets_where_they_are_needed(void**) {
   for (const Profile profile : kProfiles) {
     if (reaches_others(profile)) continue;
-    assert_int_equal(in_child(profile, [] { return socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM ? 0 : 1; }), 0);
+    assert_int_equal(in_child(profile, [] { return socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM ? 0 : 1; }),
+                     0);
     assert_int_equal(in_child(profile, [] { return connect(0, nullptr, 0); }), -SIGSYS);
     assert_int_equal(in_child(profile, [] { return bind(0, nullptr, 0); }), -SIGSYS);
   }
@@ -133,22 +143,32 @@ void sockets_where_they_are_needed(void**) {
     int family, type;
     bool lookup, relay;
   };
-  for (const Row& row : {Row{AF_UNIX, SOCK_STREAM, true, false}, {AF_INET, SOCK_STREAM, true, true}, {AF_INET6, SOCK_STREAM, true, true},
-                         {AF_INET, SOCK_DGRAM, true, false}, {AF_INET6, SOCK_DGRAM, true, false}, {AF_INET, SOCK_RAW, false, false},
-                         {AF_NETLINK, SOCK_RAW, false, false}, {AF_PACKET, SOCK_DGRAM, false, false}, {AF_VSOCK, SOCK_STREAM, false, false}}) {
-    const auto make = [&row] { return socket(row.family, row.type | SOCK_CLOEXEC, 0) >= 0 || errno == EAFNOSUPPORT ? 0 : 1; };
+  for (const Row& row : {Row{AF_UNIX, SOCK_STREAM, true, false},
+                         {AF_INET, SOCK_STREAM, true, true},
+                         {AF_INET6, SOCK_STREAM, true, true},
+                         {AF_INET, SOCK_DGRAM, true, false},
+                         {AF_INET6, SOCK_DGRAM, true, false},
+                         {AF_INET, SOCK_RAW, false, false},
+                         {AF_NETLINK, SOCK_RAW, false, false},
+                         {AF_PACKET, SOCK_DGRAM, false, false},
+                         {AF_VSOCK, SOCK_STREAM, false, false}}) {
+    const auto make = [&row] {
+      return socket(row.family, row.type | SOCK_CLOEXEC, 0) >= 0 || errno == EAFNOSUPPORT ? 0 : 1;
+    };
     assert_int_equal(in_child(Profile::kLookup, make), row.lookup ? 0 : -SIGSYS);
     assert_int_equal(in_child(Profile::kRelay, make), row.relay ? 0 : -SIGSYS);
   }
 }
 
 void no_files_where_none_are_needed(void**) {
-  for (const Profile profile : {Profile::kReceive, Profile::kLogin, Profile::kTls, Profile::kAuth, Profile::kControl, Profile::kRelay}) {
+  for (const Profile profile :
+       {Profile::kReceive, Profile::kLogin, Profile::kTls, Profile::kAuth, Profile::kControl, Profile::kRelay}) {
     assert_int_equal(in_child(profile, [] { return open("/etc/passwd", O_RDONLY) >= 0 ? 1 : 2; }), -SIGSYS);
   }
   assert_int_equal(in_child(Profile::kLookup, [] { return open("/etc/passwd", O_RDONLY) >= 0 ? 0 : 1; }), 0);
   assert_int_equal(in_child(Profile::kLookup, [] { return open("/dev/null", O_WRONLY) >= 0 ? 1 : 2; }), -SIGSYS);
-  assert_int_equal(in_child(Profile::kLookup, [] { return open("/tmp/x", O_RDONLY | O_CREAT, 0600) >= 0 ? 1 : 2; }), -SIGSYS);
+  assert_int_equal(in_child(Profile::kLookup, [] { return open("/tmp/x", O_RDONLY | O_CREAT, 0600) >= 0 ? 1 : 2; }),
+                   -SIGSYS);
 }
 
 // An event loop with a timer and a signal, the log, a failed assertion's end.
@@ -238,8 +258,13 @@ void landlock_reaches_beyond_files(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(forbidden_acts_are_deadly), unit_test(other_architectures_are_deadly), unit_test(sockets_where_they_are_needed),
-                              unit_test(no_files_where_none_are_needed), unit_test(every_worker_lives), unit_test(syslog_after_the_drop),
-                              unit_test(auth_may_fork), unit_test(landlock_reaches_beyond_files)};
+  const CMUnitTest tests[] = {unit_test(forbidden_acts_are_deadly),
+                              unit_test(other_architectures_are_deadly),
+                              unit_test(sockets_where_they_are_needed),
+                              unit_test(no_files_where_none_are_needed),
+                              unit_test(every_worker_lives),
+                              unit_test(syslog_after_the_drop),
+                              unit_test(auth_may_fork),
+                              unit_test(landlock_reaches_beyond_files)};
   return run_unit_tests(tests);
 }

@@ -26,7 +26,8 @@ std::string run(const std::string& mechanism, const std::vector<std::string>& li
   Step step = Step::kChallenge;
   for (size_t i = 0; i < lines.size(); i++) {
     assert_true(step == Step::kChallenge);
-    step = i > 0 ? exchange->next(lines[i]) : exchange->begin(lines[i] == "-" ? std::nullopt : std::optional<std::string_view>(lines[i]));
+    step = i > 0 ? exchange->next(lines[i])
+                 : exchange->begin(lines[i] == "-" ? std::nullopt : std::optional<std::string_view>(lines[i]));
     out += "cdxba"[static_cast<int>(step)];
     if (step == Step::kChallenge) out += "<" + *text::base64_decode(exchange->challenge()) + ">";
   }

@@ -22,7 +22,13 @@ static void takes_the_examples_of_the_rfc(void**) {
 }
 
 static void refuses_what_is_not_plain(void**) {
-  const std::string bad[] = {""s, "tim"s, "\0tim"s, "\0\0x"s, "\0tim\0"s, "\0tim\0a\0b"s, "\0tim\0a\0"s,
+  const std::string bad[] = {""s,
+                             "tim"s,
+                             "\0tim"s,
+                             "\0\0x"s,
+                             "\0tim\0"s,
+                             "\0tim\0a\0b"s,
+                             "\0tim\0a\0"s,
                              "\0"s + std::string(kMaxAddress + 1, 'u') + "\0p"s,
                              std::string(kMaxAddress + 1, 'u') + "\0u\0p"s,
                              "\0u\0"s + std::string(kMaxPassword + 1, 'p')};
@@ -68,7 +74,7 @@ static void wipes(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(takes_the_examples_of_the_rfc), unit_test(refuses_what_is_not_plain),
-                              unit_test(takes_what_just_fits), unit_test(decodes_base64),
-                              unit_test(an_error_tells_no_secret), unit_test(wipes)};
+                              unit_test(takes_what_just_fits),          unit_test(decodes_base64),
+                              unit_test(an_error_tells_no_secret),      unit_test(wipes)};
   return run_unit_tests(tests);
 }

@@ -25,8 +25,10 @@ struct Mail {
     m.size = 5000;
   }
   bool is_in(const Selection& s) const {
-    return may_match(s, e) &&
-           matches(s, e, m, state, [] { return subject_of("To: x@y.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nSubject: no\r\n"); });
+    return may_match(s, e) && matches(s, e, m, state, [] {
+             return subject_of(
+                 "To: x@y.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nSubject: no\r\n");
+           });
   }
 };
 
@@ -39,9 +41,12 @@ bool selects(const Mail& mail, T Selection::*field, const T& value) {
 
 void addresses(void**) {
   const Mail mail;
-  const auto text = [&](std::string Selection::*field, const char* value) { return selects(mail, field, std::string(value)); };
+  const auto text = [&](std::string Selection::*field, const char* value) {
+    return selects(mail, field, std::string(value));
+  };
   assert_true(text(&Selection::sender, "ALICE@mk.test") && text(&Selection::sender, "@MK.test"));
-  assert_false(text(&Selection::sender, "lice@mk.test") || text(&Selection::sender, "@k.test") || text(&Selection::sender, "<>"));
+  assert_false(text(&Selection::sender, "lice@mk.test") || text(&Selection::sender, "@k.test") ||
+               text(&Selection::sender, "<>"));
   assert_true(text(&Selection::recipient, "carol@example.NET") && text(&Selection::recipient, "list@mk.test"));
   assert_true(text(&Selection::recipient, "@example.net") && text(&Selection::domain, "EXAMPLE.net"));
   assert_false(text(&Selection::domain, "mk.test") || text(&Selection::recipient, "dave@example.net"));
@@ -50,7 +55,8 @@ void addresses(void**) {
   Mail local = mail;
   local.m.account = local.m.sender = "";
   local.e.account = "carol";
-  assert_true(selects(local, &Selection::account, std::string("carol")) && selects(local, &Selection::sender, std::string("<>")));
+  assert_true(selects(local, &Selection::account, std::string("carol")) &&
+              selects(local, &Selection::sender, std::string("<>")));
   assert_false(selects(local, &Selection::sender, std::string("@mk.test")));
 }
 
@@ -87,8 +93,10 @@ void states(void**) {
 
 void subjects(void**) {
   const Mail mail;
-  for (const char* good : {"grüße FROM here", "GRÜSSE", "here"}) assert_true(selects(mail, &Selection::subject, std::string(good)));
-  for (const char* bad : {"no", "x@y.test", "gruesse"}) assert_false(selects(mail, &Selection::subject, std::string(bad)));
+  for (const char* good : {"grüße FROM here", "GRÜSSE", "here"})
+    assert_true(selects(mail, &Selection::subject, std::string(good)));
+  for (const char* bad : {"no", "x@y.test", "gruesse"})
+    assert_false(selects(mail, &Selection::subject, std::string(bad)));
   assert_text(message_id_of("Message-ID:  <a\x01@b>\r\n\r\n"), "<a\\x01@b>");
   assert_int_equal(message_id_of("Message-Id: " + std::string(5000, '\x02') + "\r\n\r\n").size(), kMaxMessageId);
   assert_text(message_id_of("no header"), "");
@@ -107,6 +115,7 @@ void nothing_and_everything(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(addresses), unit_test(numbers), unit_test(states), unit_test(subjects), unit_test(nothing_and_everything)};
+  const CMUnitTest tests[] = {unit_test(addresses), unit_test(numbers), unit_test(states), unit_test(subjects),
+                              unit_test(nothing_and_everything)};
   return run_unit_tests(tests);
 }

@@ -40,9 +40,9 @@ static void lines(void**) {
       {"-t -i", "send t i"},
       {"-ti", "send t i"},
       {"-t -oi", "send t i"},
-      {"-i -FCronDaemon -B8BITMIME -oem root", "send i F=CronDaemon root"},              // Debian's cron
-      {"-FCronDaemon -i -odi -oem -oi -t -f root", "send t i f=root F=CronDaemon"},      // cronie
-      {"-oem -oi -f me@x.test -- a b", "send i f=me@x.test a b"},                        // mutt
+      {"-i -FCronDaemon -B8BITMIME -oem root", "send i F=CronDaemon root"},          // Debian's cron
+      {"-FCronDaemon -i -odi -oem -oi -t -f root", "send t i f=root F=CronDaemon"},  // cronie
+      {"-oem -oi -f me@x.test -- a b", "send i f=me@x.test a b"},                    // mutt
       {"-fme@x.test a", "send f=me@x.test a"},
       {"-f  a", "send f= a"},
       {"-r me@x.test a", "send f=me@x.test a"},
@@ -73,7 +73,8 @@ static void lines(void**) {
       {"-y a", "error"},
       {"--help", "error"},
   };
-  for (const auto& row : rows) assert_text(std::string(row.line) + ": " + meaning(row.line), std::string(row.line) + ": " + row.meaning);
+  for (const auto& row : rows)
+    assert_text(std::string(row.line) + ": " + meaning(row.line), std::string(row.line) + ": " + row.meaning);
 }
 
 static void names(void**) {

@@ -31,7 +31,8 @@ static void lines(void**) {
       {"a\n.", true, "a\r\n"},
       {std::string(998, 'x') + "\n", true, std::string(998, 'x') + "\r\n"},
       {std::string(1000, 'x') + "\n", true, std::string(998, 'x') + "\r\n xx\r\n"},
-      {std::string(998 + 997 + 1, 'x') + "\n", true, std::string(998, 'x') + "\r\n " + std::string(997, 'x') + "\r\n x\r\n"},
+      {std::string(998 + 997 + 1, 'x') + "\n", true,
+       std::string(998, 'x') + "\r\n " + std::string(997, 'x') + "\r\n x\r\n"},
       {std::string(997, 'x') + "\xc3\xa4y\n", true, std::string(997, 'x') + "\r\n \xc3\xa4y\r\n"},
   };
   for (const auto& row : rows) assert_text(sendmail::normalize(row.in, row.dots), row.out);
@@ -116,16 +117,21 @@ static void letters(void**) {
     std::string out;
   } rows[] = {
       {plain, "Subject: s\n\nhi\n", "me@h.test > bob@h.test x@y.test | Subject: s/From: Me Myself <me@h.test>//hi/"},
-      {plain, "no header here\nat all\n", "me@h.test > bob@h.test x@y.test | From: Me Myself <me@h.test>//no header here/at all/"},
+      {plain, "no header here\nat all\n",
+       "me@h.test > bob@h.test x@y.test | From: Me Myself <me@h.test>//no header here/at all/"},
       {plain, "", "me@h.test > bob@h.test x@y.test | From: Me Myself <me@h.test>//"},
       {plain, "\nbody\n", "me@h.test > bob@h.test x@y.test | From: Me Myself <me@h.test>//body/"},
-      {plain, "Subject: s\nbody at once\n", "me@h.test > bob@h.test x@y.test | Subject: s/From: Me Myself <me@h.test>//body at once/"},
-      {plain, "From: a@b.test\nTo: z\nBcc: q\n\nx\n", "me@h.test > bob@h.test x@y.test | From: a@b.test/To: z@h.test//x/"},
+      {plain, "Subject: s\nbody at once\n",
+       "me@h.test > bob@h.test x@y.test | Subject: s/From: Me Myself <me@h.test>//body at once/"},
+      {plain, "From: a@b.test\nTo: z\nBcc: q\n\nx\n",
+       "me@h.test > bob@h.test x@y.test | From: a@b.test/To: z@h.test//x/"},
       {plain, "From me Thu Nov 26\nFrom: a@b.test\n\nx\n", "me@h.test > bob@h.test x@y.test | From: a@b.test//x/"},
       {plain, "Return-Path: <x>\nFrom: a@b.test\n\nx\n", "me@h.test > bob@h.test x@y.test | From: a@b.test//x/"},
       {from_header, "To: a,\n b (B)\nCC: c@x.test\nBCC: d,\n e\nFrom: me\nSubject: s\n\n.x\n",
-       "me@h.test > a@h.test b@h.test c@x.test d@h.test e@h.test | To: a@h.test,/ b@h.test (B)/CC: c@x.test/From: me@h.test/Subject: s//.x/"},
-      {from_header, "To: a\nResent-To: r\n\nx\n", "me@h.test > r@h.test | To: a@h.test/Resent-To: r@h.test/From: Me Myself <me@h.test>//x/"},
+       "me@h.test > a@h.test b@h.test c@x.test d@h.test e@h.test | To: a@h.test,/ b@h.test (B)/CC: c@x.test/From: "
+       "me@h.test/Subject: s//.x/"},
+      {from_header, "To: a\nResent-To: r\n\nx\n",
+       "me@h.test > r@h.test | To: a@h.test/Resent-To: r@h.test/From: Me Myself <me@h.test>//x/"},
       {from_header, "Subject: nobody\n\nx\n", "me@h.test > | Subject: nobody/From: Me Myself <me@h.test>//x/"},
       {from_header, "To: @bad\n\nx\n", "error: To: '@bad' has something that is no address"},
       {as, "To: a\n\nx\n", "cron@h.test > a@h.test | To: a@h.test/From: \"Cron, Daemon\" <cron@h.test>//x/"},
@@ -134,6 +140,7 @@ static void letters(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(lines), unit_test(complete_addresses), unit_test(envelope_addresses), unit_test(letters)};
+  const CMUnitTest tests[] = {unit_test(lines), unit_test(complete_addresses), unit_test(envelope_addresses),
+                              unit_test(letters)};
   return run_unit_tests(tests);
 }

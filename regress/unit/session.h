@@ -67,8 +67,10 @@ class Account {
       if (again) {
         ++syncs_;
         const Status synced = store_->sync();
-        if (synced) for (auto& client : clients_) client->on_durable();
-        else assert_false(store_->is_broken());  // who waited has been told by the store
+        if (synced)
+          for (auto& client : clients_) client->on_durable();
+        else
+          assert_false(store_->is_broken());  // who waited has been told by the store
       }
       for (auto& client : clients_) again |= client->wants_run() && !client->has_output();
     }

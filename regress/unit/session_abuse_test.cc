@@ -28,7 +28,8 @@ static void idle_unread(void**) {
   account.send("a SELECT INBOX\r\n", 1);
   imapd::Session& idle = account.session(0);
   for (int i = 0; i < 500; ++i) {
-    account.session(1).feed(i % 2 == 0 ? "c STORE 1:* +FLAGS.SILENT (\\Seen)\r\n" : "c STORE 1:* -FLAGS.SILENT (\\Seen)\r\n", Micros(0));
+    account.session(1).feed(
+        i % 2 == 0 ? "c STORE 1:* +FLAGS.SILENT (\\Seen)\r\n" : "c STORE 1:* -FLAGS.SILENT (\\Seen)\r\n", Micros(0));
     account.session(1).run();
     assert_true(account.store().sync());
     account.session(1).on_durable();
@@ -67,8 +68,10 @@ static void unknown_flags(void**) {
   Account account;
   account.login();
   account.send("a SELECT INBOX\r\n");
-  assert_text(account.send("b APPEND INBOX (\\Recent \\Seen \\Foo) {5+}\r\nx\r\n\r\n\r\n").substr(0, 26), "* 1 EXISTS\r\n* 1 RECENT\r\nb ");
-  assert_text(account.send("c STORE 1 +FLAGS (\\Bar \\Flagged)\r\n"), "* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent))\r\nc OK Stored\r\n");
+  assert_text(account.send("b APPEND INBOX (\\Recent \\Seen \\Foo) {5+}\r\nx\r\n\r\n\r\n").substr(0, 26),
+              "* 1 EXISTS\r\n* 1 RECENT\r\nb ");
+  assert_text(account.send("c STORE 1 +FLAGS (\\Bar \\Flagged)\r\n"),
+              "* 1 FETCH (FLAGS (\\Flagged \\Seen \\Recent))\r\nc OK Stored\r\n");
   assert_text(account.send("d STORE 1 FLAGS \\Recent\r\n"), "* 1 FETCH (FLAGS (\\Recent))\r\nd OK Stored\r\n");
   assert_text(account.send("e STORE 1 +FLAGS (\\)\r\n").substr(0, 5), "e BAD");
 }
@@ -97,7 +100,8 @@ static void idle_timeout(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(idle_line_too_long), unit_test(idle_unread),           unit_test(recent_in_one_session),
-                              unit_test(unknown_flags),      unit_test(no_expunge_before_bad), unit_test(idle_timeout)};
+  const CMUnitTest tests[] = {unit_test(idle_line_too_long),    unit_test(idle_unread),
+                              unit_test(recent_in_one_session), unit_test(unknown_flags),
+                              unit_test(no_expunge_before_bad), unit_test(idle_timeout)};
   return run_unit_tests(tests);
 }

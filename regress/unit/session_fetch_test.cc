@@ -31,7 +31,9 @@ constexpr std::string_view kParts =
     "--b--\r\n";
 static const std::string kMessage = std::string(kHeader) + std::string(kParts);
 
-static std::string literal(std::string_view text) { return "{" + std::to_string(text.size()) + "}\r\n" + std::string(text); }
+static std::string literal(std::string_view text) {
+  return "{" + std::to_string(text.size()) + "}\r\n" + std::string(text);
+}
 
 struct Opened {
   Account account;
@@ -84,13 +86,16 @@ static void sections(void**) {
   assert_text(o.fetch("BODY.PEEK[HEADER]"), "BODY[HEADER] " + literal(kHeader));
   assert_text(o.fetch("BODY.PEEK[TEXT]"), "BODY[TEXT] " + literal(kParts));
   assert_text(o.fetch("BODY.PEEK[HEADER.FIELDS (TO nothing CC)]"),
-              "BODY[HEADER.FIELDS (TO nothing CC)] " + literal("To: imap@cac.washington.edu\r\ncc: minutes@CNRI.Reston.VA.US\r\n\r\n"));
+              "BODY[HEADER.FIELDS (TO nothing CC)] " +
+                  literal("To: imap@cac.washington.edu\r\ncc: minutes@CNRI.Reston.VA.US\r\n\r\n"));
   assert_text(o.fetch("BODY.PEEK[HEADER.FIELDS.NOT (date from subject message-id mime-version content-type)]"),
               "BODY[HEADER.FIELDS.NOT (date from subject message-id mime-version content-type)] " +
                   literal("To: imap@cac.washington.edu\r\ncc: minutes@CNRI.Reston.VA.US\r\n\r\n"));
   assert_text(o.fetch("BODY.PEEK[1]"), "BODY[1] " + literal("Gr=C3=BC=C3=9Fe"));
-  assert_text(o.fetch("BODY.PEEK[1.MIME]"),
-              "BODY[1.MIME] " + literal("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"));
+  assert_text(
+      o.fetch("BODY.PEEK[1.MIME]"),
+      "BODY[1.MIME] " +
+          literal("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"));
   assert_text(o.fetch("BODY.PEEK[2]"), "BODY[2] " + literal("Subject: inner\r\n\r\ninside"));
   assert_text(o.fetch("BODY.PEEK[2.HEADER]"), "BODY[2.HEADER] " + literal("Subject: inner\r\n\r\n"));
   assert_text(o.fetch("BODY.PEEK[2.TEXT]"), "BODY[2.TEXT] " + literal("inside"));
@@ -122,10 +127,14 @@ static void seen(void**) {
 static void by_uid(void**) {
   Opened o;
   o.account.send("a STORE 1 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n");
-  assert_text(o.account.send("c UID FETCH 1:* FLAGS\r\n"), "* 1 FETCH (UID 2 FLAGS (\\Answered \\Seen \\Recent))\r\nc OK Done\r\n");
-  assert_text(o.account.send("d UID FETCH 9:* (UID RFC822.SIZE)\r\n"), "* 1 FETCH (UID 2 RFC822.SIZE 20)\r\nd OK Done\r\n");
-  assert_text(o.account.send("e UID FETCH 1 FLAGS\r\nf FETCH 2 FLAGS\r\n"), "e OK Done\r\nf BAD No message has that number\r\n");
-  assert_text(o.account.send("g UID SEARCH ALL\r\nh SEARCH ALL\r\n"), "* SEARCH 2\r\ng OK Done\r\n* SEARCH 1\r\nh OK Done\r\n");
+  assert_text(o.account.send("c UID FETCH 1:* FLAGS\r\n"),
+              "* 1 FETCH (UID 2 FLAGS (\\Answered \\Seen \\Recent))\r\nc OK Done\r\n");
+  assert_text(o.account.send("d UID FETCH 9:* (UID RFC822.SIZE)\r\n"),
+              "* 1 FETCH (UID 2 RFC822.SIZE 20)\r\nd OK Done\r\n");
+  assert_text(o.account.send("e UID FETCH 1 FLAGS\r\nf FETCH 2 FLAGS\r\n"),
+              "e OK Done\r\nf BAD No message has that number\r\n");
+  assert_text(o.account.send("g UID SEARCH ALL\r\nh SEARCH ALL\r\n"),
+              "* SEARCH 2\r\ng OK Done\r\n* SEARCH 1\r\nh OK Done\r\n");
 }
 
 static void searching(void**) {
@@ -135,19 +144,64 @@ static void searching(void**) {
     const char *keys, *hits;
   };
   constexpr Case kCases[] = {
-      {"ALL", " 1 2"}, {"ANSWERED", " 2"}, {"UNANSWERED", " 1"}, {"DELETED", ""}, {"UNDELETED", " 1 2"}, {"DRAFT", ""},
-      {"UNDRAFT", " 1 2"}, {"FLAGGED", " 1"}, {"UNFLAGGED", " 2"}, {"SEEN", " 2"}, {"UNSEEN", " 1"}, {"RECENT", " 1 2"},
-      {"NEW", " 1"}, {"OLD", ""}, {"KEYWORD $work", " 1"}, {"UNKEYWORD $work", " 2"}, {"KEYWORD other", ""},
-      {"FROM gray", " 1"}, {"FROM \"TERRY GRAY\"", " 1"}, {"TO imap@", " 1"}, {"CC reston", " 1"}, {"BCC x", ""},
-      {"SUBJECT pears", " 1"}, {"CHARSET UTF-8 SUBJECT {8+}\r\n\xc3\xa4pfel a", " 1"}, {"SUBJECT inner", ""},
-      {"HEADER Message-ID B27397", " 1"}, {"HEADER cc \"\"", " 1"}, {"HEADER X-None \"\"", ""},
-      {"CHARSET UTF-8 BODY {7+}\r\ngr\xc3\xbc\xc3\x9f" "e", " 1"}, {"BODY short", " 2"}, {"BODY inside", " 1"}, {"BODY gray", ""},
-      {"TEXT gray", " 1"}, {"TEXT short", " 2"}, {"TEXT nowhere", ""},
-      {"LARGER 100", " 1"}, {"SMALLER 100", " 2"}, {"SMALLER 20", ""}, {"LARGER 20", " 1"},
-      {"ON 17-Jul-1996", " 1 2"}, {"BEFORE 17-Jul-1996", ""}, {"BEFORE 18-Jul-1996", " 1 2"}, {"SINCE 17-Jul-1996", " 1 2"},
-      {"SINCE 18-Jul-1996", ""}, {"SENTON 17-Jul-1996", " 1"}, {"SENTBEFORE 18-Jul-1996", " 1"}, {"SENTSINCE 18-Jul-1996", ""},
-      {"2", " 2"}, {"1:*", " 1 2"}, {"UID 2:9", " 2"}, {"UID 9:*", " 2"}, {"NOT 1", " 2"}, {"OR 1 SEEN", " 1 2"},
-      {"FLAGGED SEEN", ""}, {"(FLAGGED UNSEEN) FROM gray", " 1"}, {"NOT (BODY short SEEN)", " 1"},
+      {"ALL", " 1 2"},
+      {"ANSWERED", " 2"},
+      {"UNANSWERED", " 1"},
+      {"DELETED", ""},
+      {"UNDELETED", " 1 2"},
+      {"DRAFT", ""},
+      {"UNDRAFT", " 1 2"},
+      {"FLAGGED", " 1"},
+      {"UNFLAGGED", " 2"},
+      {"SEEN", " 2"},
+      {"UNSEEN", " 1"},
+      {"RECENT", " 1 2"},
+      {"NEW", " 1"},
+      {"OLD", ""},
+      {"KEYWORD $work", " 1"},
+      {"UNKEYWORD $work", " 2"},
+      {"KEYWORD other", ""},
+      {"FROM gray", " 1"},
+      {"FROM \"TERRY GRAY\"", " 1"},
+      {"TO imap@", " 1"},
+      {"CC reston", " 1"},
+      {"BCC x", ""},
+      {"SUBJECT pears", " 1"},
+      {"CHARSET UTF-8 SUBJECT {8+}\r\n\xc3\xa4pfel a", " 1"},
+      {"SUBJECT inner", ""},
+      {"HEADER Message-ID B27397", " 1"},
+      {"HEADER cc \"\"", " 1"},
+      {"HEADER X-None \"\"", ""},
+      {"CHARSET UTF-8 BODY {7+}\r\ngr\xc3\xbc\xc3\x9f"
+       "e",
+       " 1"},
+      {"BODY short", " 2"},
+      {"BODY inside", " 1"},
+      {"BODY gray", ""},
+      {"TEXT gray", " 1"},
+      {"TEXT short", " 2"},
+      {"TEXT nowhere", ""},
+      {"LARGER 100", " 1"},
+      {"SMALLER 100", " 2"},
+      {"SMALLER 20", ""},
+      {"LARGER 20", " 1"},
+      {"ON 17-Jul-1996", " 1 2"},
+      {"BEFORE 17-Jul-1996", ""},
+      {"BEFORE 18-Jul-1996", " 1 2"},
+      {"SINCE 17-Jul-1996", " 1 2"},
+      {"SINCE 18-Jul-1996", ""},
+      {"SENTON 17-Jul-1996", " 1"},
+      {"SENTBEFORE 18-Jul-1996", " 1"},
+      {"SENTSINCE 18-Jul-1996", ""},
+      {"2", " 2"},
+      {"1:*", " 1 2"},
+      {"UID 2:9", " 2"},
+      {"UID 9:*", " 2"},
+      {"NOT 1", " 2"},
+      {"OR 1 SEEN", " 1 2"},
+      {"FLAGGED SEEN", ""},
+      {"(FLAGGED UNSEEN) FROM gray", " 1"},
+      {"NOT (BODY short SEEN)", " 1"},
   };
   for (const Case& c : kCases)
     if (const std::string hits = o.search(c.keys); hits != c.hits) fail_msg("%s gave%s", c.keys, hits.c_str());
@@ -196,7 +250,8 @@ static void seen_in_windows(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(items),     unit_test(sections),      unit_test(seen),           unit_test(by_uid),
-                              unit_test(searching), unit_test(back_pressure), unit_test(seen_in_windows)};
+  const CMUnitTest tests[] = {unit_test(items),          unit_test(sections),  unit_test(seen),
+                              unit_test(by_uid),         unit_test(searching), unit_test(back_pressure),
+                              unit_test(seen_in_windows)};
   return run_unit_tests(tests);
 }

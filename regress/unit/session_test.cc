@@ -15,10 +15,12 @@ static std::string validity(Account& account, std::string_view name) {
   return std::to_string(account.store().find_mailbox(name)->uidvalidity);
 }
 
-static std::string selected(Account& account, unsigned exists, unsigned recent, unsigned uidnext, std::string_view unseen = "") {
-  std::string out = "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
-         "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Limited\r\n* " +
-         std::to_string(exists) + " EXISTS\r\n* " + std::to_string(recent) + " RECENT\r\n";
+static std::string selected(Account& account, unsigned exists, unsigned recent, unsigned uidnext,
+                            std::string_view unseen = "") {
+  std::string out =
+      "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n"
+      "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] Limited\r\n* " +
+      std::to_string(exists) + " EXISTS\r\n* " + std::to_string(recent) + " RECENT\r\n";
   out += unseen;
   return out + "* OK [UIDVALIDITY " + validity(account, "INBOX") + "] UIDs are valid\r\n* OK [UIDNEXT " +
          std::to_string(uidnext) + "] Predicted next UID\r\n";
@@ -32,8 +34,10 @@ static void greeting_and_simple(void**) {
   assert_text(session.take_output(), "x1 OK [CAPABILITY " + std::string(imap::kCapability) + "] Logged in\r\n");
   account.login();
   assert_text(account.send("a CAPABILITY\r\n"), "* CAPABILITY " + std::string(imap::kCapability) + "\r\na OK Done\r\n");
-  assert_text(account.send("b NOOP\r\nc NAMESPACE\r\n"), "b OK Done\r\n* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nc OK Done\r\n");
-  assert_text(account.send("d ID NIL\r\ne ENABLE X\r\n"), "* ID (\"name\" \"Mailkeep\")\r\nd OK Done\r\n* ENABLED\r\ne OK Done\r\n");
+  assert_text(account.send("b NOOP\r\nc NAMESPACE\r\n"),
+              "b OK Done\r\n* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nc OK Done\r\n");
+  assert_text(account.send("d ID NIL\r\ne ENABLE X\r\n"),
+              "* ID (\"name\" \"Mailkeep\")\r\nd OK Done\r\n* ENABLED\r\ne OK Done\r\n");
   assert_text(account.send("f LOGIN a b\r\ng FOO\r\nh FETCH 1 FLAGS\r\n"),
               "f BAD Already logged in\r\ng BAD unknown command FOO\r\nh BAD Select a mailbox first\r\n");
   assert_text(account.send("i LOGOUT\r\nj NOOP\r\n"), "* BYE Logging out\r\ni OK Bye\r\n");
@@ -41,7 +45,8 @@ static void greeting_and_simple(void**) {
 }
 
 static void every_byte_split(void**) {
-  const std::string_view input = "a CREATE {3}\r\nw/x\r\nb APPEND w/x (\\Seen) {3+}\r\nm\r\n\r\nc SELECT w/x\r\nd IDLE\r\nDONE\r\ne CLOSE\r\n";
+  const std::string_view input =
+      "a CREATE {3}\r\nw/x\r\nb APPEND w/x (\\Seen) {3+}\r\nm\r\n\r\nc SELECT w/x\r\nd IDLE\r\nDONE\r\ne CLOSE\r\n";
   std::string first;
   for (size_t piece : {input.size() * 2, size_t{1}, size_t{7}}) {
     Account account;
@@ -60,16 +65,21 @@ static void select_and_examine(void**) {
   account.deliver(kMessage);
   account.login();
   assert_text(account.send("a EXAMINE inbox\r\n").substr(0, 100),
-              "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ()] Read-only\r\n* 2 EXISTS\r\n");
+              "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ()] Read-only\r\n* 2 "
+              "EXISTS\r\n");
   const std::string unseen = "* OK [UNSEEN 2] First unseen message\r\n";
-  assert_text(account.send("b SELECT INBOX\r\n"),
-              "* OK [CLOSED] Previous mailbox is closed\r\n" + selected(account, 2, 2, 3, unseen) + "b OK [READ-WRITE] Opened\r\n");
+  assert_text(account.send("b SELECT INBOX\r\n"), "* OK [CLOSED] Previous mailbox is closed\r\n" +
+                                                      selected(account, 2, 2, 3, unseen) +
+                                                      "b OK [READ-WRITE] Opened\r\n");
   // A second session sees none of them as recent.
   account.login();
-  assert_text(account.send("c SELECT INBOX\r\n", 1), selected(account, 2, 0, 3, unseen) + "c OK [READ-WRITE] Opened\r\n");
+  assert_text(account.send("c SELECT INBOX\r\n", 1),
+              selected(account, 2, 0, 3, unseen) + "c OK [READ-WRITE] Opened\r\n");
   assert_text(account.send("d SELECT nowhere\r\ne CHECK\r\n", 1),
-              "* OK [CLOSED] Previous mailbox is closed\r\nd NO [NONEXISTENT] No such mailbox\r\ne BAD Select a mailbox first\r\n");
-  assert_text(account.send("f CHECK\r\ng UNSELECT\r\nh UNSELECT\r\n"), "f OK Done\r\ng OK Closed\r\nh BAD Select a mailbox first\r\n");
+              "* OK [CLOSED] Previous mailbox is closed\r\nd NO [NONEXISTENT] No such mailbox\r\ne BAD Select a "
+              "mailbox first\r\n");
+  assert_text(account.send("f CHECK\r\ng UNSELECT\r\nh UNSELECT\r\n"),
+              "f OK Done\r\ng OK Closed\r\nh BAD Select a mailbox first\r\n");
   assert_text(account.send("i EXAMINE INBOX\r\n").substr(0, 20), "* FLAGS (\\Answered \\");
   assert_text(account.send("j STORE 1 FLAGS ()\r\nk EXPUNGE\r\nl MOVE 1 INBOX\r\n"),
               "j NO [READ-ONLY] The mailbox is open read-only\r\nk NO [READ-ONLY] The mailbox is open read-only\r\n"
@@ -80,10 +90,11 @@ static void mailboxes(void**) {
   Account account;
   account.login();
   assert_text(account.send("a LIST \"\" \"\"\r\n"), "* LIST (\\Noselect) \"/\" \"\"\r\na OK Done\r\n");
-  assert_text(account.send("b LIST \"\" *\r\n"),
-              "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren \\Archive) \"/\" Archive\r\n"
-              "* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\r\n* LIST (\\HasNoChildren \\Junk) \"/\" Junk\r\n"
-              "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n* LIST (\\HasNoChildren \\Trash) \"/\" Trash\r\nb OK Done\r\n");
+  assert_text(
+      account.send("b LIST \"\" *\r\n"),
+      "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren \\Archive) \"/\" Archive\r\n"
+      "* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts\r\n* LIST (\\HasNoChildren \\Junk) \"/\" Junk\r\n"
+      "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n* LIST (\\HasNoChildren \\Trash) \"/\" Trash\r\nb OK Done\r\n");
 }
 
 static std::string first_words(const std::string& text) { return text.substr(0, text.find(']') + 1); }
@@ -107,7 +118,8 @@ static void creating(void**) {
   assert_text(account.send("l DELETE Sent\r\nm CREATE s2 (USE (\\Sent))\r\nn LIST \"\" s2\r\n"),
               "l OK Deleted\r\nm OK Created\r\n* LIST (\\HasNoChildren \\Sent) \"/\" s2\r\nn OK Done\r\n");
   assert_text(account.send("o LIST (SPECIAL-USE) \"\" (s* A*) RETURN (SUBSCRIBED)\r\n"),
-              "* LIST (\\HasNoChildren \\Archive \\Subscribed) \"/\" Archive\r\n* LIST (\\HasNoChildren \\Sent) \"/\" s2\r\no OK Done\r\n");
+              "* LIST (\\HasNoChildren \\Archive \\Subscribed) \"/\" Archive\r\n* LIST (\\HasNoChildren \\Sent) \"/\" "
+              "s2\r\no OK Done\r\n");
   assert_text(first_words(account.send("p DELETE INBOX\r\n")), "p NO [CANNOT]");
   assert_text(first_words(account.send("q DELETE nowhere\r\n")), "q NO [NONEXISTENT]");
   assert_text(account.send("r RENAME a/b c\r\ns LIST \"\" %\r\n").substr(0, 30), "r OK Renamed\r\n* LIST (\\HasNoCh");
@@ -122,13 +134,16 @@ static void subscriptions(void**) {
   for (const char* name : {"Archive", "Drafts", "Junk", "Sent", "Trash"})
     account.send("x UNSUBSCRIBE " + std::string(name) + "\r\n");
   account.send("x UNSUBSCRIBE INBOX\r\n");
-  assert_text(account.send("a SUBSCRIBE foo/bar\r\nb SUBSCRIBE foo/baz/deep\r\nc LSUB \"\" *\r\n"),
-              "a OK Subscribed\r\nb OK Subscribed\r\n* LSUB () \"/\" foo/bar\r\n* LSUB () \"/\" foo/baz/deep\r\nc OK Done\r\n");
+  assert_text(
+      account.send("a SUBSCRIBE foo/bar\r\nb SUBSCRIBE foo/baz/deep\r\nc LSUB \"\" *\r\n"),
+      "a OK Subscribed\r\nb OK Subscribed\r\n* LSUB () \"/\" foo/bar\r\n* LSUB () \"/\" foo/baz/deep\r\nc OK Done\r\n");
   // RFC 3501 6.3.9's special case.
   assert_text(account.send("d LSUB \"\" %\r\ne LSUB foo/ %\r\n"),
-              "* LSUB (\\Noselect) \"/\" foo\r\nd OK Done\r\n* LSUB () \"/\" foo/bar\r\n* LSUB (\\Noselect) \"/\" foo/baz\r\ne OK Done\r\n");
+              "* LSUB (\\Noselect) \"/\" foo\r\nd OK Done\r\n* LSUB () \"/\" foo/bar\r\n* LSUB (\\Noselect) \"/\" "
+              "foo/baz\r\ne OK Done\r\n");
   assert_text(account.send("f LIST (SUBSCRIBED) \"\" *\r\n"),
-              "* LIST (\\Subscribed \\NonExistent) \"/\" foo/bar\r\n* LIST (\\Subscribed \\NonExistent) \"/\" foo/baz/deep\r\nf OK Done\r\n");
+              "* LIST (\\Subscribed \\NonExistent) \"/\" foo/bar\r\n* LIST (\\Subscribed \\NonExistent) \"/\" "
+              "foo/baz/deep\r\nf OK Done\r\n");
 }
 
 static void status_and_append(void**) {
@@ -146,7 +161,8 @@ static void status_and_append(void**) {
               "e NO [TRYCREATE] No such mailbox\r\nf NO [TRYCREATE] No such mailbox\r\ng OK Done\r\n");
   assert_text(account.send("h APPEND Sent {101}\r\ni APPEND Sent {0}\r\n"),
               "h NO [TOOBIG] Message too large\r\ni NO [CANNOT] A message has at least one byte\r\n");
-  assert_text(account.send(std::string_view("j APPEND Sent {3+}\r\na\0b\r\n", 25)), "j NO [CANNOT] Messages hold no NUL bytes\r\n");
+  assert_text(account.send(std::string_view("j APPEND Sent {3+}\r\na\0b\r\n", 25)),
+              "j NO [CANNOT] Messages hold no NUL bytes\r\n");
   assert_text(account.send("k APPEND Sent {1+}\r\nxy\r\nl STATUS Sent (MESSAGES)\r\n"),
               "k BAD APPEND takes one message\r\n* STATUS Sent (MESSAGES 2)\r\nl OK Done\r\n");
   // A message's lines end with CRLF, whatever the client's do.
@@ -168,12 +184,15 @@ static void storing_and_expunging(void**) {
   account.send("a SELECT INBOX\r\n", 1);
   assert_text(account.send("b STORE 2:3 +FLAGS (\\Deleted)\r\n"),
               "* 2 FETCH (FLAGS (\\Deleted \\Recent))\r\n* 3 FETCH (FLAGS (\\Deleted \\Recent))\r\nb OK Stored\r\n");
-  assert_text(account.send("c UID STORE 5 +FLAGS.SILENT (\\Deleted work)\r\n"),
-              "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n"
-              "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work \\*)] Limited\r\nc OK Stored\r\n");
+  assert_text(
+      account.send("c UID STORE 5 +FLAGS.SILENT (\\Deleted work)\r\n"),
+      "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n"
+      "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work \\*)] Limited\r\nc OK Stored\r\n");
   assert_text(account.send("d UID STORE 5 -FLAGS work\r\ne STORE 1 FLAGS (\\Seen)\r\n"),
-              "* 5 FETCH (UID 5 FLAGS (\\Deleted \\Recent))\r\nd OK Stored\r\n* 1 FETCH (FLAGS (\\Seen \\Recent))\r\ne OK Stored\r\n");
-  assert_text(account.send("f STORE 6 FLAGS ()\r\ng UID STORE 6 FLAGS ()\r\n"), "f BAD No message has that number\r\ng OK Stored\r\n");
+              "* 5 FETCH (UID 5 FLAGS (\\Deleted \\Recent))\r\nd OK Stored\r\n* 1 FETCH (FLAGS (\\Seen \\Recent))\r\ne "
+              "OK Stored\r\n");
+  assert_text(account.send("f STORE 6 FLAGS ()\r\ng UID STORE 6 FLAGS ()\r\n"),
+              "f BAD No message has that number\r\ng OK Stored\r\n");
   // The other session is told at the end of its next command.
   assert_text(account.told(1), "");
   assert_text(account.send("h NOOP\r\n", 1),
@@ -187,9 +206,11 @@ static void storing_and_expunging(void**) {
   // No EXPUNGE while the other session fetches by number; its numbers stay.
   assert_text(account.send("l FETCH 3:4 UID\r\n", 1),
               "* 4 FETCH (UID 4)\r\nl NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n");
-  assert_text(account.send("m STORE 2 +FLAGS \\Seen\r\n", 1), "m NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n");
-  assert_text(account.send("n COPY 2 Sent\r\n", 1),
-              "* 2 EXPUNGE\r\n* 2 EXPUNGE\r\n* 3 EXPUNGE\r\nn NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n");
+  assert_text(account.send("m STORE 2 +FLAGS \\Seen\r\n", 1),
+              "m NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n");
+  assert_text(
+      account.send("n COPY 2 Sent\r\n", 1),
+      "* 2 EXPUNGE\r\n* 2 EXPUNGE\r\n* 3 EXPUNGE\r\nn NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n");
   assert_text(account.send("o STORE 1 +FLAGS.SILENT \\Deleted\r\np CLOSE\r\nq STATUS INBOX (MESSAGES)\r\n", 1),
               "o OK Stored\r\np OK Closed\r\n* STATUS INBOX (MESSAGES 1)\r\nq OK Done\r\n");
 }
@@ -205,7 +226,8 @@ static void copying_and_moving(void**) {
               "* OK [COPYUID " + v + " 1:2 3:4] Moved\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nc OK Done\r\n");
   assert_text(account.send("d MOVE 1 nowhere\r\ne COPY 1 nowhere\r\n"),
               "d NO [TRYCREATE] No such mailbox\r\ne NO [TRYCREATE] No such mailbox\r\n");
-  assert_text(account.send("f UID MOVE 99 Sent\r\ng COPY 9 Sent\r\n"), "f OK No messages\r\ng BAD No message has that number\r\n");
+  assert_text(account.send("f UID MOVE 99 Sent\r\ng COPY 9 Sent\r\n"),
+              "f OK No messages\r\ng BAD No message has that number\r\n");
   assert_text(account.send("h MOVE 1:* Sent\r\ni FETCH 1:* FLAGS\r\n"),
               "* OK [COPYUID " + v + " 3:4 5:6] Moved\r\n* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nh OK Done\r\ni OK Done\r\n");
   assert_text(account.send("j STATUS Sent (MESSAGES)\r\n"), "* STATUS Sent (MESSAGES 6)\r\nj OK Done\r\n");
@@ -241,7 +263,8 @@ static void deleted_while_selected(void**) {
   account.send("a CREATE x\r\nb APPEND x {5+}\r\nm\r\n\r\n\r\nc SELECT x\r\n");
   account.send("d DELETE x\r\n", 1);
   assert_text(account.send("e FETCH 1 FLAGS\r\nf NOOP\r\ng STORE 1:* FLAGS ()\r\nh CLOSE\r\n"),
-              "e NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n* 1 EXPUNGE\r\nf OK Done\r\ng OK Stored\r\nh OK Closed\r\n");
+              "e NO [EXPUNGEISSUED] Some of the messages no longer exist\r\n* 1 EXPUNGE\r\nf OK Done\r\ng OK "
+              "Stored\r\nh OK Closed\r\n");
 }
 
 // What changes the store answers only after the sync, and what came behind it waits.
@@ -313,12 +336,19 @@ static void bad_commands_end_it(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {
-      unit_test(greeting_and_simple), unit_test(every_byte_split),      unit_test(select_and_examine),
-      unit_test(mailboxes),           unit_test(creating),              unit_test(subscriptions),
-      unit_test(status_and_append),   unit_test(storing_and_expunging), unit_test(copying_and_moving),
-      unit_test(idling),              unit_test(deleted_while_selected), unit_test(answers_wait_for_the_sync),
-      unit_test(what_was_not_written_is_no),
-      unit_test(bad_commands_end_it)};
+  const CMUnitTest tests[] = {unit_test(greeting_and_simple),
+                              unit_test(every_byte_split),
+                              unit_test(select_and_examine),
+                              unit_test(mailboxes),
+                              unit_test(creating),
+                              unit_test(subscriptions),
+                              unit_test(status_and_append),
+                              unit_test(storing_and_expunging),
+                              unit_test(copying_and_moving),
+                              unit_test(idling),
+                              unit_test(deleted_while_selected),
+                              unit_test(answers_wait_for_the_sync),
+                              unit_test(what_was_not_written_is_no),
+                              unit_test(bad_commands_end_it)};
   return run_unit_tests(tests);
 }

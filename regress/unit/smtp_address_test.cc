@@ -9,10 +9,17 @@ using namespace mailkeep::smtp;
 
 static void good(void**) {
   const char* table[][3] = {
-      {"<a@b.test>", "a", "b.test"}, {"<A.B+c@B.Test>", "A.B+c", "B.Test"}, {"<\"a b\"@b.test>", "a b", "b.test"},
-      {"<\"a\\\"\\\\\"@b>", "a\"\\", "b"}, {"<@x.test,@y.test:a@b.test>", "a", "b.test"}, {"<a@[192.0.2.1]>", "a", "[192.0.2.1]"},
-      {"<a@[IPv6:2001:db8::1]>", "a", "[IPv6:2001:db8::1]"}, {"<Postmaster>", "Postmaster", ""}, {"<a@x_y.test>", "a", "x_y.test"},
-      {"<!#$%&'*+-/=?^_`{|}~@b.test>", "!#$%&'*+-/=?^_`{|}~", "b.test"}, {"<a@b.test.>", "a", "b.test."},
+      {"<a@b.test>", "a", "b.test"},
+      {"<A.B+c@B.Test>", "A.B+c", "B.Test"},
+      {"<\"a b\"@b.test>", "a b", "b.test"},
+      {"<\"a\\\"\\\\\"@b>", "a\"\\", "b"},
+      {"<@x.test,@y.test:a@b.test>", "a", "b.test"},
+      {"<a@[192.0.2.1]>", "a", "[192.0.2.1]"},
+      {"<a@[IPv6:2001:db8::1]>", "a", "[IPv6:2001:db8::1]"},
+      {"<Postmaster>", "Postmaster", ""},
+      {"<a@x_y.test>", "a", "x_y.test"},
+      {"<!#$%&'*+-/=?^_`{|}~@b.test>", "!#$%&'*+-/=?^_`{|}~", "b.test"},
+      {"<a@b.test.>", "a", "b.test."},
   };
   for (const auto& row : table) {
     const auto path = parse_path(row[0]);
@@ -29,10 +36,43 @@ static void good(void**) {
 }
 
 static void bad(void**) {
-  for (const char* text : {"", "<", "a@b", "<a>", "<a@>", "<@b>", "<a@b", "<a@b> ", "<a@b>x", "<a..b@c>", "<.a@b>", "<a.@b>", "<a b@c>",
-                           "<a@b c>", "<a@-b>", "<a@b->", "<a@b..c>", "<\"a@b>", "<\"\"@b>", "<\"a\"b@c>", "<a@[1.2.3]>", "<a@[1.2.3.4>",
-                           "<a@[IPv6:1.2.3.4]>", "<a@[x:y]>", "<a@b@c>", "<a\xc3@b>", "<a@\xc3>", "<a\xc2\x80@b>", "<a\xed\xa0\x80@b>", "<a@b\xe2\x80\xae\xe2\x80\xad>", "<\"a\nb\"@c>", "<(x)a@b>",
-                           "<@x a@b>", "<@x:>", "<a,b@c>", "<postmaster@>", "<<a@b>>"}) {
+  for (const char* text : {"",
+                           "<",
+                           "a@b",
+                           "<a>",
+                           "<a@>",
+                           "<@b>",
+                           "<a@b",
+                           "<a@b> ",
+                           "<a@b>x",
+                           "<a..b@c>",
+                           "<.a@b>",
+                           "<a.@b>",
+                           "<a b@c>",
+                           "<a@b c>",
+                           "<a@-b>",
+                           "<a@b->",
+                           "<a@b..c>",
+                           "<\"a@b>",
+                           "<\"\"@b>",
+                           "<\"a\"b@c>",
+                           "<a@[1.2.3]>",
+                           "<a@[1.2.3.4>",
+                           "<a@[IPv6:1.2.3.4]>",
+                           "<a@[x:y]>",
+                           "<a@b@c>",
+                           "<a\xc3@b>",
+                           "<a@\xc3>",
+                           "<a\xc2\x80@b>",
+                           "<a\xed\xa0\x80@b>",
+                           "<a@b\xe2\x80\xae\xe2\x80\xad>",
+                           "<\"a\nb\"@c>",
+                           "<(x)a@b>",
+                           "<@x a@b>",
+                           "<@x:>",
+                           "<a,b@c>",
+                           "<postmaster@>",
+                           "<<a@b>>"}) {
     if (parse_path(text)) fail_msg("taken: %s", text);
   }
   assert_false(parse_path(std::string_view("<a\0@b>", 6)).has_value());
@@ -42,10 +82,15 @@ static void bad(void**) {
 // RFC 6531 3.3: local parts as they are, domains as A-labels.
 static void international(void**) {
   const char* table[][3] = {
-      {"<j\xc3\xb6rg@b\xc3\xbc" "cher.test>", "j\xc3\xb6rg", "xn--bcher-kva.test"},
-      {"<a@B\xc3\x9c" "CHER.Test>", "a", "xn--bcher-kva.test"},
+      {"<j\xc3\xb6rg@b\xc3\xbc"
+       "cher.test>",
+       "j\xc3\xb6rg", "xn--bcher-kva.test"},
+      {"<a@B\xc3\x9c"
+       "CHER.Test>",
+       "a", "xn--bcher-kva.test"},
       {"<\"\xe7\x94\xa8 \xe6\x88\xb7\"@b.test>", "\xe7\x94\xa8 \xe6\x88\xb7", "b.test"},
-      {"<a@\xe4\xbe\x8b\xe5\xad\x90\xe3\x80\x82\xe6\xb5\x8b\xe8\xaf\x95>", "a", "xn--fsqu00a.xn--0zwm56d"},  // U+3002 is a dot too
+      {"<a@\xe4\xbe\x8b\xe5\xad\x90\xe3\x80\x82\xe6\xb5\x8b\xe8\xaf\x95>", "a",
+       "xn--fsqu00a.xn--0zwm56d"},  // U+3002 is a dot too
   };
   for (const auto& row : table) {
     const auto path = parse_path(row[0]);
@@ -56,7 +101,10 @@ static void international(void**) {
     assert_true(*parse_path(path->text()) == *path);
   }
   assert_false(parse_path("<a@xn--bcher-kva.test>")->is_international);
-  assert_text(parse_mailbox("a@b\xc3\xbc" "cher.test")->text(), "a@xn--bcher-kva.test");
+  assert_text(parse_mailbox("a@b\xc3\xbc"
+                            "cher.test")
+                  ->text(),
+              "a@xn--bcher-kva.test");
 }
 
 static void limits(void**) {
@@ -100,6 +148,7 @@ static void mutated(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(good), unit_test(bad), unit_test(international), unit_test(limits), unit_test(subaddresses), unit_test(mutated)};
+  const CMUnitTest tests[] = {unit_test(good),   unit_test(bad),          unit_test(international),
+                              unit_test(limits), unit_test(subaddresses), unit_test(mutated)};
   return run_unit_tests(tests);
 }

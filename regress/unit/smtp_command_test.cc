@@ -30,7 +30,8 @@ static void mail(void**) {
   assert_text(args->params.needs[3].param, "X-FOO");
   assert_text(args->params.needs[3].extension, "");
   assert_true(parse_mail_args("from: <>")->path.is_null);
-  for (const char* bad : {"", "FROM", "FROM:", "FROM:a@b", "TO:<a@b>", "FROM:<a@b>SIZE=1", "FROM:<Postmaster>", "FROM:  <a@b>"}) {
+  for (const char* bad :
+       {"", "FROM", "FROM:", "FROM:a@b", "TO:<a@b>", "FROM:<a@b>SIZE=1", "FROM:<Postmaster>", "FROM:  <a@b>"}) {
     if (parse_mail_args(bad)) fail_msg("taken: %s", bad);
   }
   std::string many;
@@ -39,7 +40,8 @@ static void mail(void**) {
 }
 
 static void mail_params(void**) {
-  const auto p = parse_mail_params(" SMTPUTF8 REQUIRETLS ENVID=QQ+2B1 HOLDFOR=60 BY=-5;nt MT-PRIORITY=-3 AUTH=<> RET=FULL BODY=BINARYMIME");
+  const auto p = parse_mail_params(
+      " SMTPUTF8 REQUIRETLS ENVID=QQ+2B1 HOLDFOR=60 BY=-5;nt MT-PRIORITY=-3 AUTH=<> RET=FULL BODY=BINARYMIME");
   assert_true(p->smtputf8 && p->require_tls && p->ret == Ret::full && p->body == Body::binary);
   assert_text(p->envid, "QQ+2B1");
   assert_int_equal(*p->hold_for, 60);
@@ -53,11 +55,45 @@ static void mail_params(void**) {
   const std::string long_envid(100, 'a');
   assert_true(parse_mail_params("ENVID=" + long_envid).has_value());
   assert_false(parse_mail_params("ENVID=a" + long_envid).has_value());
-  for (const char* bad : {"SIZE", "SIZE=", "SIZE=-1", "SIZE=18446744073709551616", "SIZE=1 SIZE=2", "size=1 SIZE=1", "BODY=9BIT", "BODY", "=x", "X=\x01", "X==\x7f",
-                          "SMTPUTF8=1", "REQUIRETLS=YES", "RET=BOTH", "ENVID=a=b", "ENVID=+0A", "ENVID=+0D+0AX:y", "ENVID=+C3+A4", "HOLDFOR=0",
-                          "HOLDFOR=-1", "HOLDFOR=1000000000", "HOLDUNTIL=tomorrow", "HOLDFOR=1 HOLDUNTIL=2026-01-31T12:00:00Z",
-                          "HOLDUNTIL=2026-01-31T12:00:00Z HOLDFOR=1", "BY=1", "BY=;R", "BY=0;R", "BY=-1;R", "BY=1;X", "BY=1;RTT", "BY=9999999999;R",
-                          "BY=+-1;N", "MT-PRIORITY=10", "MT-PRIORITY=-0", "MT-PRIORITY=+1", "MT-PRIORITY=-", "AUTH=+2", "ENVID=\xc3\xa4", "NO_TIFY=1"}) {
+  for (const char* bad : {"SIZE",
+                          "SIZE=",
+                          "SIZE=-1",
+                          "SIZE=18446744073709551616",
+                          "SIZE=1 SIZE=2",
+                          "size=1 SIZE=1",
+                          "BODY=9BIT",
+                          "BODY",
+                          "=x",
+                          "X=\x01",
+                          "X==\x7f",
+                          "SMTPUTF8=1",
+                          "REQUIRETLS=YES",
+                          "RET=BOTH",
+                          "ENVID=a=b",
+                          "ENVID=+0A",
+                          "ENVID=+0D+0AX:y",
+                          "ENVID=+C3+A4",
+                          "HOLDFOR=0",
+                          "HOLDFOR=-1",
+                          "HOLDFOR=1000000000",
+                          "HOLDUNTIL=tomorrow",
+                          "HOLDFOR=1 HOLDUNTIL=2026-01-31T12:00:00Z",
+                          "HOLDUNTIL=2026-01-31T12:00:00Z HOLDFOR=1",
+                          "BY=1",
+                          "BY=;R",
+                          "BY=0;R",
+                          "BY=-1;R",
+                          "BY=1;X",
+                          "BY=1;RTT",
+                          "BY=9999999999;R",
+                          "BY=+-1;N",
+                          "MT-PRIORITY=10",
+                          "MT-PRIORITY=-0",
+                          "MT-PRIORITY=+1",
+                          "MT-PRIORITY=-",
+                          "AUTH=+2",
+                          "ENVID=\xc3\xa4",
+                          "NO_TIFY=1"}) {
     if (parse_mail_params(bad)) fail_msg("taken: %s", bad);
   }
 }
@@ -75,9 +111,10 @@ static void rcpt(void**) {
   assert_true(parse_rcpt_params("ORCPT=utf-8;j\xc3\xb6rg@b.test")->is_international);
   assert_true(parse_rcpt_params("ORCPT=utf-8;j\\x{F6}rg@b.test").has_value());
   assert_text(parse_rcpt_params("SIZE=1")->needs[0].extension, "");  // of MAIL alone
-  for (const char* bad : {"NOTIFY", "NOTIFY=", "NOTIFY=NEVER,DELAY", "NOTIFY=DELAY,NEVER", "NOTIFY=DELAY,DELAY", "NOTIFY=,", "NOTIFY=SOON",
-                          "ORCPT=bob@b.test", "ORCPT=;bob", "ORCPT=rfc822;", "ORCPT=rfc822;a+0D+0Ab", "ORCPT=rfc822;j\xc3\xb6rg", "ORCPT=utf-8;\xc3",
-                          "ORCPT=rf\xc3\xb6;a", "ORCPT=rfc822;a=b", "NOTIFY=DELAY NOTIFY=DELAY"}) {
+  for (const char* bad : {"NOTIFY", "NOTIFY=", "NOTIFY=NEVER,DELAY", "NOTIFY=DELAY,NEVER", "NOTIFY=DELAY,DELAY",
+                          "NOTIFY=,", "NOTIFY=SOON", "ORCPT=bob@b.test", "ORCPT=;bob", "ORCPT=rfc822;",
+                          "ORCPT=rfc822;a+0D+0Ab", "ORCPT=rfc822;j\xc3\xb6rg", "ORCPT=utf-8;\xc3", "ORCPT=rf\xc3\xb6;a",
+                          "ORCPT=rfc822;a=b", "NOTIFY=DELAY NOTIFY=DELAY"}) {
     if (parse_rcpt_params(bad)) fail_msg("taken: %s", bad);
   }
   assert_false(parse_rcpt_params("ORCPT=rfc822;" + std::string(500, 'a')).has_value());
@@ -96,8 +133,9 @@ static void times(void**) {
   assert_text(format_rfc3339(0), "1970-01-01T00:00:00Z");
   assert_text(format_rfc3339(INT64_MAX), "9999-12-31T23:59:59Z");
   assert_int_equal(*parse_rfc3339("2024-02-29T23:59:60Z"), 1709251199);
-  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "2026-13-01T12:00:00Z", "2026-01-31 12:00:00Z",
-                          "2026-01-31T24:00:00Z", "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00+0100", "2026-01-31T12:00:00ZZ", "2026-00-10T12:00:00Z"}) {
+  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "2026-13-01T12:00:00Z",
+                          "2026-01-31 12:00:00Z", "2026-01-31T24:00:00Z", "2026-01-31T12:00:00.Z",
+                          "2026-01-31T12:00:00+0100", "2026-01-31T12:00:00ZZ", "2026-00-10T12:00:00Z"}) {
     if (parse_rfc3339(bad)) fail_msg("taken: %s", bad);
   }
 }
@@ -124,10 +162,12 @@ static void replies(void**) {
   assert_false(parse_reply_line("250-x")->is_last);
   assert_text(parse_reply_line("250 5.1.1 x")->enhanced, "");
   assert_true(parse_reply_line("250").has_value());
-  for (const char* bad : {"", "25", "25x", "199 a", "600 a", "2500", "250x"}) assert_false(parse_reply_line(bad).has_value());
+  for (const char* bad : {"", "25", "25x", "199 a", "600 a", "2500", "250x"})
+    assert_false(parse_reply_line(bad).has_value());
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(verbs), unit_test(mail), unit_test(mail_params), unit_test(rcpt), unit_test(times), unit_test(bdat), unit_test(replies)};
+  const CMUnitTest tests[] = {unit_test(verbs), unit_test(mail), unit_test(mail_params), unit_test(rcpt),
+                              unit_test(times), unit_test(bdat), unit_test(replies)};
   return run_unit_tests(tests);
 }

@@ -134,7 +134,8 @@ void killed_in_the_middle(void**) {
   }
   size_t removed = 0;
   for (const auto& [id, fate] : reported) removed += fate == Fate::kRemoved ? 1U : 0U;
-  printf("%llu kills, %zu messages acknowledged, %zu removed, none lost\n", static_cast<unsigned long long>(crashes), reported.size(), removed);
+  printf("%llu kills, %zu messages acknowledged, %zu removed, none lost\n", static_cast<unsigned long long>(crashes),
+         reported.size(), removed);
   assert_true(reported.size() > crashes);
 }
 

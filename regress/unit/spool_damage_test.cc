@@ -23,7 +23,8 @@ constexpr uint64_t kEnded = 60;  // before those: they are remembered, as are as
 
 // Some on overflow pages.
 std::string body_of(uint64_t id) {
-  return "body " + std::to_string(id) + " " + std::string(id % 7 == 0 ? 40000 : 500 + id * 17, static_cast<char>('a' + id % 26)) + "\r\n";
+  return "body " + std::to_string(id) + " " +
+         std::string(id % 7 == 0 ? 40000 : 500 + id * 17, static_cast<char>('a' + id % 26)) + "\r\n";
 }
 
 enum class End { kOrderly, kCrash };
@@ -229,7 +230,8 @@ bool past(Spool& spool, size_t& count) {
 void pages(void**) {
   SpoolDirectory model;
   in_child(model, End::kOrderly);
-  for (const char* table : {"message", "body", "envelope", "due", "destination", "aside", "history", "refused", "attempt"}) {
+  for (const char* table :
+       {"message", "body", "envelope", "due", "destination", "aside", "history", "refused", "attempt"}) {
     const std::string name = std::string("/db/") + table;
     const size_t size = load(model.path + name).size();
     const size_t page = std::string_view(table) == "body" ? 32768 : 8192;
@@ -248,7 +250,8 @@ void pages(void**) {
         const auto all = spool->list({}, 1000);
         bool failed = !all;
         for (uint64_t id = 1; id <= kMessages + 1; ++id) failed = !spool->message(id) || !spool->body(id) || failed;
-        if (!spool->due(Kind::kLocal, {}, 1000, 1000) || !spool->due_at(Kind::kLocal, "alice", {}, 1000, 1000)) failed = true;
+        if (!spool->due(Kind::kLocal, {}, 1000, 1000) || !spool->due_at(Kind::kLocal, "alice", {}, 1000, 1000))
+          failed = true;
         failed = !past(*spool, forgotten) || failed;
         if (!failed) break;
         assert_true(round < 2);
@@ -266,7 +269,8 @@ void pages(void**) {
       spool.reset();
       assert_int_equal(directory.open()->salvages(), 0);
     }
-    printf("%s: %zu places, %zu made anew, %zu messages lost, %zu of the past at the last\n", table, places.size(), salvaged, lost, forgotten);
+    printf("%s: %zu places, %zu made anew, %zu messages lost, %zu of the past at the last\n", table, places.size(),
+           salvaged, lost, forgotten);
     const bool holds_mail = std::string_view("message body envelope").find(table) != std::string_view::npos;
     assert_true(holds_mail || lost == 0);
   }
@@ -310,8 +314,13 @@ void cut_off(void**) {
 
 int main() {
   const struct CMUnitTest tests[] = {
-      unit_test(whole_is_left_alone), unit_test(log_after_an_orderly_end), unit_test(log_after_a_crash), unit_test(torn_end),
-      unit_test(pages),               unit_test(large_file),               unit_test(cut_off),
+      unit_test(whole_is_left_alone),
+      unit_test(log_after_an_orderly_end),
+      unit_test(log_after_a_crash),
+      unit_test(torn_end),
+      unit_test(pages),
+      unit_test(large_file),
+      unit_test(cut_off),
   };
   return run_unit_tests(tests);
 }

@@ -128,7 +128,8 @@ void expect_sound(Spool& spool, const std::string& path) {
 // A copy as the cut leaves it, opened.
 void look_at_copy(const SpoolDirectory& directory, const WatchedIo& io, const fault::Pick& pick) {
   SpoolDirectory copy(place());
-  if (system(("cp -r " + directory.path + "/db " + copy.path + "/db && mkdir -p " + copy.path + "/large").c_str()) != 0) fatal("cp");
+  if (system(("cp -r " + directory.path + "/db " + copy.path + "/db && mkdir -p " + copy.path + "/large").c_str()) != 0)
+    fatal("cp");
   for (const auto& [name, file] : io.files) {
     const std::string to = copy.path + "/large/" + name;
     if (!file.is_named && pick(2) == 0) continue;
@@ -140,7 +141,10 @@ void look_at_copy(const SpoolDirectory& directory, const WatchedIo& io, const fa
       continue;
     }
     const size_t way = pick(4);
-    write_file(to, way == 0 ? "" : way == 1 ? seen.substr(0, seen.size() / 2) : way == 2 ? std::string(seen.size(), '\0') : seen);
+    write_file(to, way == 0   ? ""
+                   : way == 1 ? seen.substr(0, seen.size() / 2)
+                   : way == 2 ? std::string(seen.size(), '\0')
+                              : seen);
   }
   auto spool = Spool::open(options_in(copy.path));
   if (!spool) fail_msg("cannot be opened: %s", spool.error().text.c_str());
@@ -170,8 +174,10 @@ void work(Spool& spool) {
     }
     const auto results = spool.commit();
     for (const auto& [id, place] : staged) {
-      if (results[place]) fates[id] = Fate::kAccepted;
-      else if (is_large(id)) spool.drop_file(id);
+      if (results[place])
+        fates[id] = Fate::kAccepted;
+      else if (is_large(id))
+        spool.drop_file(id);
     }
     if (spool.settle()) {
       for (auto& [id, fate] : fates) fate = fate == Fate::kRemoving ? Fate::kGone : fate;
@@ -220,7 +226,8 @@ static void power_cuts(void**) {
       look_at_copy(directory, io, [&](size_t n) { return odometer.pick(n); });
       has_more = odometer.next();
     }
-    for (int i = 0; i < 3 && has_more; ++i, ++states) look_at_copy(directory, io, [&](size_t n) { return random() % n; });
+    for (int i = 0; i < 3 && has_more; ++i, ++states)
+      look_at_copy(directory, io, [&](size_t n) { return random() % n; });
     is_looking = false;
   };
   io.on_call = cut;

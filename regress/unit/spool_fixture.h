@@ -35,7 +35,8 @@ struct SpoolDirectory {
   std::string path;
 };
 
-inline Change make_change(uint64_t id, const std::string& body, std::initializer_list<const char*> accounts, int64_t next_try) {
+inline Change make_change(uint64_t id, const std::string& body, std::initializer_list<const char*> accounts,
+                          int64_t next_try) {
   Change change;
   change.message.emplace();
   change.message->id = id;

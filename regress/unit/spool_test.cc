@@ -254,7 +254,8 @@ void writes_that_fail(void**) {
     fail_write_after = n;
     write_failures = 1 + n % 3;
     std::vector<bool> good;
-    for (uint64_t i = 1; i <= 30; ++i) good.push_back(commit_one(*spool, make_change(i, std::string(20000, 'x'), {"alice"}, 1)).has_value());
+    for (uint64_t i = 1; i <= 30; ++i)
+      good.push_back(commit_one(*spool, make_change(i, std::string(20000, 'x'), {"alice"}, 1)).has_value());
     write_failures = 0;
     usleep(1100 * 1000 * (spool->message(1) ? 0 : 1));  // a spool that could not be opened pauses
     assert_true(commit_one(*spool, make_change(99, "after", {"alice"}, 1)));
@@ -274,16 +275,11 @@ void writes_that_fail(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      unit_test(message_with_two_envelopes),
-      unit_test(due_in_order_and_in_batches),
-      unit_test(a_later_try_moves_the_index),
-      unit_test(a_bounce_replaces_its_cause_in_one_step),
-      unit_test(large_bodies_are_files),
-      unit_test(full_disk_refuses_and_recovers),
-      unit_test(a_bad_record_costs_itself_only),
-      unit_test(a_batch_of_bad_records_is_not_the_end),
-      unit_test(a_failed_sync_refuses_the_turn),
-      unit_test(writes_that_fail),
+      unit_test(message_with_two_envelopes),     unit_test(due_in_order_and_in_batches),
+      unit_test(a_later_try_moves_the_index),    unit_test(a_bounce_replaces_its_cause_in_one_step),
+      unit_test(large_bodies_are_files),         unit_test(full_disk_refuses_and_recovers),
+      unit_test(a_bad_record_costs_itself_only), unit_test(a_batch_of_bad_records_is_not_the_end),
+      unit_test(a_failed_sync_refuses_the_turn), unit_test(writes_that_fail),
   };
   return run_unit_tests(tests);
 }

@@ -56,7 +56,8 @@ static void forged(void**) {
     const std::string got = back(kOurs, other);
     if (got != kBad) fail_msg("%s became %s", other.c_str(), got.c_str());
   }
-  for (const char* wrong : {"SRS0=@mk.test", "SRS0=x@mk.test", "SRS0=aaaaaa=ra=far.test@mk.test", "SRS1=aaaaaa=far.test==x@mk.test", "SRS0=aaaaaa=@mk.test"}) {
+  for (const char* wrong : {"SRS0=@mk.test", "SRS0=x@mk.test", "SRS0=aaaaaa=ra=far.test@mk.test",
+                            "SRS1=aaaaaa=far.test==x@mk.test", "SRS0=aaaaaa=@mk.test"}) {
     const auto parsed = smtp::parse_mailbox(wrong);
     if (parsed) assert_false(reverse(kOurs, *parsed, kNow).has_value());
   }
@@ -92,7 +93,8 @@ static void over_hosts(void**) {
 
 // What was made of a stranger's sender is no SRS0 of ours: he would have chosen its day, and where it leads, himself.
 static void levels_are_apart(void**) {
-  for (const char* local : {"SRS1=x=ra=far.test=joe", "SRS1=x=ra==far.test=joe", "SRS0=far.test=joe", "SRS0+far.test=joe"}) {
+  for (const char* local :
+       {"SRS1=x=ra=far.test=joe", "SRS1=x=ra==far.test=joe", "SRS0=far.test=joe", "SRS0+far.test=joe"}) {
     for (const char* domain : {"ra", "evil.test"}) {
       const auto made = rewrite(kOurs, {local, domain}, kNow);
       assert_true(made.has_value());
@@ -106,12 +108,14 @@ static void levels_are_apart(void**) {
 
 // Only what looks as if another host had made it is cut short; all else is a local part as any other.
 static void what_only_begins_like_srs1(void**) {
-  for (const char* local : {"SRS1=x=ra=far.test=joe", "SRS1=x==aaaaaa=ra=far.test=joe", "SRS1=x=-a-=aaaaaa", "SRS1=x=far.test=", "SRS1=x"}) {
+  for (const char* local : {"SRS1=x=ra=far.test=joe", "SRS1=x==aaaaaa=ra=far.test=joe", "SRS1=x=-a-=aaaaaa",
+                            "SRS1=x=far.test=", "SRS1=x"}) {
     const std::string address = there(kOurs, local, "far.test");
     if (!address.starts_with("SRS0=")) fail_msg("%s became %s", local, address.c_str());
     assert_text(back(kOurs, address), std::string(local) + "@far.test");
   }
-  for (const char* local : {"SRS1=x=one.test==aaaaaa=ra=far.test=joe", "SRS1+x=one.test=+aaaaaa=ra=far.test=joe", "SRS1-x=one.test=-a"}) {
+  for (const char* local :
+       {"SRS1=x=one.test==aaaaaa=ra=far.test=joe", "SRS1+x=one.test=+aaaaaa=ra=far.test=joe", "SRS1-x=one.test=-a"}) {
     const std::string address = there(kOurs, local, "far.test");
     if (!address.starts_with("SRS1=")) fail_msg("%s became %s", local, address.c_str());
     assert_true(back(kOurs, address).ends_with("@one.test"));
@@ -119,7 +123,12 @@ static void what_only_begins_like_srs1(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(there_and_back), unit_test(keys_rotate), unit_test(forged), unit_test(ages), unit_test(over_hosts),
-                              unit_test(levels_are_apart), unit_test(what_only_begins_like_srs1)};
+  const CMUnitTest tests[] = {unit_test(there_and_back),
+                              unit_test(keys_rotate),
+                              unit_test(forged),
+                              unit_test(ages),
+                              unit_test(over_hosts),
+                              unit_test(levels_are_apart),
+                              unit_test(what_only_begins_like_srs1)};
   return run_unit_tests(tests);
 }

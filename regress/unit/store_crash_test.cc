@@ -35,7 +35,8 @@ class Trial {
     options_.clock = [this] { return ++clock_; };
     options_.summarize = [](std::string_view) { return Summary{}; };
     options_.report = [this](const std::string& line) {
-      if (line.find("damaged record") != std::string::npos) fail_msg("seed %lu: a torn record is taken for damaged: %s", seed_, line.c_str());
+      if (line.find("damaged record") != std::string::npos)
+        fail_msg("seed %lu: a torn record is taken for damaged: %s", seed_, line.c_str());
     };
     disk.on_call = [this](const char* call, const std::string& name) {
       note_covered(call, name);
@@ -81,7 +82,8 @@ class Trial {
     for (const Mailbox* box : (*opened)->mailboxes()) {
       for (const Message& m : box->messages) {
         const auto it = seen_.find({box->uidvalidity, m.uid});
-        if (it != seen_.end() && it->second != text_of(**opened, m)) fail_msg("seed %lu: uid %u was used twice", seed_, m.uid);
+        if (it != seen_.end() && it->second != text_of(**opened, m))
+          fail_msg("seed %lu: uid %u was used twice", seed_, m.uid);
       }
     }
   }
@@ -146,15 +148,30 @@ class Trial {
     const std::vector<std::string> words = {kWords[pick(4)]};
     bool done = true;
     switch (pick(15)) {
-      case 0: case 1: case 2: case 3: done = add(id, 900); break;
+      case 0:
+      case 1:
+      case 2:
+      case 3: done = add(id, 900); break;
       case 4: done = add(id, 4000); break;
-      case 5: done = store_->store_flags(id, some_uids(id), {static_cast<FlagOp>(pick(3)), static_cast<uint8_t>(pick(32)), words, {}}).has_value(); break;
+      case 5:
+        done = store_
+                   ->store_flags(id, some_uids(id),
+                                 {static_cast<FlagOp>(pick(3)), static_cast<uint8_t>(pick(32)), words, {}})
+                   .has_value();
+        break;
       case 6: done = store_->expunge(id, some_uids(id)).has_value(); break;
       case 7: done = store_->copy(id, some_uids(id), other).has_value(); break;
       case 8: done = store_->move(id, some_uids(id), other).has_value(); break;
-      case 9: done = store_->create_mailbox("m" + std::to_string(pick(4)) + "/n" + std::to_string(pick(3))).has_value(); break;
-      case 10: done = store_->rename_mailbox(store_->mailbox(id)->name, "r" + std::to_string(pick(5)) + "/s").has_value(); break;
-      case 11: done = pick(4) == 0 ? store_->delete_mailbox(store_->mailbox(id)->name).has_value() : store_->subscribe(words[0], pick(2) == 0).has_value(); break;
+      case 9:
+        done = store_->create_mailbox("m" + std::to_string(pick(4)) + "/n" + std::to_string(pick(3))).has_value();
+        break;
+      case 10:
+        done = store_->rename_mailbox(store_->mailbox(id)->name, "r" + std::to_string(pick(5)) + "/s").has_value();
+        break;
+      case 11:
+        done = pick(4) == 0 ? store_->delete_mailbox(store_->mailbox(id)->name).has_value()
+                            : store_->subscribe(words[0], pick(2) == 0).has_value();
+        break;
       case 12:
         if (store_->begin_group()) {
           add(id, 900);
@@ -183,7 +200,8 @@ class Trial {
       if (it->second.contains(found)) return;
       for (const std::string& s : it->second) states += std::to_string(it->first) + ": " + s + "\n";
     }
-    fail_msg("seed %lu call %lu durable %lu: found\n%s\nallowed\n%s", seed_, disk.calls, durable_, found.c_str(), states.c_str());
+    fail_msg("seed %lu call %lu durable %lu: found\n%s\nallowed\n%s", seed_, disk.calls, durable_, found.c_str(),
+             states.c_str());
   }
 
   void note_covered(const std::string& call, const std::string& name) {
@@ -220,7 +238,8 @@ class Trial {
 
   std::string text_of(const Message& m) { return text_of(*store_, m); }
   std::string text_of(Store& store, const Message& m) {
-    const uint64_t fail_read_at = std::exchange(disk.fail_read_at, fault::Disk::kNever);  // the test's own reads are not meant
+    const uint64_t fail_read_at =
+        std::exchange(disk.fail_read_at, fault::Disk::kNever);  // the test's own reads are not meant
     const uint64_t reads = disk.reads;
     auto bytes = store.read_all(m);
     disk.fail_read_at = fail_read_at;
@@ -236,7 +255,8 @@ class Trial {
       out += box->name + "=" + std::to_string(box->uidvalidity) + "," + std::to_string(box->uidnext) + "," +
              std::to_string(box->unseen) + (box->is_selectable ? "" : "!") + "{";
       for (const Message& m : box->messages) {
-        out += std::to_string(m.uid) + ":" + text_of(store, m) + ":" + std::to_string(m.flags) + ":" + std::to_string(m.modseq);
+        out += std::to_string(m.uid) + ":" + text_of(store, m) + ":" + std::to_string(m.flags) + ":" +
+               std::to_string(m.modseq);
         for (size_t i = 0; i < box->keywords.size(); ++i) out += (m.keywords >> i & 1) != 0 ? box->keywords[i] : "";
         out += " ";
       }
@@ -347,7 +367,8 @@ static void every_crash_state(void**) {
         has_more = odometer.next();
       }
       complete += has_more ? 0 : 1;
-      for (int i = 0; has_more && i < kByChance; ++i, ++tried) trial.look_at([&](size_t n) { return random() % n; }, "");
+      for (int i = 0; has_more && i < kByChance; ++i, ++tried)
+        trial.look_at([&](size_t n) { return random() % n; }, "");
       states += static_cast<uint64_t>(tried);
     };
     assert_true(trial.open() && trial.work(kSteps) && trial.settle());
@@ -428,15 +449,15 @@ static void a_proof_is_written_again(void**) {
 }
 
 static void it_was_all_covered(void**) {
-  for (const char* what : {"segment begun", "segment compacted away", "big message written", "big message removed", "checkpoint",
-                           "header cache compacted"}) {
+  for (const char* what : {"segment begun", "segment compacted away", "big message written", "big message removed",
+                           "checkpoint", "header cache compacted"}) {
     print_message("%s: %lu times\n", what, Trial::covered[what]);
     assert_true(Trial::covered[what] > 20);
   }
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(every_crash_state), unit_test(power_cuts), unit_test(failing_calls), unit_test(a_proof_is_written_again),
-                              unit_test(it_was_all_covered)};
+  const CMUnitTest tests[] = {unit_test(every_crash_state), unit_test(power_cuts), unit_test(failing_calls),
+                              unit_test(a_proof_is_written_again), unit_test(it_was_all_covered)};
   return run_unit_tests(tests);
 }

@@ -52,7 +52,8 @@ static void every_byte_costs_one_record(void**) {
     TestStore t;
     const std::string good = fill(t, syncs);
     const size_t first = good.find("From: a@example.org\r\nSubject: m1\r\n");
-    const size_t flags = good.rfind("\nMK1", syncs == Syncs::one_and_quiet ? good.rfind("\nMK1") - 1 : std::string::npos);
+    const size_t flags =
+        good.rfind("\nMK1", syncs == Syncs::one_and_quiet ? good.rfind("\nMK1") - 1 : std::string::npos);
     assert_true(first != std::string::npos && flags > first);
     for (size_t at = 0; at < good.size(); at += at < 60 ? 1 : 3) {
       if (at >= 36 && at < 40) continue;  // unused bytes of the segment's header
@@ -65,8 +66,10 @@ static void every_byte_costs_one_record(void**) {
       size_t missing = 0;
       for (int i = 1; i <= kMessages; ++i) {
         const std::string text = t.text("INBOX", static_cast<Uid>(i));
-        if (text == "(none)") ++missing;
-        else assert_text(text, mail("m" + std::to_string(i)));
+        if (text == "(none)")
+          ++missing;
+        else
+          assert_text(text, mail("m" + std::to_string(i)));
       }
       const bool in_message = at >= first && at < flags;
       assert_in_range(missing, 0, in_message ? 1 : at < first ? 1 : 0);
@@ -145,7 +148,8 @@ static void a_damaged_first_sector_costs_what_was_in_it(void**) {
     for (size_t at = 0; at < 512; ++at) bytes[at] ^= 0x55;
     put(t, bytes);
     t.reopen();
-    for (int i = 1; i <= kMessages; ++i) assert_text(t.text("INBOX", static_cast<Uid>(i)), mail("m" + std::to_string(i)));
+    for (int i = 1; i <= kMessages; ++i)
+      assert_text(t.text("INBOX", static_cast<Uid>(i)), mail("m" + std::to_string(i)));
   }
 }
 
@@ -301,11 +305,14 @@ static void damaged_bytes_behind_a_checkpoint_are_noticed(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(every_byte_costs_one_record), unit_test(nothing_of_a_damaged_last_record_comes_again),
+  const CMUnitTest tests[] = {unit_test(every_byte_costs_one_record),
+                              unit_test(nothing_of_a_damaged_last_record_comes_again),
                               unit_test(a_missing_sector_is_torn_where_nothing_proves_otherwise),
                               unit_test(a_damaged_first_sector_costs_what_was_in_it),
                               unit_test(an_unreadable_block_costs_what_was_in_it),
-                              unit_test(a_disk_that_is_gone_is_not_damage), unit_test(a_lost_mailbox_keeps_its_messages), unit_test(forged_records_are_not_found),
+                              unit_test(a_disk_that_is_gone_is_not_damage),
+                              unit_test(a_lost_mailbox_keeps_its_messages),
+                              unit_test(forged_records_are_not_found),
                               unit_test(a_damaged_checkpoint_costs_nothing),
                               unit_test(damaged_bytes_behind_a_checkpoint_are_noticed)};
   return run_unit_tests(tests);

@@ -74,7 +74,8 @@ class TestStore {
 };
 
 inline std::string mail(const std::string& subject, size_t size = 0) {
-  std::string text = "From: a@example.org\r\nSubject: " + subject + "\r\nMessage-ID: <" + subject + "@x>\r\n\r\nbody of " + subject + "\r\n";
+  std::string text = "From: a@example.org\r\nSubject: " + subject + "\r\nMessage-ID: <" + subject +
+                     "@x>\r\n\r\nbody of " + subject + "\r\n";
   while (text.size() < size) text += "0123456789012345678901234567890123456789012345678901234567890123456\r\n";
   return text;
 }

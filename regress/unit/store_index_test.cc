@@ -15,16 +15,18 @@ namespace {
 std::string describe(Store& store) {
   std::string out;
   for (const Mailbox* box : store.mailboxes()) {
-    out += box->name + "=" + std::to_string(box->uidnext) + "," + std::to_string(box->highest_modseq) + "," + std::to_string(box->unseen) +
-           "," + std::to_string(box->deleted) + "," + std::to_string(box->bytes) + "," + std::to_string(box->recent()) + "{";
+    out += box->name + "=" + std::to_string(box->uidnext) + "," + std::to_string(box->highest_modseq) + "," +
+           std::to_string(box->unseen) + "," + std::to_string(box->deleted) + "," + std::to_string(box->bytes) + "," +
+           std::to_string(box->recent()) + "{";
     for (const Message& m : box->messages) {
       auto bytes = store.read_all(m);
-      out += std::to_string(m.uid) + ":" + std::to_string(m.flags) + ":" + std::to_string(m.keywords) + ":" + std::to_string(m.modseq) + ":" +
-             (bytes ? bytes->substr(0, 40) : bytes.error().text) + " ";
+      out += std::to_string(m.uid) + ":" + std::to_string(m.flags) + ":" + std::to_string(m.keywords) + ":" +
+             std::to_string(m.modseq) + ":" + (bytes ? bytes->substr(0, 40) : bytes.error().text) + " ";
     }
     out += "}";
     const auto gone = store.expunged_since(box->id, 0);
-    for (const UidRange& r : gone.value_or(UidSet())) out += "-" + std::to_string(r.first) + ":" + std::to_string(r.last);
+    for (const UidRange& r : gone.value_or(UidSet()))
+      out += "-" + std::to_string(r.first) + ":" + std::to_string(r.last);
   }
   for (uint64_t d = 1; d < 200; ++d) out += store.is_known({d, 1}) ? "d" + std::to_string(d) : "";
   const Usage usage = store.usage();
@@ -52,7 +54,9 @@ void change(std::mt19937& random, std::initializer_list<TestStore*> all) {
     what.delivery = DeliveryId{delivery, 1};
     const MailboxId id = t->box(name).id;
     switch (kind) {
-      case 0: case 1: case 2: must(t->store->append(id, what)); break;
+      case 0:
+      case 1:
+      case 2: must(t->store->append(id, what)); break;
       case 3: t->append(name, text, flags); break;
       case 4: must(t->store->store_flags(id, uids, {op, flags, words, {}})); break;
       case 5: must(t->store->expunge(id, uids)); break;
@@ -122,8 +126,10 @@ static void a_damaged_index_is_made_again(void**) {
       char byte = 0;
       assert_int_equal(::pread(fd.get(), &byte, 1, at), 1);
       byte = static_cast<char>(byte ^ 0x10);
-      if (cuts) assert_int_equal(::ftruncate(fd.get(), at), 0);
-      else assert_int_equal(::pwrite(fd.get(), &byte, 1, at), 1);
+      if (cuts)
+        assert_int_equal(::ftruncate(fd.get(), at), 0);
+      else
+        assert_int_equal(::pwrite(fd.get(), &byte, 1, at), 1);
       t.reports.clear();
       t.reopen();
       assert_text(describe(*t.store), expected);
@@ -179,10 +185,12 @@ static void the_header_cache_is_compacted(void**) {
   t.reopen();
   for (int i = 1; i <= 300; ++i) t.append("INBOX", mail(std::to_string(i)));
   must(t.store->sync());
-  struct stat before {}, after {};
+  struct stat before {
+  }, after{};
   assert_int_equal(::stat(t.path("cache").c_str(), &before), 0);
   const auto compact = [&] {
-    while (must(t.store->idle_step())) {}
+    while (must(t.store->idle_step())) {
+    }
   };
   compact();
   assert_int_equal(::stat(t.path("cache").c_str(), &after), 0);
@@ -199,7 +207,8 @@ static void the_header_cache_is_compacted(void**) {
   assert_true(after.st_size < before.st_size / 2);
   made = 0;
   const auto check = [&] {
-    for (const Message& m : t.box("INBOX").messages) assert_text(must(t.store->summary(m)).message_id, std::to_string(m.uid) + "@x");
+    for (const Message& m : t.box("INBOX").messages)
+      assert_text(must(t.store->summary(m)).message_id, std::to_string(m.uid) + "@x");
   };
   check();
   t.append("INBOX", mail("301"));

@@ -77,7 +77,8 @@ static void messages_survive(void**) {
     assert_int_equal(t.box("INBOX").unseen, 1);
     assert_text(t.box("INBOX").keywords[1], "later");
     assert_text(t.text("INBOX", 2), mail("two"));
-    assert_true(must(t.store->summary(*one)).base_subject == "ONE" || must(t.store->summary(*one)).base_subject == "one");
+    assert_true(must(t.store->summary(*one)).base_subject == "ONE" ||
+                must(t.store->summary(*one)).base_subject == "one");
     must(t.store->checkpoint());  // the second round starts from it
   }
   assert_int_equal(t.reports.size(), 0);
@@ -118,7 +119,8 @@ static void names_and_renames(void**) {
   assert_false(t.box("a").is_selectable);
   assert_true(store.has_children(t.box("a")));
   assert_int_equal(store.create_mailbox("A/b").has_value(), true);
-  for (const char* bad : {"", "/a", "a//b", "a/", "a\nb", "\xff", "\xed\xa0\x80"}) assert_false(store.create_mailbox(bad).has_value());
+  for (const char* bad : {"", "/a", "a//b", "a/", "a\nb", "\xff", "\xed\xa0\x80"})
+    assert_false(store.create_mailbox(bad).has_value());
   assert_int_equal(store.create_mailbox("inbox").error().code, EEXIST);
   const uint32_t first = t.box("a/b/c").uidvalidity;
   must(store.rename_mailbox("a", "z/y"));
@@ -186,7 +188,8 @@ struct Listener : Observer {
   void on_durable(Seq durable, std::span<const Change> changes) override {
     last = durable;
     for (const Change& c : changes) {
-      heard += std::to_string(static_cast<int>(c.kind)) + "@" + std::to_string(c.mailbox) + "[" + uids_of(c.uids) + "] ";
+      heard +=
+          std::to_string(static_cast<int>(c.kind)) + "@" + std::to_string(c.mailbox) + "[" + uids_of(c.uids) + "] ";
     }
   }
   Seq last = 0;
@@ -300,12 +303,14 @@ static void compaction(void**) {
   must(t.store->move(t.box("INBOX").id, {{7, 7}}, t.box("Archive").id));
   must(t.store->sync());
   const uint64_t before = t.store->usage().journal_bytes;
-  while (must(t.store->compact_step())) {}
+  while (must(t.store->compact_step())) {
+  }
   assert_true(t.store->usage().journal_bytes < before / 3);
   for (int round = 0; round < 3; ++round) {
     t.reopen();
     assert_int_equal(t.box("INBOX").messages.size(), 27);
-    for (const Message& m : t.box("INBOX").messages) assert_text(t.text("INBOX", m.uid), mail(std::to_string(m.uid), 4000));
+    for (const Message& m : t.box("INBOX").messages)
+      assert_text(t.text("INBOX", m.uid), mail(std::to_string(m.uid), 4000));
     assert_text(t.text("Archive", 1), mail("7", 4000));
     assert_int_equal(t.box("INBOX").uidnext, 201);
     assert_int_equal(t.store->subscriptions().size(), 6);
@@ -344,7 +349,8 @@ static void keywords_are_used_again(void**) {
   for (int round = 0; round < 2; ++round) {
     const std::vector<std::string> got = names_of("INBOX", two);
     assert_int_equal(got.size(), 2);
-    assert_true(std::find(got.begin(), got.end(), "new") != got.end() && std::find(got.begin(), got.end(), "k3") != got.end());
+    assert_true(std::find(got.begin(), got.end(), "new") != got.end() &&
+                std::find(got.begin(), got.end(), "k3") != got.end());
     assert_int_equal(names_of("INBOX", one).size(), kMaxKeywords - 2);
     assert_int_equal(t.box("INBOX").keyword_bit("k9"), 0);
     must(t.store->sync());
@@ -363,9 +369,18 @@ static void keywords_are_used_again(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(uid_sets), unit_test(new_account), unit_test(messages_survive),
-                              unit_test(copy_move_expunge), unit_test(names_and_renames), unit_test(recent_is_claimed_once),
-                              unit_test(deliveries_once), unit_test(observers_hear_only_what_is_durable), unit_test(groups),
-                              unit_test(big_messages), unit_test(messages_in_two_pieces), unit_test(compaction), unit_test(keywords_are_used_again)};
+  const CMUnitTest tests[] = {unit_test(uid_sets),
+                              unit_test(new_account),
+                              unit_test(messages_survive),
+                              unit_test(copy_move_expunge),
+                              unit_test(names_and_renames),
+                              unit_test(recent_is_claimed_once),
+                              unit_test(deliveries_once),
+                              unit_test(observers_hear_only_what_is_durable),
+                              unit_test(groups),
+                              unit_test(big_messages),
+                              unit_test(messages_in_two_pieces),
+                              unit_test(compaction),
+                              unit_test(keywords_are_used_again)};
   return run_unit_tests(tests);
 }

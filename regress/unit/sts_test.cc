@@ -33,7 +33,8 @@ void texts(void**) {
   for (const auto& r : rows) assert_text(parse_sts_texts(r.texts).value_or(""), r.id);
 }
 
-const std::string kPolicy = "version: STSv1\r\nmode: enforce\r\nmx: mx.X.test\nmx: *.y.test\r\nmax_age: 604800\r\nnew: word\r\n";
+const std::string kPolicy =
+    "version: STSv1\r\nmode: enforce\r\nmx: mx.X.test\nmx: *.y.test\r\nmax_age: 604800\r\nnew: word\r\n";
 
 void policies(void**) {
   const auto p = parse_sts_policy(kPolicy);
@@ -41,12 +42,14 @@ void policies(void**) {
   assert_true(p->policy.hosts == (std::vector<std::string>{"mx.x.test", "*.y.test"}));
   assert_true(parse_sts_policy("version: STSv1\nmode: none\nmax_age: 1").has_value());
   assert_int_equal(parse_sts_policy("version: STSv1\nmode: none\nmax_age: 99999999999")->max_age, kMaxAge);
-  assert_true(parse_sts_policy("version:STSv1\nmode:testing\nmax_age:5\nmx:a\nmode: enforce")->policy.mode == StsMode::kTesting);
-  for (const std::string bad : {"", "version: STSv1", "mode: none\nmax_age: 1", "version: STSv1\nmode: none", "version: STSv1\nmax_age: 1",
-                                "version: STSv1\nmode: enforce\nmax_age: 1", "version: STSv2\nmode: none\nmax_age: 1",
-                                "version: STSv1\nmode: force\nmax_age: 1\nmx: a", "version: STSv1\nmode: none\nmax_age: -1",
-                                "version: STSv1\nmode: enforce\nmax_age: 1\nmx: a b", "version: STSv1\nmode: enforce\nmax_age: 1\nmx: *.*.a",
-                                "<html>\n", "version: STSv1\nmode: enforce\nmax_age: 1\nmx: .a"}) {
+  assert_true(parse_sts_policy("version:STSv1\nmode:testing\nmax_age:5\nmx:a\nmode: enforce")->policy.mode ==
+              StsMode::kTesting);
+  for (const std::string bad :
+       {"", "version: STSv1", "mode: none\nmax_age: 1", "version: STSv1\nmode: none", "version: STSv1\nmax_age: 1",
+        "version: STSv1\nmode: enforce\nmax_age: 1", "version: STSv2\nmode: none\nmax_age: 1",
+        "version: STSv1\nmode: force\nmax_age: 1\nmx: a", "version: STSv1\nmode: none\nmax_age: -1",
+        "version: STSv1\nmode: enforce\nmax_age: 1\nmx: a b", "version: STSv1\nmode: enforce\nmax_age: 1\nmx: *.*.a",
+        "<html>\n", "version: STSv1\nmode: enforce\nmax_age: 1\nmx: .a"}) {
     assert_false(parse_sts_policy(bad).has_value());
   }
   std::string many = "version: STSv1\nmode: enforce\nmax_age: 1\n";
@@ -250,8 +253,15 @@ void strays(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(texts), unit_test(policies), unit_test(answers), unit_test(a_new_domain), unit_test(none),
-                              unit_test(what_fails_leaves_it_as_it_was), unit_test(fetches_are_not_repeated_at_once), unit_test(from_the_disk),
-                              unit_test(looked_after), unit_test(strays)};
+  const CMUnitTest tests[] = {unit_test(texts),
+                              unit_test(policies),
+                              unit_test(answers),
+                              unit_test(a_new_domain),
+                              unit_test(none),
+                              unit_test(what_fails_leaves_it_as_it_was),
+                              unit_test(fetches_are_not_repeated_at_once),
+                              unit_test(from_the_disk),
+                              unit_test(looked_after),
+                              unit_test(strays)};
   return run_unit_tests(tests);
 }

@@ -35,15 +35,18 @@ std::string authors_of(const std::string& header) {
 }  // namespace
 
 static void what_is_missing_is_added(void**) {
-  assert_text(text_of("From: a@mk.test\r\nSubject: x\r\n\r\n"), "From: a@mk.test\r\nSubject: x\r\n" + kDate + kId + "\r\n");
-  assert_text(text_of("From: a@mk.test\r\nSubject: x\r\n"), "From: a@mk.test\r\nSubject: x\r\n" + kDate + kId);  // no body
+  assert_text(text_of("From: a@mk.test\r\nSubject: x\r\n\r\n"),
+              "From: a@mk.test\r\nSubject: x\r\n" + kDate + kId + "\r\n");
+  assert_text(text_of("From: a@mk.test\r\nSubject: x\r\n"),
+              "From: a@mk.test\r\nSubject: x\r\n" + kDate + kId);  // no body
   const std::string whole = "From: a@mk.test\r\nDATE: whenever\r\nMessage-Id: <x@y>\r\nTo: b@mk.test\r\n\r\n";
   assert_text(text_of(whole), whole);
   assert_text(text_of("from :\r\n a@mk.test\r\nDate: x\r\n\r\n"), "from :\r\n a@mk.test\r\nDate: x\r\n" + kId + "\r\n");
 }
 
 static void bcc_goes(void**) {
-  assert_text(text_of("Bcc: secret@mk.test,\r\n\tother@mk.test\r\nFrom: a@mk.test\r\nbCC : x@y\r\nResent-Bcc: z@y\r\nX-Bcc: stays\r\n"
+  assert_text(text_of("Bcc: secret@mk.test,\r\n\tother@mk.test\r\nFrom: a@mk.test\r\nbCC : x@y\r\nResent-Bcc: "
+                      "z@y\r\nX-Bcc: stays\r\n"
                       "Date: x\r\nMessage-ID: <x@y>\r\nBcc:\r\n\r\n"),
               "From: a@mk.test\r\nX-Bcc: stays\r\nDate: x\r\nMessage-ID: <x@y>\r\n\r\n");
 }
@@ -54,7 +57,8 @@ static void authors(void**) {
   } rows[] = {
       {"From: ann@mk.test\r\n\r\n", "ann@mk.test"},
       {"From: Ann <ann@mk.test>\r\nSender: ben@mk.test\r\n\r\n", "ann@mk.test ben@mk.test"},
-      {"From: ann@mk.test, \"B, C\" <ben@mk.test>\r\nTo: x@y.test\r\nReply-To: z@y.test\r\n\r\n", "ann@mk.test ben@mk.test"},
+      {"From: ann@mk.test, \"B, C\" <ben@mk.test>\r\nTo: x@y.test\r\nReply-To: z@y.test\r\n\r\n",
+       "ann@mk.test ben@mk.test"},
       {"From: us: ann@mk.test, ben@mk.test;\r\n\r\n", "ann@mk.test ben@mk.test"},
       {"From: ann@mk.test\r\nSender: ann@mk.test\r\n\r\n", "ann@mk.test"},
       {"From: \"a b\"@mk.test\r\n\r\n", "\"a b\"@mk.test"},
@@ -85,9 +89,11 @@ static void authors(void**) {
       {"From: ann@ceo@bank.test\r\n\r\n", "! Not an address in From"},
       {"From: ann@mk.test\r\nFROM: ceo@bank.test\r\n\r\n", "! More than one From field: there may be one"},
       {"From: ann@mk.test\r\nFrom\t: ceo@bank.test\r\n\r\n", "! More than one From field: there may be one"},
-      {"From: ann@mk.test\r\nSender: a@mk.test\r\nSender: b@mk.test\r\n\r\n", "! More than one Sender field: there may be one"},
+      {"From: ann@mk.test\r\nSender: a@mk.test\r\nSender: b@mk.test\r\n\r\n",
+       "! More than one Sender field: there may be one"},
       {"From: ann@mk.test\r\nDate: x\r\nDate: y\r\n\r\n", "! More than one Date field: there may be one"},
-      {"From: ann@mk.test\r\nMessage-ID: x\r\nMessage-Id: y\r\n\r\n", "! More than one Message-ID field: there may be one"},
+      {"From: ann@mk.test\r\nMessage-ID: x\r\nMessage-Id: y\r\n\r\n",
+       "! More than one Message-ID field: there may be one"},
       {"From ann Tue Nov 14\r\nFrom: ann@mk.test\r\n\r\n", "! A line of the header is no field: 'From ann Tue Nov 14'"},
       {"From: ann@mk.test\r\nhello\r\n\r\n", "! A line of the header is no field: 'hello'"},
       {" From: ann@mk.test\r\n\r\n", "! A line of the header is no field: ' From: ann@mk.test'"},
@@ -109,8 +115,10 @@ static void bounds(void**) {
   // Nothing hides behind many fields or a long one.
   std::string fields;
   for (int i = 0; i < 3000; i++) fields += "X: y\r\n";
-  assert_text(authors_of("From: ann@mk.test\r\n" + fields + "From: ceo@bank.test\r\n\r\n"), "! More than one From field: there may be one");
-  assert_text(authors_of("From: ann@mk.test" + std::string(70'000, ' ') + ", ceo@bank.test\r\n\r\n"), "ann@mk.test ceo@bank.test");
+  assert_text(authors_of("From: ann@mk.test\r\n" + fields + "From: ceo@bank.test\r\n\r\n"),
+              "! More than one From field: there may be one");
+  assert_text(authors_of("From: ann@mk.test" + std::string(70'000, ' ') + ", ceo@bank.test\r\n\r\n"),
+              "ann@mk.test ceo@bank.test");
 }
 
 static void where_the_header_ends(void**) {
@@ -147,7 +155,11 @@ static void authors_are_replaced(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(what_is_missing_is_added), unit_test(bcc_goes), unit_test(authors), unit_test(bounds),
-                              unit_test(where_the_header_ends), unit_test(authors_are_replaced)};
+  const CMUnitTest tests[] = {unit_test(what_is_missing_is_added),
+                              unit_test(bcc_goes),
+                              unit_test(authors),
+                              unit_test(bounds),
+                              unit_test(where_the_header_ends),
+                              unit_test(authors_are_replaced)};
   return run_unit_tests(tests);
 }

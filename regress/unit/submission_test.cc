@@ -104,8 +104,10 @@ static void nothing_without_tls_and_login(void**) {
   h.hello(c);
   assert_true(h.said.find("STARTTLS") != std::string::npos);
   assert_true(h.said.find("AUTH") == std::string::npos);
-  h.say(c, "AUTH PLAIN " + kPlain + "\r\nAUTH LOGIN\r\nMAIL FROM:<a@mk.test>\r\nRCPT TO:<b@mk.test>\r\nDATA\r\nVRFY a\r\nNOOP\r\nRSET\r\n");
-  for (const char* reply : {"538 5.7.11", "538 5.7.11", "530 5.7.0 Encryption", "530", "530", "530", "250", "250"}) h.expect(c, reply);
+  h.say(c, "AUTH PLAIN " + kPlain +
+               "\r\nAUTH LOGIN\r\nMAIL FROM:<a@mk.test>\r\nRCPT TO:<b@mk.test>\r\nDATA\r\nVRFY a\r\nNOOP\r\nRSET\r\n");
+  for (const char* reply : {"538 5.7.11", "538 5.7.11", "530 5.7.0 Encryption", "530", "530", "530", "250", "250"})
+    h.expect(c, reply);
   assert_false(has_frame(h.auth.get()));
   h.say(c, "STARTTLS\r\nAUTH PLAIN " + kPlain + "\r\n");  // what is pipelined in the clear is not heard
   h.expect(c, "220 2.0.0");
@@ -199,7 +201,9 @@ static void a_submission_from_login_to_queue(void**) {
   const std::string content = read_all(m.content.get());
   assert_int_equal(m.size, content.size());
   const std::string received = content.substr(0, content.find("From: Alice"));
-  assert_text(received.substr(0, received.find("id ")), "Received: from [authenticated]\r\n\tby mx.mk.test with ESMTPSA\r\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n\t");
+  assert_text(
+      received.substr(0, received.find("id ")),
+      "Received: from [authenticated]\r\n\tby mx.mk.test with ESMTPSA\r\n\t(TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n\t");
   for (const char* secret : {"127.0.0.1", "laptop", "Bcc"}) assert_true(content.find(secret) == std::string::npos);
   const std::string body = body_of(content);
   assert_text(body.substr(0, body.find("Date: ")), "From: Alice <alice+work@mk.test>\r\nSubject: x\r\n");
@@ -218,7 +222,9 @@ static void auth_in_every_way(void**) {
   } rows[] = {
       {"AUTH PLAIN " + kPlain + "\r\n", {}, true},
       {"auth plain\r\n" + kPlain + "\r\n", {"334 "}, true},
-      {"AUTH LOGIN\r\n" + b64("alice") + "\r\n" + b64("secret") + "\r\n", {"334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"}, true},
+      {"AUTH LOGIN\r\n" + b64("alice") + "\r\n" + b64("secret") + "\r\n",
+       {"334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"},
+       true},
       {"AUTH LOGIN " + b64("alice") + "\r\n" + b64("secret") + "\r\n", {"334 UGFzc3dvcmQ6"}, true},
       {"AUTH PLAIN\r\n*\r\nNOOP\r\n", {"334", "501 5.7.0", "250"}, false},
       {"AUTH LOGIN\r\n*\r\nNOOP\r\n", {"334", "501 5.7.0", "250"}, false},
@@ -231,7 +237,9 @@ static void auth_in_every_way(void**) {
       {long_line + "NOOP\r\n", {"500 5.5.2", "250"}, false},
       {"AUTH PLAIN\r\n" + long_line + "NOOP\r\n", {"334", "500 5.5.6", "250"}, false},
       {"AUTH PLAIN " + b64("\0alice\0"s + std::string(kMaxPassword, 'p')) + "\r\n", {}, true},
-      {"AUTH PLAIN " + b64(std::string(9000, 'p')) + "\r\nNOOP\r\n", {"501 5.5.2", "250"}, false},  // read, and too much
+      {"AUTH PLAIN " + b64(std::string(9000, 'p')) + "\r\nNOOP\r\n",
+       {"501 5.5.2", "250"},
+       false},  // read, and too much
       {"NOOP " + std::string(smtp::kMaxMailLine, 'x') + "\r\nNOOP\r\n", {"500 5.5.2", "250"}, false},
   };
   for (const auto& row : rows) {
@@ -360,8 +368,9 @@ static void headers_that_are_refused(void**) {
       {".\r\n", "550 5.6.0 No From field"},
       {"From: a@mk.test\r\nFrom: b@mk.test\r\n\r\n.\r\n", "550 5.6.0 More than one From"},
       {"From: a@mk.test\r\nnonsense\r\n\r\n.\r\n", "550 5.6.0 A line of the header"},
-      {"From: a@mk.test\r\nX: " + std::string(60'000, 'x') + "\r\nY: " + std::string(60'000, 'x') + "\r\nZ: " +
-           std::string(60'000, 'x') + "\r\n\r\nhello\r\n.\r\n", "552 5.3.4 The header"},
+      {"From: a@mk.test\r\nX: " + std::string(60'000, 'x') + "\r\nY: " + std::string(60'000, 'x') +
+           "\r\nZ: " + std::string(60'000, 'x') + "\r\n\r\nhello\r\n.\r\n",
+       "552 5.3.4 The header"},
       {"From: a@mk.test\r\nX: a\nb\r\n\r\n.\r\n", "550 5.6.0 Bare LF"},
   };
   for (const auto& row : rows) {
@@ -378,8 +387,8 @@ static void a_large_message(void**) {
   Submission h;
   Client c = h.logged_in();
   h.open(c);
-  const std::string header = "From: alice@mk.test\r\nBcc: x@far.test\r\nX: " + std::string(60'000, 'x') + "\r\nY: " + std::string(20'000, 'y') +
-                             "\r\n\r\n";
+  const std::string header = "From: alice@mk.test\r\nBcc: x@far.test\r\nX: " + std::string(60'000, 'x') +
+                             "\r\nY: " + std::string(20'000, 'y') + "\r\n\r\n";
   h.say(c, header.substr(0, 70'000));
   assert_false(has_frame(h.queue.get()));  // no file before the header is known
   assert_false(has_frame(h.lookup.get()));

@@ -16,7 +16,8 @@ std::string show(const Result<Compiled>& c) {
   return out;
 }
 std::string compile(const std::string& text) {
-  return show(compile_table(text, "t", [](const std::string&) -> Result<std::string> { return Error("no such file"); }));
+  return show(
+      compile_table(text, "t", [](const std::string&) -> Result<std::string> { return Error("no such file"); }));
 }
 
 }  // namespace
@@ -27,7 +28,8 @@ static void compiled(void**) {
   assert_text(compile("a : b\n"), "aliases a=\"b\"");
   assert_text(compile("a 1\nA 2\n"), "t: found 'a' a second time, expected each key once");
   assert_text(compile("ok\n a\x01 b\n"), "t:2:2: found 'a\\x01 b', expected printable text");
-  assert_text(compile("a: |cmd\n"), "t:1:4: found a command, expected a name or address: mail is never given to commands");
+  assert_text(compile("a: |cmd\n"),
+              "t:1:4: found a command, expected a name or address: mail is never given to commands");
 }
 
 static void members(void**) {

@@ -27,7 +27,8 @@ static void splitting(void**) {
 static void numbers(void**) {
   assert_int_equal(parse_u64("0").value(), 0);
   assert_true(parse_u64("18446744073709551615").value() == UINT64_MAX);
-  for (const char* bad : {"", "-1", "+1", " 1", "1 ", "18446744073709551616", "0x1"}) assert_false(parse_u64(bad).has_value());
+  for (const char* bad : {"", "-1", "+1", " 1", "1 ", "18446744073709551616", "0x1"})
+    assert_false(parse_u64(bad).has_value());
   assert_false(parse_u64("11", 10).has_value());
   assert_text(hex64(0xabcdef), "0000000000abcdef");
   assert_true(parse_hex64("0000000000abcdef") == 0xabcdefU);
@@ -41,6 +42,7 @@ static void printing(void**) {
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(case_is_ascii_only), unit_test(splitting), unit_test(numbers), unit_test(printing)};
+  const CMUnitTest tests[] = {unit_test(case_is_ascii_only), unit_test(splitting), unit_test(numbers),
+                              unit_test(printing)};
   return run_unit_tests(tests);
 }

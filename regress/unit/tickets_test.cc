@@ -18,7 +18,8 @@ static void vouch(Tickets& to, uint64_t number, const char* account, uint32_t sm
   to.add(v, now);
 }
 
-static void vouch_for_user(Tickets& to, uint64_t number, const std::string& user, int64_t until = 1000, int64_t now = 100) {
+static void vouch_for_user(Tickets& to, uint64_t number, const std::string& user, int64_t until = 1000,
+                           int64_t now = 100) {
   queue::Vouch v;
   v.ticket_high = number;
   v.ticket_low = ~number;

@@ -23,13 +23,15 @@ int setup(void**) {
   char dir[] = "/tmp/mailkeep-check-XXXXXX";
   if (mkdtemp(dir) == nullptr) return -1;
   const std::string d = dir;
-  const std::string script =
-      "cd " + d + " && exec >/dev/null 2>&1 && k='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'; "
-      "openssl req -x509 $k -days 9 -subj /CN=root -keyout root.key -out root.pem -addext basicConstraints=critical,CA:TRUE && "
-      "openssl req -x509 $k -days 9 -subj /CN=self -keyout self.key -out self.pem && "
-      "printf 'subjectAltName=DNS:mx.test\\n' > ext && for n in good old; do "
-      "openssl req -new $k -subj /CN=mx.test -keyout $n.key -out $n.csr && "
-      "openssl x509 -req -in $n.csr -CA root.pem -CAkey root.key -CAcreateserial -extfile ext -out $n.pem -days $([ $n = old ] && echo -1 || echo 3); done";
+  const std::string script = "cd " + d +
+                             " && exec >/dev/null 2>&1 && k='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'; "
+                             "openssl req -x509 $k -days 9 -subj /CN=root -keyout root.key -out root.pem -addext "
+                             "basicConstraints=critical,CA:TRUE && "
+                             "openssl req -x509 $k -days 9 -subj /CN=self -keyout self.key -out self.pem && "
+                             "printf 'subjectAltName=DNS:mx.test\\n' > ext && for n in good old; do "
+                             "openssl req -new $k -subj /CN=mx.test -keyout $n.key -out $n.csr && "
+                             "openssl x509 -req -in $n.csr -CA root.pem -CAkey root.key -CAcreateserial -extfile ext "
+                             "-out $n.pem -days $([ $n = old ] && echo -1 || echo 3); done";
   if (system(script.c_str()) != 0) return -1;
   const auto read = [&](const std::string& name) {
     std::ifstream in(d + "/" + name + ".pem");
@@ -47,7 +49,10 @@ int setup(void**) {
 // Of one certificate.
 Association record(uint8_t usage, uint8_t selector, uint8_t matching, const crypto::Certificate& of) {
   const std::string bytes = selector == 0 ? of.der() : of.public_key();
-  return {usage, selector, matching, matching == 0 ? bytes : matching == 1 ? crypto::sha256(bytes) : crypto::sha512(bytes)};
+  return {usage, selector, matching,
+          matching == 0   ? bytes
+          : matching == 1 ? crypto::sha256(bytes)
+                          : crypto::sha512(bytes)};
 }
 
 tls::Wish wish(std::vector<Association> associations, std::vector<std::string> names = {"mx.test"}) {
@@ -76,9 +81,10 @@ void the_servers_own(void**) {
   assert_true(tls::check_associations(wish({right}, {"other.test"}), g_old, is_mx).is_good);
   assert_true(tls::check_associations(wish({record(3, 1, 1, g_self[0])}, {"other.test"}), g_self, is_mx).is_good);
   // Another's, or the authority's, is not the server's.
-  for (const Association& wrong : {record(3, 1, 1, g_good[0]), record(3, 1, 1, g_old[1]), Association{3, 1, 2, right.data},
-                                   Association{3, 0, 1, right.data}, Association{3, 1, 0, right.data}, Association{3, 2, 1, right.data},
-                                   Association{1, 1, 1, right.data}}) {
+  for (const Association& wrong :
+       {record(3, 1, 1, g_good[0]), record(3, 1, 1, g_old[1]), Association{3, 1, 2, right.data},
+        Association{3, 0, 1, right.data}, Association{3, 1, 0, right.data}, Association{3, 2, 1, right.data},
+        Association{1, 1, 1, right.data}}) {
     const auto f = tls::check_associations(wish({wrong}), g_old, is_mx);
     assert_true(!f.is_good && f.problem == Problem::kAssociation);
   }
@@ -129,6 +135,7 @@ void by_authority(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(every_kind_that_fits), unit_test(the_servers_own), unit_test(an_authority_by_its_record), unit_test(by_authority)};
+  const CMUnitTest tests[] = {unit_test(every_kind_that_fits), unit_test(the_servers_own),
+                              unit_test(an_authority_by_its_record), unit_test(by_authority)};
   return cmocka_run_group_tests(tests, setup, nullptr);
 }

@@ -17,8 +17,8 @@ using tls::Connection;
 static std::string g_dir;
 
 static void make_certificate(const std::string& name) {
-  const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout " + g_dir +
-                              "/" + name + ".key -out " + g_dir + "/" + name + ".pem -subj /CN=" + name +
+  const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout " +
+                              g_dir + "/" + name + ".key -out " + g_dir + "/" + name + ".pem -subj /CN=" + name +
                               " -addext subjectAltName=DNS:" + name + " 2>/dev/null";
   assert_int_equal(system(command.c_str()), 0);
 }
@@ -83,10 +83,11 @@ struct Rig {
         loop, std::move(context), Fd(a[1]), Fd(b[1]),
         Connection::Callbacks{.established = [this](const Connection::Handshake& h) { shaken = h; },
                               .failed = [this](const std::string& why) { failure = why; },
-                              .ended = [this] {
-                                ended = true;
-                                connection.reset();
-                              }});
+                              .ended =
+                                  [this] {
+                                    ended = true;
+                                    connection.reset();
+                                  }});
     tls_config* config = tls_config_new();
     tls_config_insecure_noverifycert(config);
     tls_config_insecure_noverifyname(config);

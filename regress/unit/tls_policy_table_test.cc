@@ -13,11 +13,12 @@ namespace {
 const std::string kDigest(64, 'a');
 
 void values(void**) {
-  for (const std::string good : {"none", "may", "encrypt", "verify", "verify match mx.x.test", "verify  match a.test\tb.test"}) {
+  for (const std::string good :
+       {"none", "may", "encrypt", "verify", "verify match mx.x.test", "verify  match a.test\tb.test"}) {
     assert_true(parse_tls_rule("x.test", good).has_value());
   }
-  for (const std::string bad : {"", "must", "none match a", "encrypt a", "verify a.test", "verify match", "verify match a..b", "fingerprint",
-                                "fingerprint sha256:", "fingerprint sha1:aa"}) {
+  for (const std::string bad : {"", "must", "none match a", "encrypt a", "verify a.test", "verify match",
+                                "verify match a..b", "fingerprint", "fingerprint sha256:", "fingerprint sha1:aa"}) {
     assert_false(parse_tls_rule("x.test", bad).has_value());
   }
   assert_false(parse_tls_rule("x.test", "fingerprint sha256:" + kDigest.substr(1)).has_value());
@@ -26,7 +27,8 @@ void values(void**) {
   std::string colons;
   for (int i = 0; i < 32; i++) colons += std::string(i == 0 ? "" : ":") + "AA";
   const auto pin = parse_tls_rule("*.X.test", "fingerprint sha256:" + kDigest + " SHA256:" + colons);
-  assert_true(pin && pin->fingerprints.size() == 2 && pin->fingerprints[0] == std::string(32, '\xaa') && pin->fingerprints[0] == pin->fingerprints[1]);
+  assert_true(pin && pin->fingerprints.size() == 2 && pin->fingerprints[0] == std::string(32, '\xaa') &&
+              pin->fingerprints[0] == pin->fingerprints[1]);
   assert_text(pin->pattern, "*.x.test");
   std::string many = "verify match";
   for (int i = 0; i < 9; i++) many += " a.test";
@@ -35,7 +37,8 @@ void values(void**) {
 }
 
 void a_file(void**) {
-  const auto rules = parse_tls_rules("# partners\n\n Bank.test \tverify match mx.bank.test\r\n*.gov.test encrypt\n", "/t");
+  const auto rules =
+      parse_tls_rules("# partners\n\n Bank.test \tverify match mx.bank.test\r\n*.gov.test encrypt\n", "/t");
   assert_true(rules && rules->size() == 2);
   assert_text((*rules)[0].pattern, "bank.test");
   assert_text((*rules)[0].names.at(0), "mx.bank.test");
@@ -54,7 +57,8 @@ void a_file(void**) {
 }
 
 Result<Config> parse(const std::string& text) {
-  return parse_text("auth table <a>\ntable a { x = y }\n" + text, "/c", [](const std::string&) -> Result<std::string> { return Error("none"); });
+  return parse_text("auth table <a>\ntable a { x = y }\n" + text, "/c",
+                    [](const std::string&) -> Result<std::string> { return Error("none"); });
 }
 
 void the_statement(void**) {
@@ -67,21 +71,25 @@ void the_statement(void**) {
   assert_true(c && c->tls_policy == "p");
   c = parse("table p { x.test = may }\ntls-policy <p>\n");
   assert_true(c.has_value());
-  for (const std::string bad : {"tls-policy { x.test = maybe }\n", "tls-policy { x.test }\n", "tls-policy <none>\n", "tls-policy may\n",
-                                "table p { x..t = may }\ntls-policy <p>\n", "tls-policy { a.test = may }\ntls-policy { a.test = may }\n"}) {
+  for (const std::string bad :
+       {"tls-policy { x.test = maybe }\n", "tls-policy { x.test }\n", "tls-policy <none>\n", "tls-policy may\n",
+        "table p { x..t = may }\ntls-policy <p>\n", "tls-policy { a.test = may }\ntls-policy { a.test = may }\n"}) {
     assert_false(parse(bad).has_value());
   }
 }
 
 void groups_of_receivers(void**) {
-  auto c = parse("provider big mx { a.test, B.test } connections 3 rate 120\nprovider google connections 5\naction out relay warm-up 50\n");
+  auto c = parse(
+      "provider big mx { a.test, B.test } connections 3 rate 120\nprovider google connections 5\naction out relay "
+      "warm-up 50\n");
   assert_true(c && c->providers.size() == 2);
   assert_true(c->providers[0].suffixes == (std::vector<std::string>{"a.test", "b.test"}));
   assert_int_equal(c->providers[0].connections, 3);
   assert_int_equal(c->providers[0].rate, 120);
   assert_int_equal(c->action("out")->warm_up, 50);
-  for (const std::string bad : {"provider\n", "provider p\n", "provider p mx a..b\n", "provider p connections 0\n", "provider p connections 2000\n",
-                                "provider p rate x\n", "provider p mx a.test mx b.test\n", "provider p mx a.test\nprovider p mx b.test\n",
+  for (const std::string bad : {"provider\n", "provider p\n", "provider p mx a..b\n", "provider p connections 0\n",
+                                "provider p connections 2000\n", "provider p rate x\n",
+                                "provider p mx a.test mx b.test\n", "provider p mx a.test\nprovider p mx b.test\n",
                                 "provider p what\n", "action out relay warm-up 1\n", "action out relay warm-up\n"}) {
     assert_false(parse(bad).has_value());
   }
@@ -90,6 +98,7 @@ void groups_of_receivers(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(values), unit_test(a_file), unit_test(the_statement), unit_test(groups_of_receivers)};
+  const CMUnitTest tests[] = {unit_test(values), unit_test(a_file), unit_test(the_statement),
+                              unit_test(groups_of_receivers)};
   return run_unit_tests(tests);
 }

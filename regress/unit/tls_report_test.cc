@@ -16,9 +16,11 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 void addresses(void**) {
   using Texts = std::vector<std::string>;
   assert_true(parse_rua(Texts{"v=TLSRPTv1; rua=mailto:a@b.test"}) == Texts{"a@b.test"});
-  assert_true(parse_rua(Texts{"x", "v=TLSRPTv1;rua=https://b.test/x,mailto:a@b.test, mailto:c@d.test!10m;"}) == (Texts{"a@b.test", "c@d.test"}));
-  for (const Texts& none : {Texts{}, Texts{"v=TLSRPTv1"}, Texts{"v=TLSRPTv1; rua=https://b.test"}, Texts{"rua=mailto:a@b.test; v=TLSRPTv1"},
-                            Texts{"v=TLSRPTv2; rua=mailto:a@b.test"}, Texts{"v=TLSRPTv1; rua=mailto:nobody"}, Texts{"v=TLSRPTv1; rua=mailto:a@b.test\r\nBcc: x"},
+  assert_true(parse_rua(Texts{"x", "v=TLSRPTv1;rua=https://b.test/x,mailto:a@b.test, mailto:c@d.test!10m;"}) ==
+              (Texts{"a@b.test", "c@d.test"}));
+  for (const Texts& none : {Texts{}, Texts{"v=TLSRPTv1"}, Texts{"v=TLSRPTv1; rua=https://b.test"},
+                            Texts{"rua=mailto:a@b.test; v=TLSRPTv1"}, Texts{"v=TLSRPTv2; rua=mailto:a@b.test"},
+                            Texts{"v=TLSRPTv1; rua=mailto:nobody"}, Texts{"v=TLSRPTv1; rua=mailto:a@b.test\r\nBcc: x"},
                             Texts{"v=TLSRPTv1; rua=mailto:a@b.test", "v=TLSRPTv1; rua=mailto:c@d.test"}}) {
     assert_true(parse_rua(none).empty());
   }
@@ -44,9 +46,10 @@ void counts(void**) {
   assert_text(all["n.test"].policy_type, "no-policy-found");
   assert_true(all["n.test"].failures.size() <= kMaxFailureKinds);
   const std::string json = report_json({"mx.mk.test", 1'700'000'000, 1'700'086'400}, "d.test", all["d.test"]);
-  for (const std::string part : {"\"policy-type\":\"tlsa\"", "\"policy-string\":[\"3 1 1 01ff\"]", "\"total-successful-session-count\":1",
-                                 "\"total-failure-session-count\":2", "\"failed-session-count\":2", "\"start-datetime\":\"2023-11-14T22:13:20Z\"",
-                                 "\"receiving-mx-hostname\":\"mx.d.test\"", "no \\\"fit"}) {
+  for (const std::string part :
+       {"\"policy-type\":\"tlsa\"", "\"policy-string\":[\"3 1 1 01ff\"]", "\"total-successful-session-count\":1",
+        "\"total-failure-session-count\":2", "\"failed-session-count\":2",
+        "\"start-datetime\":\"2023-11-14T22:13:20Z\"", "\"receiving-mx-hostname\":\"mx.d.test\"", "no \\\"fit"}) {
     if (!has(json, part)) fail_msg("%s lacks %s", json.c_str(), part.c_str());
   }
   assert_int_equal(std::count(json.begin(), json.end(), '\n'), 1);
@@ -58,13 +61,15 @@ void counts(void**) {
 void mail(void**) {
   const auto m = report_mail({"mx.mk.test", 1'700'000'000, 1'700'086'400}, "d.test", "a@d.test", "{}\n");
   assert_true(m.has_value());
-  for (const std::string part : {"To: <a@d.test>\r\n", "TLS-Report-Domain: d.test\r\n", "report-type=\"tlsrpt\"", "application/tlsrpt+gzip", "H4sI"}) {
+  for (const std::string part : {"To: <a@d.test>\r\n", "TLS-Report-Domain: d.test\r\n", "report-type=\"tlsrpt\"",
+                                 "application/tlsrpt+gzip", "H4sI"}) {
     if (!has(*m, part)) fail_msg("%s lacks %s", m->c_str(), part.c_str());
   }
   for (size_t i = 0; i < m->size(); i++) assert_true((*m)[i] != '\n' || (i > 0 && (*m)[i - 1] == '\r'));
   std::string noise;
   uint64_t x = 1;
-  for (int i = 0; i < 100'000; i++) noise += static_cast<char>((x = x * 6364136223846793005ULL + 1442695040888963407ULL) >> 56);
+  for (int i = 0; i < 100'000; i++)
+    noise += static_cast<char>((x = x * 6364136223846793005ULL + 1442695040888963407ULL) >> 56);
   assert_false(report_mail({"mx.mk.test", 0, 1}, "d.test", "a@d.test", noise).has_value());
 }
 

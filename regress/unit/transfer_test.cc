@@ -8,8 +8,14 @@
 using namespace mailkeep::text;
 
 static void base64_is_strict(void**) {
-  const char* pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-                            {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+  const char* pairs[][2] = {{"", ""},
+                            {"f", "Zg=="},
+                            {"fo", "Zm8="},
+                            {"foo", "Zm9v"},
+                            {"foob", "Zm9vYg=="},
+                            {"fooba", "Zm9vYmE="},
+                            {"foobar", "Zm9vYmFy"},
+                            {"\xff\xfe\xfd", "//79"}};
   for (const auto& pair : pairs) {
     assert_text(base64_encode(pair[0]), pair[1]);
     assert_text(base64_decode(pair[1]).value(), pair[0]);
@@ -19,7 +25,8 @@ static void base64_is_strict(void**) {
   }
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
-  for (size_t n = 0; n <= all.size(); ++n) assert_true(base64_decode(base64_encode(all.substr(0, n))).value() == all.substr(0, n));
+  for (size_t n = 0; n <= all.size(); ++n)
+    assert_true(base64_decode(base64_encode(all.substr(0, n))).value() == all.substr(0, n));
 }
 
 static void base64_bodies_are_tolerant(void**) {
@@ -30,8 +37,9 @@ static void base64_bodies_are_tolerant(void**) {
 }
 
 static void quoted_printable(void**) {
-  const char* pairs[][2] = {{"a=3Db", "a=b"}, {"a=\r\nb", "ab"}, {"a=\nb", "ab"}, {"a= \t\r\nb", "ab"}, {"a  \r\nb\t", "a\r\nb"},
-                            {"=c3=A4", "\xc3\xa4"}, {"=ZZ=4", "=ZZ=4"}, {"a=", "a"}, {"a\nb", "a\nb"}, {"", ""}};
+  const char* pairs[][2] = {
+      {"a=3Db", "a=b"},       {"a=\r\nb", "ab"},  {"a=\nb", "ab"}, {"a= \t\r\nb", "ab"}, {"a  \r\nb\t", "a\r\nb"},
+      {"=c3=A4", "\xc3\xa4"}, {"=ZZ=4", "=ZZ=4"}, {"a=", "a"},     {"a\nb", "a\nb"},     {"", ""}};
   for (const auto& pair : pairs) assert_text(qp_decode(pair[0]), pair[1]);
   assert_text(qp_decode("abcdef", 3), "abc");
   assert_text(q_decode("a_b=5F=3f"), "a b_?");
@@ -53,14 +61,17 @@ static void encoded_words(void**) {
       {"=??q?a?=", "=??q?a?="},
       {"=?=?utf-8?q?a?=", "=?a"},
       {"=?utf-8?q?\?=x", "x"},
-      {"Gr\xfc\xdf" "e =?utf-8?q?=C3=A4?=", "Gr\xc3\xbc\xc3\x9f" "e \xc3\xa4"},  // 8-bit without a charset
+      {"Gr\xfc\xdf"
+       "e =?utf-8?q?=C3=A4?=",
+       "Gr\xc3\xbc\xc3\x9f"
+       "e \xc3\xa4"},  // 8-bit without a charset
   };
   for (const auto& pair : pairs) assert_text(decode_words(pair[0]), pair[1]);
   assert_text(decode_words("=?utf-8?q?abcdef?=", 3), "abc");
 }
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(base64_is_strict), unit_test(base64_bodies_are_tolerant), unit_test(quoted_printable),
-                              unit_test(encoded_words)};
+  const CMUnitTest tests[] = {unit_test(base64_is_strict), unit_test(base64_bodies_are_tolerant),
+                              unit_test(quoted_printable), unit_test(encoded_words)};
   return run_unit_tests(tests);
 }

@@ -27,8 +27,7 @@ extern "C" {
 #define run_unit_tests(tests) cmocka_run_group_tests(tests, nullptr, nullptr)
 
 // Both texts equal, else both are printed.
-#define assert_text(actual, expected) \
-  assert_string_equal(std::string(actual).c_str(), std::string(expected).c_str())
+#define assert_text(actual, expected) assert_string_equal(std::string(actual).c_str(), std::string(expected).c_str())
 
 // A Result is true in a test as it is in an `if`.
 #undef assert_true

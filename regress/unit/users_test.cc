@@ -14,8 +14,8 @@
 
 #include "lib/conf/parse.h"
 #include "lib/imsg/channel.h"
-#include "smtpd/parent/files.h"
 #include "lib/worker/worker.h"
+#include "smtpd/parent/files.h"
 #include "smtpd/parent/users.h"
 
 #include "regress/unit/unit.h"
@@ -41,10 +41,12 @@ struct House {
     for (unsigned i = 0; i < kMany; i++) accounts += many(i) + ":x:" + std::to_string(61600 + i) + ":61600:::\n";
     write("accounts", accounts, 0600);
     char self[4096] = {};
-    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || symlink(self, (directory + "/user").c_str()) != 0) fatal("symlink");
-    auto config = conf::parse_text("state \"" + directory + "\"\nhostname mx.mk.test\ndomain mk.test\ntable accounts file:" + directory +
-                                       "/accounts\nauth table <accounts>\naction in deliver\nmatch from any for local action in\n",
-                                   "test", {});
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 || symlink(self, (directory + "/user").c_str()) != 0)
+      fatal("symlink");
+    auto config = conf::parse_text(
+        "state \"" + directory + "\"\nhostname mx.mk.test\ndomain mk.test\ntable accounts file:" + directory +
+            "/accounts\nauth table <accounts>\naction in deliver\nmatch from any for local action in\n",
+        "test", {});
     if (!config) fatal(config.error().text);
     generation.number = 1;
     generation.config = std::move(*config);
@@ -58,7 +60,8 @@ struct House {
     env.wire_queue = [](Fd, uint32_t, const std::string&) { return true; };
     env.tell_queue = [this](const queue::UserFailed& m) { queue_heard.push_back(m.account + ": " + m.text); };
     env.tell_imapd = [this](PeerId to, const imapd::Presented& m) {
-      imapd_heard.push_back(std::to_string(to.instance) + " " + std::to_string(m.session) + (m.ok ? " ok" : " " + m.text));
+      imapd_heard.push_back(std::to_string(to.instance) + " " + std::to_string(m.session) +
+                            (m.ok ? " ok" : " " + m.text));
     };
     env.log_line = [](const worker::LogLine&) {};
     env.is_worker_uid = [](uid_t uid) { return uid == kWorkerUid; };
@@ -102,7 +105,8 @@ struct House {
   size_t processes() const {
     control::StatusReport r;
     users->report(r);
-    return static_cast<size_t>(std::count_if(r.processes.begin(), r.processes.end(), [](const auto& p) { return p.role == "user"; }));
+    return static_cast<size_t>(
+        std::count_if(r.processes.begin(), r.processes.end(), [](const auto& p) { return p.role == "user"; }));
   }
   void run_for(Millis time) {
     const Micros end = now_monotonic() + time;
@@ -252,10 +256,14 @@ int live() {
 
 int main(int, char** argv) {
   if (std::string_view(argv[0]) == "user") return live();
-  const CMUnitTest tests[] = {unit_test(a_ticket_is_good_once),          unit_test(an_invented_ticket_is_none),
-                              unit_test(a_ticket_is_good_for_one_process), unit_test(an_early_present_waits_for_its_vouch),
-                              unit_test(early_presents_are_few),         unit_test(only_connections_are_passed_on),
-                              unit_test(no_account_shares_a_workers_uid), unit_test(a_few_start_at_once),
+  const CMUnitTest tests[] = {unit_test(a_ticket_is_good_once),
+                              unit_test(an_invented_ticket_is_none),
+                              unit_test(a_ticket_is_good_for_one_process),
+                              unit_test(an_early_present_waits_for_its_vouch),
+                              unit_test(early_presents_are_few),
+                              unit_test(only_connections_are_passed_on),
+                              unit_test(no_account_shares_a_workers_uid),
+                              unit_test(a_few_start_at_once),
                               unit_test(a_login_does_not_wait_for_mail)};
   return run_unit_tests(tests);
 }

@@ -28,7 +28,8 @@ namespace {
 
 }  // namespace
 
-Children::Children(event::Loop& loop, Limits limits) : loop_(loop), limits_(limits), reaper_(loop, SIGCHLD, [this] { reap(); }) {}
+Children::Children(event::Loop& loop, Limits limits)
+    : loop_(loop), limits_(limits), reaper_(loop, SIGCHLD, [this] { reap(); }) {}
 
 Children::~Children() {
   for (auto& [pid, child] : running_) kill(pid, SIGKILL);

@@ -22,8 +22,8 @@ constexpr size_t kMaxAnswer = 256;
 
 class Children {
  public:
-  using Work = std::function<std::string()>;                              // in the child; at most kMaxAnswer bytes, never empty
-  using Done = std::function<void(std::optional<std::string> answer)>;    // nothing: it died or took too long
+  using Work = std::function<std::string()>;  // in the child; at most kMaxAnswer bytes, never empty
+  using Done = std::function<void(std::optional<std::string> answer)>;  // nothing: it died or took too long
 
   struct Limits {
     size_t running = 16;

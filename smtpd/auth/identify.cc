@@ -31,7 +31,9 @@ constexpr size_t kMaxNames = 10'000;
 std::string path_of(const Fd& fd) {
   struct sockaddr_un address {};
   socklen_t length = sizeof address;
-  if (getsockname(fd.get(), reinterpret_cast<struct sockaddr*>(&address), &length) != 0 || address.sun_family != AF_UNIX) return {};
+  if (getsockname(fd.get(), reinterpret_cast<struct sockaddr*>(&address), &length) != 0 ||
+      address.sun_family != AF_UNIX)
+    return {};
   constexpr size_t kHead = offsetof(struct sockaddr_un, sun_path);
   if (length <= kHead) return {};
   return std::string(address.sun_path, strnlen(address.sun_path, std::min(length - kHead, sizeof address.sun_path)));
@@ -42,17 +44,21 @@ bool is_plain(const std::string& text) {
 }
 
 bool has_hung_up(const Fd& fd) {
-  struct pollfd p {fd.get(), 0, 0};
+  struct pollfd p {
+    fd.get(), 0, 0
+  };
   return poll(&p, 1, 0) != 0;
 }
 
 Result<uint32_t> client_of(const Fd& fd, const std::vector<std::string>& sockets) {
   if (!fd) return Error("no descriptor came");
   const std::string path = path_of(fd);
-  if (path.empty() || std::find(sockets.begin(), sockets.end(), path) == sockets.end()) return Error("not a connection to a local socket");
+  if (path.empty() || std::find(sockets.begin(), sockets.end(), path) == sockets.end())
+    return Error("not a connection to a local socket");
   struct ucred peer {};
   socklen_t length = sizeof peer;
-  if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer) return errno_error("SO_PEERCRED");
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || length != sizeof peer)
+    return errno_error("SO_PEERCRED");
   if (has_hung_up(fd)) return Error("the client is gone");
   return static_cast<uint32_t>(peer.uid);
 }
@@ -98,8 +104,11 @@ void Server::introduce(const Asker& asker, uint32_t uid, const std::string& name
   m.user = name;
   if (name.empty()) return turn_away(asker, false, "no user here has the uid " + std::to_string(uid));
   m.origin = now_.origin;
-  m.address = m.account.empty() ? name + "@" + now_.hostname : m.account.find('@') == std::string::npos ? m.account + "@" + now_.origin : m.account;
-  if (!is_plain(m.user) || !is_plain(m.address)) return turn_away(asker, false, "the name of this user is none that an address can have");
+  m.address = m.account.empty()                          ? name + "@" + now_.hostname
+              : m.account.find('@') == std::string::npos ? m.account + "@" + now_.origin
+                                                         : m.account;
+  if (!is_plain(m.user) || !is_plain(m.address))
+    return turn_away(asker, false, "the name of this user is none that an address can have");
   std::array<uint64_t, 2> ticket{};
   if (getrandom(ticket.data(), sizeof ticket, 0) != static_cast<ssize_t>(sizeof ticket)) fatal("getrandom failed");
   m.ok = true;

@@ -20,10 +20,10 @@ constexpr size_t kMaxTrusted = 256;
 struct Config {
   static constexpr uint16_t kType = 600;
   uint32_t generation = 0;
-  bool none = false;    // there are no accounts: it only says who local users are
-  bool system = false;  // ask PAM through pam; else the table
-  std::string path;  // the table's, for error messages
-  Fd table;  // passwd(5) fields with hashes
+  bool none = false;                 // there are no accounts: it only says who local users are
+  bool system = false;               // ask PAM through pam; else the table
+  std::string path;                  // the table's, for error messages
+  Fd table;                          // passwd(5) fields with hashes
   std::vector<std::string> domains;  // name@domain is the same as name for these
   std::string hostname;              // where a local user without an account has its address
   std::vector<std::string> sockets;  // the paths of the local listeners
@@ -48,7 +48,7 @@ struct Check {
   uint64_t session = 0;
   std::string name;  // as the client gave it
   std::string password;
-  std::string source;  // the client's address
+  std::string source;   // the client's address
   std::string service;  // "imap", "submission"
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -66,10 +66,10 @@ struct Checked {
   uint64_t session = 0;
   bool ok = false;
   bool unavailable = false;  // could not be checked now: not the client's fault
-  std::string account;  // canonical
+  std::string account;       // canonical
   uint64_t ticket_high = 0;
   uint64_t ticket_low = 0;  // imapd presents it to the parent, once, soon; smtpd to the queue, with each message
-  std::string text;  // reason for the log, never for the client
+  std::string text;         // reason for the log, never for the client
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -107,7 +107,7 @@ struct Identified {
   std::string origin;        // the domain of names without one
   uint64_t ticket_high = 0;
   uint64_t ticket_low = 0;
-  std::string text;          // why not
+  std::string text;  // why not
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);

@@ -85,13 +85,17 @@ class Pam : public worker::Hooks {
 
   void on_check(imsg::PeerId from, PamCheck&& m) {
     const auto secret = std::make_shared<const Secret>(std::move(m.password));
-    const bool taken = children_.run(
-        [secret, name = m.name, source = m.source] { return ask_pam(name, secret->text, source); },
-        [this, from, query = m.query](const std::optional<std::string>& a) { answer(from, query, a.value_or("2no answer from PAM in time")); });
+    const bool taken =
+        children_.run([secret, name = m.name, source = m.source] { return ask_pam(name, secret->text, source); },
+                      [this, from, query = m.query](const std::optional<std::string>& a) {
+                        answer(from, query, a.value_or("2no answer from PAM in time"));
+                      });
     if (!taken) answer(from, m.query, "2too many checks at hand");
   }
 
-  std::vector<worker::Stat> stats() override { return {{"children", children_.running()}, {"waiting", children_.waiting()}}; }
+  std::vector<worker::Stat> stats() override {
+    return {{"children", children_.running()}, {"waiting", children_.waiting()}};
+  }
 
  private:
   static imsg::Routes<Pam> routes() {

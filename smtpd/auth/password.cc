@@ -31,7 +31,8 @@ bool is_usable_hash(const std::string& hash) { return !hash.empty() && hash[0] !
 
 bool verify_password(const std::string& hash, const std::string& password) {
   if (!is_usable_hash(hash) || password.empty() || password.find('\0') != std::string::npos) return false;
-  if (std::string_view(hash).substr(0, kPlain.size()) == kPlain) return same(password, std::string_view(hash).substr(kPlain.size()));
+  if (std::string_view(hash).substr(0, kPlain.size()) == kPlain)
+    return same(password, std::string_view(hash).substr(kPlain.size()));
   void* data = nullptr;
   int size = 0;
   const char* made = crypt_ra(password.c_str(), hash.c_str(), &data, &size);

@@ -65,7 +65,12 @@ void Server::on_commit(uint32_t generation) {
   if (it == next_.end()) return;
   now_ = std::move(it->second);
   next_.erase(next_.begin(), std::next(it));
-  log::info("auth-loaded").kv("generation", generation).kv("kind", now_.none ? "none" : now_.system ? "system" : "table").kv("accounts", now_.accounts.size());
+  log::info("auth-loaded")
+      .kv("generation", generation)
+      .kv("kind", now_.none     ? "none"
+                  : now_.system ? "system"
+                                : "table")
+      .kv("accounts", now_.accounts.size());
 }
 
 void Server::on_abort(uint32_t generation) { next_.erase(generation); }
@@ -146,7 +151,12 @@ void Server::finish(uint64_t query, PamVerdict verdict, const std::string& why) 
   if (verdict == PamVerdict::kOk) {
     accept(p);
   } else {
-    log::warn("auth-unavailable").kv("session", hex64(p.session)).kv("account", p.name).kv("src", p.source).kv("service", p.service).kv("text", why);
+    log::warn("auth-unavailable")
+        .kv("session", hex64(p.session))
+        .kv("account", p.name)
+        .kv("src", p.source)
+        .kv("service", p.service)
+        .kv("text", why);
     Checked m;
     m.unavailable = true;
     m.text = why.substr(0, 200);
@@ -164,13 +174,22 @@ void Server::accept(const Pending& p) {
   m.ticket_high = ticket[0];
   m.ticket_low = ticket[1];
   if (!vouch(p, m)) {
-    log::warn("auth-unavailable").kv("session", hex64(p.session)).kv("account", p.account).kv("src", p.source).kv("service", p.service).kv("text", "the queue is not there");
+    log::warn("auth-unavailable")
+        .kv("session", hex64(p.session))
+        .kv("account", p.account)
+        .kv("src", p.source)
+        .kv("service", p.service)
+        .kv("text", "the queue is not there");
     m = {};
     m.unavailable = true;
     return answer(p, std::move(m));
   }
   accepted_++;
-  log::info("auth-ok").kv("session", hex64(p.session)).kv("account", p.account).kv("src", p.source).kv("service", p.service);
+  log::info("auth-ok")
+      .kv("session", hex64(p.session))
+      .kv("account", p.account)
+      .kv("src", p.source)
+      .kv("service", p.service);
   answer(p, std::move(m));
 }
 

@@ -23,8 +23,8 @@
 
 namespace mailkeep::auth {
 
-constexpr size_t kMaxPending = 4096;        // checks at hand, those waiting out their delay included
-constexpr Millis kFailureDelay{1500};       // what a wrong guess costs, whatever it cost to check
+constexpr size_t kMaxPending = 4096;   // checks at hand, those waiting out their delay included
+constexpr Millis kFailureDelay{1500};  // what a wrong guess costs, whatever it cost to check
 
 class Server : public worker::Hooks {
  public:

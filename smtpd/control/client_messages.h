@@ -130,7 +130,7 @@ struct Status {
   static constexpr uint16_t kType = 1120;
   StatusReport report;
   std::vector<Counters> counters;
-  bool queue_known = false;  // false: the queue did not answer in time
+  bool queue_known = false;   // false: the queue did not answer in time
   uint64_t queue_length = 0;  // envelopes
   template <class C, class M>
   static void fields(C& c, M& m) {

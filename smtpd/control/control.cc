@@ -33,7 +33,8 @@ imsg::Routes<Control> control_routes() {
   r.add<StatusReport>(Role::kParent, &Control::on_status_report);
   r.add<Reloaded>(Role::kParent, &Control::on_reloaded);
   r.add<worker::LogLine>(Role::kParent, &Control::on_log_line);
-  for (const Role role : {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay}) {
+  for (const Role role :
+       {Role::kTls, Role::kSmtpd, Role::kLookup, Role::kAuth, Role::kQueue, Role::kLmtpd, Role::kImapd, Role::kRelay}) {
     r.add<worker::Stats>(role, &Control::on_stats);
   }
   r.add<lookup::Hops>(Role::kLookup, &Control::on_hops);
@@ -94,12 +95,14 @@ void Control::on_peer_down(PeerId peer) {
       if (peer == kQueue) c.gathering->waiting_for_queue = false;
       finish_status(c);
     } else if (c.query != 0 && peer == kQueue &&
-               (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType || c.asked == client::AskLives::kType ||
-                c.asked == client::AskDestinations::kType)) {
+               (c.asked == client::AskQueueSelect::kType || c.asked == client::AskQueueShow::kType ||
+                c.asked == client::AskLives::kType || c.asked == client::AskDestinations::kType)) {
       refuse(c, "the queue has just been restarted: try again");
-    } else if (c.query != 0 && peer == kLookup && (c.asked == client::AskHops::kType || c.asked == client::AskTable::kType)) {
+    } else if (c.query != 0 && peer == kLookup &&
+               (c.asked == client::AskHops::kType || c.asked == client::AskTable::kType)) {
       refuse(c, "the lookup process has just been restarted: try again");
-    } else if (c.query != 0 && peer == kRelay && (c.asked == client::AskTlsPolicy::kType || c.asked == client::AskDelivery::kType)) {
+    } else if (c.query != 0 && peer == kRelay &&
+               (c.asked == client::AskTlsPolicy::kType || c.asked == client::AskDelivery::kType)) {
       refuse(c, "the relay process has just been restarted: try again");
     }
   }
@@ -332,9 +335,7 @@ void Control::ask_queue_show(uint64_t id, Client& c, client::AskQueueShow&& m) {
   if (!peers_->send(kQueue, q)) refuse(c, "the queue is being restarted: try again");
 }
 
-void Control::on_message_shown(PeerId, queue::MessageShown&& m) {
-  pass_on(m.query, client::AskQueueShow::kType, m);
-}
+void Control::on_message_shown(PeerId, queue::MessageShown&& m) { pass_on(m.query, client::AskQueueShow::kType, m); }
 
 void Control::ask_lives(uint64_t id, Client& c, client::AskLives&& m) {
   queue::FindLives q = std::move(m.ask);
@@ -365,7 +366,9 @@ void Control::ask_table(uint64_t id, Client& c, client::AskTable&& m) {
   if (!peers_->send(kLookup, m.ask)) refuse(c, "the lookup process is being restarted: try again");
 }
 
-void Control::on_table_shown(PeerId, lookup::TableShown&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskTable::kType, m); }
+void Control::on_table_shown(PeerId, lookup::TableShown&& m) {
+  pass_on(static_cast<uint32_t>(m.query), client::AskTable::kType, m);
+}
 
 void Control::on_hops(PeerId, lookup::Hops&& m) { pass_on(static_cast<uint32_t>(m.query), client::AskHops::kType, m); }
 

@@ -63,8 +63,8 @@ class Control : public worker::Hooks {
     int fd = -1;  // the channel's, to ask who is there
     std::unique_ptr<imsg::Channel> channel;
     std::unique_ptr<event::Timer> patience;
-    uint32_t query = 0;      // the request under way; 0 none
-    uint16_t asked = 0;      // its message type
+    uint32_t query = 0;  // the request under way; 0 none
+    uint16_t asked = 0;  // its message type
     bool follows = false;
     uint64_t missed = 0;
     std::optional<Gathering> gathering;

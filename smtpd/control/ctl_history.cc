@@ -93,12 +93,15 @@ int queue_stats(Session& s, Arguments) {
       continue;
     }
     char line[400];
-    snprintf(line, sizeof line, "%-29s %8llu %6llu %9llu %9llu %7llu  %s\n", safe_for_terminal(d.name.empty() ? "-" : d.name).c_str(),
-             static_cast<unsigned long long>(d.waiting), static_cast<unsigned long long>(d.held), static_cast<unsigned long long>(d.accepted),
+    snprintf(line, sizeof line, "%-29s %8llu %6llu %9llu %9llu %7llu  %s\n",
+             safe_for_terminal(d.name.empty() ? "-" : d.name).c_str(), static_cast<unsigned long long>(d.waiting),
+             static_cast<unsigned long long>(d.held), static_cast<unsigned long long>(d.accepted),
              static_cast<unsigned long long>(d.deferred), static_cast<unsigned long long>(d.failed),
              d.oldest == 0 ? "-" : duration_text(now_unix() - d.oldest).c_str());
     out_quickly(line);
-    if (d.paused_until != 0) out_quickly("    does not answer; tried again " + (d.paused_until > now_unix() ? "in " + duration_text(d.paused_until - now_unix()) : "now") + "\n");
+    if (d.paused_until != 0)
+      out_quickly("    does not answer; tried again " +
+                  (d.paused_until > now_unix() ? "in " + duration_text(d.paused_until - now_unix()) : "now") + "\n");
     if (!d.last_reply.empty()) out_quickly("    " + safe_for_terminal(d.last_reply) + "\n");
   }
   fflush(stdout);

@@ -26,10 +26,13 @@ inline Json text(std::string_view s) { return Json(json_object_new_string_len(s.
 inline Json number(uint64_t n) { return Json(json_object_new_uint64(n)); }
 inline Json number(int64_t n) { return Json(json_object_new_int64(n)); }
 inline Json truth(bool b) { return Json(json_object_new_boolean(b ? 1 : 0)); }
-inline void put(const Json& o, const std::string& key, Json value) { json_object_object_add(o.get(), key.c_str(), value.release()); }
+inline void put(const Json& o, const std::string& key, Json value) {
+  json_object_object_add(o.get(), key.c_str(), value.release());
+}
 inline void push(const Json& a, Json value) { json_object_array_add(a.get(), value.release()); }
 inline std::string line_of(const Json& o) {
-  return std::string(json_object_to_json_string_ext(o.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) + "\n";
+  return std::string(json_object_to_json_string_ext(o.get(), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) +
+         "\n";
 }
 
 // Bytes that are no UTF-8 must not make the whole output unreadable to a JSON parser.
@@ -37,7 +40,11 @@ inline std::string utf8_or_escaped(std::string_view bytes) {
   std::string out;
   for (size_t i = 0; i < bytes.size();) {
     const auto c = static_cast<unsigned char>(bytes[i]);
-    const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    const size_t n = c < 0x80                ? 1
+                     : c >= 0xc2 && c < 0xe0 ? 2
+                     : c >= 0xe0 && c < 0xf0 ? 3
+                     : c >= 0xf0 && c < 0xf5 ? 4
+                                             : 0;
     bool good = n != 0 && i + n <= bytes.size();
     for (size_t k = 1; good && k < n; k++) good = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
     out += good ? std::string(bytes.substr(i, n)) : "\\x" + hex(bytes.substr(i, 1));

@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "lib/base/text.h"
@@ -37,7 +37,8 @@ struct Found {
 Found find_verb(std::span<const std::string_view> words) {
   for (const Verb& v : all_verbs()) {
     const auto names = split(v.name, ' ');
-    if (words.size() >= names.size() && std::equal(names.begin(), names.end(), words.begin())) return {&v, names.size()};
+    if (words.size() >= names.size() && std::equal(names.begin(), names.end(), words.begin()))
+      return {&v, names.size()};
   }
   return {};
 }

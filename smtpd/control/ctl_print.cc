@@ -38,11 +38,11 @@ Json items_json(const std::vector<queue::QueueItem>& items) {
   return a;
 }
 
-
 constexpr std::array<int, 7> kProcessWidths = {10, -8, -8, -12, -8, -8, 0};
 constexpr std::array<int, 6> kQueueWidths = {18, -8, -6, 12, 24, 0};
 
-const worker::Stat* find_stat(const control::client::Status& s, std::string_view role, uint32_t instance, std::string_view name) {
+const worker::Stat* find_stat(const control::client::Status& s, std::string_view role, uint32_t instance,
+                              std::string_view name) {
   for (const auto& c : s.counters) {
     if (c.role != role || c.instance != instance) continue;
     for (const auto& v : c.values) {
@@ -91,18 +91,21 @@ std::optional<MessageName> parse_message_name(std::string_view name) {
 std::string message_name(const queue::EnvelopeId& id) { return hex64(id.message) + "." + std::to_string(id.number); }
 
 std::string status_text(const control::client::Status& s, int64_t now) {
-  std::string out = "mailkeep " + s.report.version + ", up " + duration_text(now - s.report.started) + ", configuration " +
-                    std::to_string(s.report.generation) + ", queue " +
+  std::string out = "mailkeep " + s.report.version + ", up " + duration_text(now - s.report.started) +
+                    ", configuration " + std::to_string(s.report.generation) + ", queue " +
                     (s.queue_known ? std::to_string(s.queue_length) : std::string("unknown")) + "\n\n";
   out += columns<7>({"process", "pid", "uid", "up", "restarts", "sessions", "account"}, kProcessWidths);
   for (const auto& p : s.report.processes) {
     const auto* counted = find_stat(s, p.role, p.instance, "sessions");
     const bool is_user = p.role == "user";
-    out += columns<7>({p.role + (p.instance != 0 && !is_user ? " " + std::to_string(p.instance) : ""), std::to_string(p.pid),
-                       std::to_string(p.uid), duration_text(now - p.started), std::to_string(p.restarts),
-                       is_user ? std::to_string(p.sessions) : counted != nullptr ? std::to_string(counted->value) : "-",
-                       safe_for_terminal(p.account)},
-                      kProcessWidths);
+    out += columns<7>(
+        {p.role + (p.instance != 0 && !is_user ? " " + std::to_string(p.instance) : ""), std::to_string(p.pid),
+         std::to_string(p.uid), duration_text(now - p.started), std::to_string(p.restarts),
+         is_user              ? std::to_string(p.sessions)
+         : counted != nullptr ? std::to_string(counted->value)
+                              : "-",
+         safe_for_terminal(p.account)},
+        kProcessWidths);
   }
   if (s.report.omitted != 0) out += "and " + std::to_string(s.report.omitted) + " more user processes\n";
   return out;
@@ -138,17 +141,16 @@ std::string status_json(const control::client::Status& s) {
   return line_of(o);
 }
 
-std::string queue_text_head() {
-  return columns<6>({"id", "age", "tries", "state", "from", "to"}, kQueueWidths);
-}
+std::string queue_text_head() { return columns<6>({"id", "age", "tries", "state", "from", "to"}, kQueueWidths); }
 
 std::string queue_text(const queue::QueueItem& i, int64_t now) {
   const std::string from = "<" + safe_for_terminal(i.sender) + ">";
-  std::string out = columns<6>({message_name(i.envelope), duration_text(now - i.arrived), std::to_string(i.attempts), i.state,
-                                from, "<" + safe_for_terminal(i.recipient) + ">"},
+  std::string out = columns<6>({message_name(i.envelope), duration_text(now - i.arrived), std::to_string(i.attempts),
+                                i.state, from, "<" + safe_for_terminal(i.recipient) + ">"},
                                kQueueWidths);
   if (!i.last_error.empty()) out += "    " + safe_for_terminal(i.last_error) + "\n";
-  if (i.next_try > now && i.state != "held" && i.state != "quarantined") out += "    next attempt in " + duration_text(i.next_try - now) + "\n";
+  if (i.next_try > now && i.state != "held" && i.state != "quarantined")
+    out += "    next attempt in " + duration_text(i.next_try - now) + "\n";
   return out;
 }
 
@@ -184,7 +186,8 @@ std::string_view cause_of(const queue::Attempt& a) {
 }
 
 std::string attempt_text(const queue::Attempt& a) {
-  return "    " + time_text(a.at) + "  " + std::string(name_of(a.how)) + "  " + safe_for_terminal(attempt_words(a)) + "\n";
+  return "    " + time_text(a.at) + "  " + std::string(name_of(a.how)) + "  " + safe_for_terminal(attempt_words(a)) +
+         "\n";
 }
 
 Json attempt_json(const queue::Attempt& a) {
@@ -205,7 +208,8 @@ std::string_view state_of(const queue::Life& l) {
 
 // Attempts that are not kept: each failed, and the last one of a finished envelope is among those that are.
 uint64_t left_out(const queue::Life& l) {
-  const auto failed = static_cast<uint64_t>(std::count_if(l.tries.begin(), l.tries.end(), [](const auto& a) { return a.how == queue::How::kDeferred; }));
+  const auto failed = static_cast<uint64_t>(
+      std::count_if(l.tries.begin(), l.tries.end(), [](const auto& a) { return a.how == queue::How::kDeferred; }));
   return l.attempts > failed ? l.attempts - failed : 0;
 }
 
@@ -219,10 +223,11 @@ std::string attempt_words(const queue::Attempt& a) {
 }
 
 std::string life_text(const queue::Life& l) {
-  std::string out = message_name(l.id) + "  <" + safe_for_terminal(l.sender) + "> to <" + safe_for_terminal(l.recipient) + ">  " +
-                    safe_for_terminal(state_of(l)) + "\n";
+  std::string out = message_name(l.id) + "  <" + safe_for_terminal(l.sender) + "> to <" +
+                    safe_for_terminal(l.recipient) + ">  " + safe_for_terminal(state_of(l)) + "\n";
   for (size_t i = 0; i < l.tries.size(); ++i) {
-    if (i + 1 == l.tries.size() && left_out(l) > 0) out += "    and " + std::to_string(left_out(l)) + " attempts that are not kept\n";
+    if (i + 1 == l.tries.size() && left_out(l) > 0)
+      out += "    and " + std::to_string(left_out(l)) + " attempts that are not kept\n";
     out += attempt_text(l.tries[i]);
   }
   if (l.report != 0) out += "    its sender was told by " + hex64(l.report) + "\n";
@@ -319,16 +324,21 @@ std::string hops_text(std::string_view name, const lookup::Hops& hops) {
   const std::string secure = hops.secure ? "secured by DNSSEC" : "not secured by DNSSEC";
   if (hops.state != lookup::HopsState::kFound) {
     const bool is_final = hops.state != lookup::HopsState::kTemporary;
-    return safe_for_terminal(hops.text) + (is_final ? " (final, " + secure + ")\n" : " (temporary: it is tried again)\n");
+    return safe_for_terminal(hops.text) +
+           (is_final ? " (final, " + secure + ")\n" : " (temporary: it is tried again)\n");
   }
-  std::string out = safe_for_terminal(name) + ": " + (hops.implicit_mx ? "no MX, its own addresses; " : "") + secure + "\n";
+  std::string out =
+      safe_for_terminal(name) + ": " + (hops.implicit_mx ? "no MX, its own addresses; " : "") + secure + "\n";
   for (const auto& hop : hops.hops) {
-    out += columns<2>({std::to_string(hop.preference), safe_for_terminal(hop.name) + (hop.secure ? "  (secure)" : "")}, {-6, 0});
+    out += columns<2>({std::to_string(hop.preference), safe_for_terminal(hop.name) + (hop.secure ? "  (secure)" : "")},
+                      {-6, 0});
     for (const auto& address : hop.addresses) out += "        " + safe_for_terminal(address) + "\n";
     for (const auto& t : hop.tlsa) {
-      out += "        TLSA " + std::to_string(t.usage) + " " + std::to_string(t.selector) + " " + std::to_string(t.matching) + " " + hex(t.data) + "\n";
+      out += "        TLSA " + std::to_string(t.usage) + " " + std::to_string(t.selector) + " " +
+             std::to_string(t.matching) + " " + hex(t.data) + "\n";
     }
-    if (hop.tlsa_state == lookup::TlsaState::kSecure && hop.tlsa.empty()) out += "        TLSA, but none that can be read\n";
+    if (hop.tlsa_state == lookup::TlsaState::kSecure && hop.tlsa.empty())
+      out += "        TLSA, but none that can be read\n";
     if (!hop.problem.empty()) out += "        not used: " + safe_for_terminal(hop.problem) + "\n";
   }
   return out;
@@ -398,8 +408,9 @@ std::vector<std::pair<std::string, std::string>> parse_log_line(std::string_view
     } else {
       size_t i = 1;
       while (i < line.size() && line[i] != '"') {
-        const auto code = line[i] == '\\' && i + 3 < line.size() && line[i + 1] == 'x' ? parse_hex64(line.substr(i + 2, 2))
-                                                                                     : std::optional<uint64_t>();
+        const auto code = line[i] == '\\' && i + 3 < line.size() && line[i + 1] == 'x'
+                              ? parse_hex64(line.substr(i + 2, 2))
+                              : std::optional<uint64_t>();
         if (code) {
           value += static_cast<char>(*code);
           i += 4;

@@ -130,8 +130,8 @@ class Listing {
 };
 
 std::string count_json(const Sum& sum) {
-  return "\"total\":" + std::to_string(sum.total) + ",\"matched\":" + std::to_string(sum.matched) + ",\"changed\":" + std::to_string(sum.changed) +
-         ",\"busy\":" + std::to_string(sum.busy);
+  return "\"total\":" + std::to_string(sum.total) + ",\"matched\":" + std::to_string(sum.matched) +
+         ",\"changed\":" + std::to_string(sum.changed) + ",\"busy\":" + std::to_string(sum.busy);
 }
 
 std::string count_text(const Sum& sum, bool dry_run, std::string_view done) {
@@ -168,7 +168,8 @@ int run(Session& s, const Command& command, Arguments words, queue::SelectQueue 
     return kRefused;
   }
   if (sum.changed > 0) return kDone;
-  fprintf(stderr, "mailkeepctl: %s\n", sum.matched == 0 ? "nothing in the queue is selected" : "nothing was to be done");
+  fprintf(stderr, "mailkeepctl: %s\n",
+          sum.matched == 0 ? "nothing in the queue is selected" : "nothing was to be done");
   return kRefused;
 }
 

@@ -10,13 +10,16 @@ namespace mailkeep::ctl {
 namespace {
 
 std::string_view name_of(const relay::Count& c) {
-  return c.cause <= static_cast<uint8_t>(smtp::kLastCause) ? smtp::cause_name(static_cast<smtp::Cause>(c.cause)) : "other";
+  return c.cause <= static_cast<uint8_t>(smtp::kLastCause) ? smtp::cause_name(static_cast<smtp::Cause>(c.cause))
+                                                           : "other";
 }
 
 uint64_t total(const relay::Tally& t) { return t.accepted + t.deferred + t.rejected; }
 
 // Of a hundred; empty where there is nothing to say.
-std::string share(uint64_t part, uint64_t of) { return of == 0 ? std::string() : std::to_string(part * 100 / of) + "%"; }
+std::string share(uint64_t part, uint64_t of) {
+  return of == 0 ? std::string() : std::to_string(part * 100 / of) + "%";
+}
 
 // Whether more or less of it is taken than in the week before.
 std::string trend(const relay::ProviderScore& p) {
@@ -47,16 +50,20 @@ Json tally_json(const relay::Tally& t) {
 std::string delivery_text(const relay::DeliveryShown& shown) {
   if (shown.providers.empty()) return "nothing has been sent to other hosts in the last eight days\n";
   constexpr std::array<int, 8> kWidths = {12, -9, -9, -9, -6, -6, 8, -5};
-  std::string out = columns<8>({"provider", "accepted", "deferred", "rejected", "today", "week", "trend", "open"}, kWidths);
+  std::string out =
+      columns<8>({"provider", "accepted", "deferred", "rejected", "today", "week", "trend", "open"}, kWidths);
   for (const auto& p : shown.providers) {
-    out += columns<8>({safe_for_terminal(p.name), std::to_string(p.today.accepted), std::to_string(p.today.deferred), std::to_string(p.today.rejected),
-                       share(p.today.accepted, total(p.today)), share(p.before.accepted, total(p.before)), trend(p), std::to_string(p.open)},
+    out += columns<8>({safe_for_terminal(p.name), std::to_string(p.today.accepted), std::to_string(p.today.deferred),
+                       std::to_string(p.today.rejected), share(p.today.accepted, total(p.today)),
+                       share(p.before.accepted, total(p.before)), trend(p), std::to_string(p.open)},
                       kWidths);
     if (p.held > 0) out += "    held today, to be sent later: " + std::to_string(p.held) + "\n";
     if (!p.warm_up.empty()) out += "    warming up: " + safe_for_terminal(p.warm_up) + "\n";
     for (const auto& c : most_first(p.today.causes)) {
       out += "    " + std::to_string(c.count) + " " + std::string(name_of(c)) + ": ";
-      out += c.cause <= static_cast<uint8_t>(smtp::kLastCause) ? std::string(smtp::operator_advice(static_cast<smtp::Cause>(c.cause))) : "";
+      out += c.cause <= static_cast<uint8_t>(smtp::kLastCause)
+                 ? std::string(smtp::operator_advice(static_cast<smtp::Cause>(c.cause)))
+                 : "";
       out += "\n";
     }
   }
@@ -92,7 +99,8 @@ std::string tls_policy_text(std::string_view domain, const relay::TlsPolicyShown
   row("action", s.action);
   if (!s.found) return out + safe_for_terminal(s.problem) + "\n";
   for (const auto& h : s.hosts) {
-    out += safe_for_terminal(h.name) + ": " + (h.level.empty() ? "" : h.level + " by " + safe_for_terminal(h.source) + " (") +
+    out += safe_for_terminal(h.name) + ": " +
+           (h.level.empty() ? "" : h.level + " by " + safe_for_terminal(h.source) + " (") +
            safe_for_terminal(h.reason) + (h.level.empty() ? "" : ")") + "\n";
     row("DANE", h.dane);
   }

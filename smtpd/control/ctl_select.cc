@@ -14,9 +14,10 @@ namespace {
 
 using queue::Selection;
 
-constexpr std::string_view kStates[] = {"waiting", "delivering", "stored", "failing", "held", "quarantined", "future",
-                                         "relayed", "failed", "dropped", "discarded"};  // the last ones are history's
-constexpr uint64_t kLongest = 100ULL * 366 * 86400;  // seconds; more is a mistake
+constexpr std::string_view kStates[] = {
+    "waiting", "delivering", "stored", "failing", "held",     "quarantined",
+    "future",  "relayed",    "failed", "dropped", "discarded"};  // the last ones are history's
+constexpr uint64_t kLongest = 100ULL * 366 * 86400;              // seconds; more is a mistake
 constexpr uint64_t kLargest = 1ULL << 50;
 
 std::optional<int64_t> parse_duration(std::string_view text) {
@@ -48,14 +49,16 @@ std::optional<uint64_t> parse_size(std::string_view text) {
 }
 
 Status set_text(std::string& field, std::string_view name, std::string_view value, size_t max) {
-  if (value.empty() || value.size() > max) return Error(std::string(name) + "= wants 1 to " + std::to_string(max) + " bytes");
+  if (value.empty() || value.size() > max)
+    return Error(std::string(name) + "= wants 1 to " + std::to_string(max) + " bytes");
   field = value;
   return {};
 }
 
 // <alice@example.org> is alice@example.org.
 std::string_view bare(std::string_view address) {
-  return address.size() > 2 && address.front() == '<' && address.back() == '>' ? address.substr(1, address.size() - 2) : address;
+  return address.size() > 2 && address.front() == '<' && address.back() == '>' ? address.substr(1, address.size() - 2)
+                                                                               : address;
 }
 
 Status set_age(int64_t& field, std::string_view name, std::string_view value, int64_t now) {
@@ -67,14 +70,18 @@ Status set_age(int64_t& field, std::string_view name, std::string_view value, in
 
 Status set_size(uint64_t& field, std::string_view name, std::string_view value) {
   const auto size = parse_size(value);
-  if (!size || *size == 0) return Error(std::string(name) + "= wants a size such as 500K or 10M, not " + printable(value));
+  if (!size || *size == 0)
+    return Error(std::string(name) + "= wants a size such as 500K or 10M, not " + printable(value));
   field = *size;
   return {};
 }
 
 Status set_state(std::string& field, std::string_view value) {
   if (std::find(std::begin(kStates), std::end(kStates), value) == std::end(kStates)) {
-    return Error("state= wants waiting, delivering, stored, failing, held, quarantined or future; of history stored, relayed, failed, dropped or discarded; not " + printable(value));
+    return Error(
+        "state= wants waiting, delivering, stored, failing, held, quarantined or future; of history stored, relayed, "
+        "failed, dropped or discarded; not " +
+        printable(value));
   }
   field = value;
   return {};

@@ -16,7 +16,9 @@ namespace {
 
 std::string table_json(const lookup::TableShown& shown) {
   json_object* entries = json_object_new_object();
-  for (const auto& e : shown.entries) json_object_object_add(entries, e.key.c_str(), json_object_new_string_len(e.value.data(), static_cast<int>(e.value.size())));
+  for (const auto& e : shown.entries)
+    json_object_object_add(entries, e.key.c_str(),
+                           json_object_new_string_len(e.value.data(), static_cast<int>(e.value.size())));
   json_object* all = json_object_new_object();
   json_object_object_add(all, "total", json_object_new_uint64(shown.total));
   json_object_object_add(all, "entries", entries);
@@ -84,7 +86,8 @@ int table_compile(Session&, Arguments arguments) {
   if (!text) return failed("mailkeepctl: " + text.error().text);
   const auto compiled = conf::compile_table(*text, path, read);
   if (!compiled) return failed(compiled.error().text);
-  if (auto built = db::ConstantTable::build(path + ".db", compiled->form, compiled->entries); !built) return failed("mailkeepctl: " + built.error().text);
+  if (auto built = db::ConstantTable::build(path + ".db", compiled->form, compiled->entries); !built)
+    return failed("mailkeepctl: " + built.error().text);
   out(path + ".db: " + std::to_string(compiled->entries.size()) + " keys, " + std::string(compiled->form) + "\n");
   return kDone;
 }

@@ -50,8 +50,10 @@ std::string_view judge_name(queue::Judge by) {
 // Who it was that put it off or gave it up.
 std::string process_of(const queue::Life& l, const queue::Attempt& a) {
   using queue::How;
-  const bool is_attempt = a.how == How::kDeferred || a.how == How::kStored || a.how == How::kRelayed || a.how == How::kFailed;
-  if (!is_attempt || a.text.starts_with("delivery time expired") || a.text.starts_with("The administrator")) return "queue";
+  const bool is_attempt =
+      a.how == How::kDeferred || a.how == How::kStored || a.how == How::kRelayed || a.how == How::kFailed;
+  if (!is_attempt || a.text.starts_with("delivery time expired") || a.text.starts_with("The administrator"))
+    return "queue";
   if (l.relay) return "relay";
   return a.uid == queue::kNoUid ? "queue" : "user";
 }
@@ -80,8 +82,10 @@ class Teller {
     for (const std::string& one : r.recipients) to += (to.empty() ? "<" : ", <") + one + ">";
     head("<" + r.sender + ">" + (to.empty() ? "" : " to " + to));
     const std::string process = r.by == queue::Judge::kLmtpd ? "lmtpd" : "smtpd";
-    say(r.at, process, "heard", client(r.source, r.helo, r.name, r.tls, r.session) + (r.account.empty() ? "" : ", logged in as " + r.account));
-    const std::string words = std::to_string(r.code) + " " + r.enhanced + " " + r.text + (r.rule.empty() ? "" : ", rule " + r.rule);
+    say(r.at, process, "heard",
+        client(r.source, r.helo, r.name, r.tls, r.session) + (r.account.empty() ? "" : ", logged in as " + r.account));
+    const std::string words =
+        std::to_string(r.code) + " " + r.enhanced + " " + r.text + (r.rule.empty() ? "" : ", rule " + r.rule);
     say(r.at, std::string(judge_name(r.by)), r.code < 300 ? "discarded" : r.code < 500 ? "put off" : "refused", words);
   }
 
@@ -93,7 +97,8 @@ class Teller {
     return it == uids_.end() ? queue::kNoUid : it->second;
   }
 
-  static std::string client(const std::string& source, const std::string& helo, const std::string& name, const std::string& tls, uint64_t session) {
+  static std::string client(const std::string& source, const std::string& helo, const std::string& name,
+                            const std::string& tls, uint64_t session) {
     std::string out = "from " + source;
     if (!name.empty()) out += " " + name;
     if (!helo.empty()) out += " (" + helo + ")";
@@ -104,23 +109,29 @@ class Teller {
     const bool is_own = l.protocol == queue::Protocol::kInternal;
     const std::string door = l.protocol == queue::Protocol::kLmtp ? "lmtpd" : "smtpd";
     if (is_own) say(l.arrived, "queue", "made", "a report of this server");
-    if (!is_own) say(l.arrived, door, "taken", std::string(protocol_name(l.protocol)) + " " + client(l.source, l.helo, "", l.tls, l.session));
+    if (!is_own)
+      say(l.arrived, door, "taken",
+          std::string(protocol_name(l.protocol)) + " " + client(l.source, l.helo, "", l.tls, l.session));
     if (!l.owner.empty()) say(l.arrived, "auth", "vouched", "for account " + l.owner);
-    std::string way = (l.original == l.recipient || l.original.empty() ? "" : "<" + l.original + "> as ") + "<" + l.recipient + "> to ";
-    way += l.relay ? "another host" + (l.action.empty() ? std::string() : ", action " + l.action) : "account " + (l.account.empty() ? "none yet" : l.account);
+    std::string way = (l.original == l.recipient || l.original.empty() ? "" : "<" + l.original + "> as ") + "<" +
+                      l.recipient + "> to ";
+    way += l.relay ? "another host" + (l.action.empty() ? std::string() : ", action " + l.action)
+                   : "account " + (l.account.empty() ? "none yet" : l.account);
     say(l.arrived, "lookup", "routed", way + (l.rule.empty() ? "" : ", rule " + l.rule));
     say(l.arrived, "queue", "queued", std::to_string(l.size) + " bytes");
   }
 
   void head(const std::string& text) {
     ++count_;
-    if (!s_.json) out_quickly((id_.empty() ? std::string("never queued") : id_) + "  " + safe_for_terminal(text) + "\n");
+    if (!s_.json)
+      out_quickly((id_.empty() ? std::string("never queued") : id_) + "  " + safe_for_terminal(text) + "\n");
   }
 
   void say(int64_t at, const std::string& process, const std::string& decision, const std::string& reason) {
     say(at, process, decision, reason, uid_of(process));
   }
-  void say(int64_t at, const std::string& process, const std::string& decision, const std::string& reason, uint32_t uid) {
+  void say(int64_t at, const std::string& process, const std::string& decision, const std::string& reason,
+           uint32_t uid) {
     const Moment m{id_, at, process, uid, decision, reason};
     out_quickly(s_.json ? moment_json(m) : moment_text(m));
   }

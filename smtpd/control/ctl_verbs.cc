@@ -56,7 +56,8 @@ int reload(Session& s, Arguments) {
 bool is_name_in_ascii(std::string_view name) {
   const bool is_ascii = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (name.empty() || name.size() > kMaxDomain || !is_ascii) {
-    fprintf(stderr, "mailkeepctl: %s is no domain name in ASCII (an international one in its xn-- form)\n", printable(name).c_str());
+    fprintf(stderr, "mailkeepctl: %s is no domain name in ASCII (an international one in its xn-- form)\n",
+            printable(name).c_str());
     return false;
   }
   return true;
@@ -107,7 +108,8 @@ int follow_log(Session& s, Arguments) {
     if (frame->type == control::client::Event::kType && imsg::decode(frame->body, frame->fds, event)) {
       out(s.json ? event_json(event.text) : event.text + "\n");
     } else if (frame->type == control::client::Missed::kType && imsg::decode(frame->body, frame->fds, missed)) {
-      fprintf(stderr, "mailkeepctl: too slow, %llu lines are missing here\n", static_cast<unsigned long long>(missed.lines));
+      fprintf(stderr, "mailkeepctl: too slow, %llu lines are missing here\n",
+              static_cast<unsigned long long>(missed.lines));
     } else if (frame->type == control::client::Refused::kType && imsg::decode(frame->body, frame->fds, no)) {
       return refused(s, no.text);
     } else {
@@ -137,7 +139,8 @@ constexpr Verb kVerbs[] = {
     {"table reload", "[NAME]", 0, 1, table_reload, "read the files of tables again, or of one"},
     {"table show", "[NAME]", 0, 1, table_show, "the tables that rules ask, or what is in one"},
     {"table lookup", "NAME KEY", 2, 2, table_lookup, "what a table says of a key"},
-    {"table compile", "FILE", 1, 1, table_compile, "make FILE.db of a list or aliases, for table NAME db:FILE.db", true},
+    {"table compile", "FILE", 1, 1, table_compile, "make FILE.db of a list or aliases, for table NAME db:FILE.db",
+     true},
     {"dns host", "NAME", 1, 1, dns_host, "a host's addresses and TLSA records, as mail finds them"},
     {"dns", "DOMAIN", 1, 1, dns, "the hosts that take a domain's mail, in the order they are tried"},
     {"report delivery", "", 0, 0, report_delivery, "what became of mail to other hosts, by provider and cause"},

@@ -11,7 +11,7 @@ struct Config {
   static constexpr uint16_t kType = 1000;
   uint32_t generation = 0;
   std::string path;
-  Fd socket;  // the listening control socket
+  Fd socket;         // the listening control socket
   uint32_t uid = 0;  // besides root, this uid may give commands
   template <class C, class M>
   static void fields(C& c, M& m) {

@@ -25,18 +25,18 @@ struct Config {
   uint32_t max_sessions_per_network = 0;
   uint32_t max_messages_per_session = 0;  // 0: as many as they like, here and in the next ones
   uint32_t max_recipients_per_session = 0;
-  uint32_t max_messages_per_hour = 0;    // of one source
+  uint32_t max_messages_per_hour = 0;  // of one source
   uint32_t max_recipients_per_hour = 0;
-  uint32_t max_errors = 20;    // of a session
-  uint32_t error_delay = 0;    // seconds; 0: no answer is delayed
-  uint32_t greet_pause = 0;    // seconds; 0: everybody is greeted at once
-  uint32_t idle_timeout = 0;   // seconds
-  uint32_t busy_timeout = 0;   // seconds: instead of the above when the sessions are nearly all in use
-  uint32_t min_deliver_by = 0;  // seconds (RFC 2852)
-  uint32_t max_hold = 0;        // seconds (RFC 4865); 0: FUTURERELEASE is not offered
-  bool offer_dsn = true;        // to strangers too
+  uint32_t max_errors = 20;       // of a session
+  uint32_t error_delay = 0;       // seconds; 0: no answer is delayed
+  uint32_t greet_pause = 0;       // seconds; 0: everybody is greeted at once
+  uint32_t idle_timeout = 0;      // seconds
+  uint32_t busy_timeout = 0;      // seconds: instead of the above when the sessions are nearly all in use
+  uint32_t min_deliver_by = 0;    // seconds (RFC 2852)
+  uint32_t max_hold = 0;          // seconds (RFC 4865); 0: FUTURERELEASE is not offered
+  bool offer_dsn = true;          // to strangers too
   bool rewrites_senders = false;  // lookup is asked about every sender of a submission, not to compare them alone
-  bool strict_local = false;  // a local user's From field must be the user's own
+  bool strict_local = false;      // a local user's From field must be the user's own
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -77,7 +77,7 @@ struct Listener {
   std::vector<std::string> proxies;   // who must speak the PROXY protocol first
   std::vector<std::string> xclients;  // who may say XCLIENT
   uint16_t phases = 0;                // in which lookup has filters for it, a bit 1 << conf::Phase each
-  Fd socket;  // listening, non-blocking
+  Fd socket;                          // listening, non-blocking
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);

@@ -51,7 +51,8 @@ Result<conf::Match> to_match(const Match& m, const Ruleset& rules) {
   out.reject_text = m.reject_text;
   out.position.file = m.where;
   if (!good) return Error("a rule of an unknown kind");
-  if (out.reject && (out.reject_code < 400 || out.reject_code > 599)) return Error("a rule with a code that refuses nothing");
+  if (out.reject && (out.reject_code < 400 || out.reject_code > 599))
+    return Error("a rule with a code that refuses nothing");
   if (!out.reject && rules.actions.count(out.action) == 0) return Error("a rule of an unknown action: " + out.action);
   return out;
 }
@@ -59,7 +60,8 @@ Result<conf::Match> to_match(const Match& m, const Ruleset& rules) {
 Result<conf::Filter> to_filter(const Filter& m) {
   conf::Filter out;
   out.name = m.name;
-  bool good = set_kind(out.phase, m.phase, conf::Phase::commit) && set_kind(out.decision, m.decision, conf::Decision::bypass);
+  bool good =
+      set_kind(out.phase, m.phase, conf::Phase::commit) && set_kind(out.decision, m.decision, conf::Decision::bypass);
   for (const Criterion& test : m.tests) good = to_condition(test, out.tests.emplace_back()) && good;
   out.code = m.code;
   out.status = m.status;
@@ -142,14 +144,16 @@ Status add_compiled(Ruleset& out, const Table& table, const Use& use) {
 Status check_rewritings(const Table& table, const std::vector<conf::TableEntry>& entries) {
   for (const auto& e : entries) {
     if (conf::is_rewriting(e.key) && conf::is_rewriting(e.value)) continue;
-    return Error((table.path.empty() ? "table " + table.name : table.path) + ": found '" + printable(e.key, 60) + " " + printable(e.value, 60) +
+    return Error((table.path.empty() ? "table " + table.name : table.path) + ": found '" + printable(e.key, 60) + " " +
+                 printable(e.value, 60) +
                  "', expected an address and what it becomes, where either may be @ and a domain");
   }
   return {};
 }
 
 Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
-  const Use use = {uses.lists.contains(table.name), uses.aliases.contains(table.name), uses.patterns.contains(table.name)};
+  const Use use = {uses.lists.contains(table.name), uses.aliases.contains(table.name),
+                   uses.patterns.contains(table.name)};
   if (!use.list && !use.aliases && !use.patterns) return {};
   if (table.compiled) return add_compiled(out, table, use);
   const auto text = read_content(table.content, table.name, kMaxTableFile);
@@ -167,14 +171,16 @@ Status add_table(Ruleset& out, const Table& table, const Uses& uses) {
   }
   if (use.list) out.tables.insert_or_assign(table.name, TableIndex(entries.entries));
   if (use.patterns) {
-    auto patterns = table.inline_entries ? PatternList::make(entries.entries, table.name) : PatternList::parse(*text, table.path);
+    auto patterns =
+        table.inline_entries ? PatternList::make(entries.entries, table.name) : PatternList::parse(*text, table.path);
     if (!patterns) return patterns.error();
     out.patterns.insert_or_assign(table.name, std::move(*patterns));
   }
   if (use.aliases) {
     const conf::ReadFile read = [](const std::string& path) { return conf::read_file(path, conf::kMaxAliasesFile); };
     const auto form = uses.virtuals.contains(table.name) ? conf::AliasForm::virtual_users : conf::AliasForm::aliases;
-    auto aliases = table.inline_entries ? conf::parse_aliases(entries, read) : conf::parse_aliases(*text, table.path, read, form);
+    auto aliases =
+        table.inline_entries ? conf::parse_aliases(entries, read) : conf::parse_aliases(*text, table.path, read, form);
     if (!aliases) return aliases.error();
     out.aliases.insert_or_assign(table.name, AliasTable(std::move(*aliases)));
   }

@@ -39,9 +39,12 @@ Result<DnsSettings> read_dns(const Dns& m, const std::string& hostname) {
   engine.trust_anchors = m.anchors ? *anchors : std::string(dns::kRootAnchors);
   engine.insecure_domains = m.insecure_domains;
   out.resolver.hosts = *hosts;
-  out.resolver.validation = m.validation == "on" ? dns::Validation::kOn : m.validation == "off" ? dns::Validation::kOff : dns::Validation::kAuto;
+  out.resolver.validation = m.validation == "on"    ? dns::Validation::kOn
+                            : m.validation == "off" ? dns::Validation::kOff
+                                                    : dns::Validation::kAuto;
   const auto family = parse_family(m.address_family);
-  if (!family) return Error("address-family: found '" + printable(m.address_family) + "', expected " + std::string(kFamilyNames));
+  if (!family)
+    return Error("address-family: found '" + printable(m.address_family) + "', expected " + std::string(kFamilyNames));
   out.finder = {hostname, m.own, *family};
   return out;
 }

@@ -11,7 +11,9 @@
 namespace mailkeep::lookup {
 namespace {
 
-bool is_duty(const smtp::Mailbox& recipient) { return equals_nocase(recipient.local, "postmaster") || equals_nocase(recipient.local, "abuse"); }
+bool is_duty(const smtp::Mailbox& recipient) {
+  return equals_nocase(recipient.local, "postmaster") || equals_nocase(recipient.local, "abuse");
+}
 
 Verdict deliver(const Ruleset& rules, const conf::Action& action, const smtp::Mailbox& recipient) {
   Expansion expansion(rules);
@@ -65,12 +67,14 @@ Verdict carry_out(const Ruleset& rules, const conf::Action& action, const smtp::
 Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient) {
   smtp::Mailbox to = recipient;
   if (to.domain.empty()) to.domain = rules.domains.empty() ? rules.hostname : rules.domains.front();
-  if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain) to.domain = rules.real_domain(domain);
+  if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain)
+    to.domain = rules.real_domain(domain);
   const FirstMatch first = first_match(rules, facts, to);
   if (first.is_undecided) return verdict(451, "4.3.5", "a rule of this server cannot be decided for this mail");
   const conf::Match* match = first.match;
   if (match != nullptr && match->reject) {
-    Verdict no = verdict(match->reject_code, match->reject_status, match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
+    Verdict no = verdict(match->reject_code, match->reject_status,
+                         match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
     no.rule = match->position.file;
     return no;
   }
@@ -107,7 +111,8 @@ Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& re
 
 Verdict decide_forward(const Ruleset& rules, const smtp::Mailbox& address) {
   smtp::Mailbox to = address;
-  if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain) to.domain = rules.real_domain(domain);
+  if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain)
+    to.domain = rules.real_domain(domain);
   Verdict out;
   if (const conf::Match* match = delivering_match(rules, to)) {
     out = deliver(rules, rules.actions.at(match->action), to);

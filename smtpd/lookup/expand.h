@@ -34,8 +34,9 @@ struct Destination {
   std::string account;  // by LMTP, the name that its server is told; empty: the address
   std::string detail;
   std::string address;  // Delivered-To, or the relay's target
-  std::string action = {};  // relay: by which way; an account: into whose Maildir or mbox file, or after whose .forward; empty: the mailbox
-  std::string owner = {};   // the address that gets the reports, instead of the sender; empty: the sender
+  std::string action =
+      {};  // relay: by which way; an account: into whose Maildir or mbox file, or after whose .forward; empty: the mailbox
+  std::string owner = {};     // the address that gets the reports, instead of the sender; empty: the sender
   bool is_forwarded = false;  // to another host by an alias, not by a rule
   bool by_lmtp = false;       // to an account, but another server has its mailbox
   bool is_relay() const { return account.empty() || by_lmtp; }

@@ -31,8 +31,10 @@ bool Expansion::add_destination(Destination destination) {
   // A member that is too long once its local part is quoted cannot be mailed to.
   if (destination.address.size() > kMaxAddress || destination.detail.size() > kMaxLocalPart) return false;
   const bool is_named = destination.by_lmtp && destination.account.empty();
-  const std::string id = destination.leaves() ? "@" + destination.address
-                                              : destination.action + "\n" + (is_named ? destination.address : destination.account + "\n" + destination.detail);
+  const std::string id = destination.leaves()
+                             ? "@" + destination.address
+                             : destination.action + "\n" +
+                                   (is_named ? destination.address : destination.account + "\n" + destination.detail);
   if (!seen_.insert(id).second) return true;
   if (found.size() >= kMaxTargets) {
     too_much = true;
@@ -55,7 +57,8 @@ bool Expansion::add(const smtp::Mailbox& given, const Way& way) {
     return false;
   }
   smtp::Mailbox mailbox = given;
-  if (const std::string domain = given.canonical_domain(); rules_.real_domain(domain) != domain) mailbox.domain = rules_.real_domain(domain);
+  if (const std::string domain = given.canonical_domain(); rules_.real_domain(domain) != domain)
+    mailbox.domain = rules_.real_domain(domain);
   const Name name = cut(mailbox, way.detail);
   const bool is_virtual = !way.action.virtual_table.empty();
   const std::string& table = is_virtual ? way.action.virtual_table : way.action.alias_table;
@@ -64,11 +67,13 @@ bool Expansion::add(const smtp::Mailbox& given, const Way& way) {
   if (!is_virtual && !only_expanded && add_account(name, mailbox, way)) return true;
   if (is_duty(name.user) && add_postmaster(name, mailbox, way)) return true;
   if (const Found f = add_catch_all(mailbox, name, table, way); f != Found::kNothing) return f == Found::kTaken;
-  return is_duty(name.user) && !rules_.accounts.first().empty() && add_mailbox(rules_.accounts.first(), "", mailbox, Way{way.action});
+  return is_duty(name.user) && !rules_.accounts.first().empty() &&
+         add_mailbox(rules_.accounts.first(), "", mailbox, Way{way.action});
 }
 
 // Where local has a detail of its own, an alias for all of it keeps none.
-Expansion::Found Expansion::add_keys(const smtp::Mailbox& mailbox, const Name& name, const std::string& table, const Way& way) {
+Expansion::Found Expansion::add_keys(const smtp::Mailbox& mailbox, const Name& name, const std::string& table,
+                                     const Way& way) {
   if (!rules_.aliases.contains(table)) return Found::kNothing;
   Way whole = way, user = way;
   user.detail = name.detail;
@@ -81,7 +86,8 @@ Expansion::Found Expansion::add_keys(const smtp::Mailbox& mailbox, const Name& n
   return Found::kNothing;
 }
 
-Expansion::Found Expansion::add_catch_all(const smtp::Mailbox& mailbox, const Name& name, const std::string& table, const Way& way) {
+Expansion::Found Expansion::add_catch_all(const smtp::Mailbox& mailbox, const Name& name, const std::string& table,
+                                          const Way& way) {
   Way bare = way;
   bare.detail.clear();
   for (const auto& key : {"@" + name.domain, std::string("@")}) {
@@ -92,7 +98,8 @@ Expansion::Found Expansion::add_catch_all(const smtp::Mailbox& mailbox, const Na
 }
 
 // Taken: there is such an alias, and it decides.
-Expansion::Found Expansion::add_alias(const smtp::Mailbox& mailbox, const std::string& table, const std::string& key, const Way& way) {
+Expansion::Found Expansion::add_alias(const smtp::Mailbox& mailbox, const std::string& table, const std::string& key,
+                                      const Way& way) {
   const auto aliases = rules_.aliases.find(table);
   if (aliases == rules_.aliases.end()) return Found::kNothing;
   const AliasTable::Entry entry = aliases->second.find(key);
@@ -128,14 +135,16 @@ std::string Expansion::owner_of(const smtp::Mailbox& list, const std::string& ta
   return out.size() <= kMaxAddress && owner.size() <= kMaxLocalPart ? out : "";
 }
 
-bool Expansion::add_member(const conf::AliasMember& member, const smtp::Mailbox& at, const std::string& table, const Way& way) {
+bool Expansion::add_member(const conf::AliasMember& member, const smtp::Mailbox& at, const std::string& table,
+                           const Way& way) {
   smtp::Mailbox next;
   next.local = member.local;
   next.domain = member.domain.empty() ? at.domain : member.domain;
   const Name name = cut(next, way.detail);
   if (member.is_account) return add_account(name, next, way);
   if (member.domain.empty() && !way.action.virtual_table.empty()) {
-    const Found f = table == way.action.virtual_table ? add_keys(next, name, way.action.alias_table, way) : add_keys(next, name, table, way);
+    const Found f = table == way.action.virtual_table ? add_keys(next, name, way.action.alias_table, way)
+                                                      : add_keys(next, name, table, way);
     return f == Found::kNothing ? add_account(name, next, way) : f == Found::kTaken;
   }
   const std::string domain = rules_.real_domain(next.canonical_domain());
@@ -156,7 +165,8 @@ bool Expansion::has_account(const std::string& name, const conf::Action& action)
 }
 
 // Into the account's mailbox, wherever the action has it.
-bool Expansion::add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox, const Way& way) {
+bool Expansion::add_mailbox(const std::string& account, const std::string& detail, const smtp::Mailbox& mailbox,
+                            const Way& way) {
   Destination out = {account, detail, mailbox.text(), "", way.owner};
   if (way.action.kind != conf::ActionKind::deliver || way.action.forward_file) out.action = way.action.name;
   if (way.action.kind == conf::ActionKind::lmtp) {
@@ -189,7 +199,8 @@ bool Expansion::add_postmaster(const Name& name, const smtp::Mailbox& mailbox, c
     const auto parsed = smtp::parse_mailbox(rules_.postmaster);
     const conf::AliasMember member = parsed ? conf::AliasMember{parsed->local, parsed->canonical_domain(), false}
                                             : conf::AliasMember{rules_.postmaster, "", false};
-    const bool is_itself = equals_nocase(member.local, kPostmaster) && (member.domain.empty() || member.domain == name.domain);
+    const bool is_itself =
+        equals_nocase(member.local, kPostmaster) && (member.domain.empty() || member.domain == name.domain);
     if (!is_itself && add_member(member, mailbox, table, next)) return true;
   }
   return add_member({"root", "", false}, mailbox, table, next);

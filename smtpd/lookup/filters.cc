@@ -16,14 +16,16 @@ Filtered refuse(const std::string& name, uint16_t code, const std::string& enhan
 
 }  // namespace
 
-Filtered ask_filters(const Ruleset& rules, uint32_t listener, conf::Phase phase, const Facts& facts, const smtp::Mailbox& recipient) {
+Filtered ask_filters(const Ruleset& rules, uint32_t listener, conf::Phase phase, const Facts& facts,
+                     const smtp::Mailbox& recipient) {
   Filtered out;
   const auto chain = rules.chains.find(listener);
   if (chain == rules.chains.end()) return out;
   for (const auto& filter : chain->second) {
     if (filter->phase != phase) continue;
     const auto fits = all_hold(rules, facts, recipient, filter->tests);
-    if (rules.take_failure()) return refuse(filter->name, 451, "4.3.0", "a table of this server cannot be read now, try again later");
+    if (rules.take_failure())
+      return refuse(filter->name, 451, "4.3.0", "a table of this server cannot be read now, try again later");
     if (!fits) return refuse(filter->name, 451, "4.3.5", "a filter of this server takes too long for this");
     if (!*fits) continue;
     out.name = filter->name;

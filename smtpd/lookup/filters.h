@@ -10,6 +10,7 @@ namespace mailkeep::lookup {
 
 // The filters of that phase in the listener's order, until one refuses or bypasses the rest. `recipient` is empty but in phase
 // rcpt-to. A table that cannot be read, or a regular expression that costs too much, is a 451.
-Filtered ask_filters(const Ruleset& rules, uint32_t listener, conf::Phase phase, const Facts& facts, const smtp::Mailbox& recipient);
+Filtered ask_filters(const Ruleset& rules, uint32_t listener, conf::Phase phase, const Facts& facts,
+                     const smtp::Mailbox& recipient);
 
 }  // namespace mailkeep::lookup

@@ -21,8 +21,8 @@ std::string quoted(const std::string& name) { return "'" + clip(name) + "'"; }
 
 // An address that no other host can have.
 bool is_nobodys(const std::string& address) {
-  static const auto none = {conf::parse_network("0.0.0.0/8"), conf::parse_network("224.0.0.0/3"), conf::parse_network("::/128"),
-                            conf::parse_network("ff00::/8")};
+  static const auto none = {conf::parse_network("0.0.0.0/8"), conf::parse_network("224.0.0.0/3"),
+                            conf::parse_network("::/128"), conf::parse_network("ff00::/8")};
   const auto a = conf::parse_address(address);
   return !a || std::any_of(none.begin(), none.end(), [&](const auto& n) { return n->contains(*a); });
 }
@@ -36,7 +36,8 @@ std::optional<Family> parse_family(std::string_view name) {
   return static_cast<Family>(found - names.begin());
 }
 
-std::vector<std::string> order_addresses(const std::vector<std::string>& v6, const std::vector<std::string>& v4, Family family) {
+std::vector<std::string> order_addresses(const std::vector<std::string>& v6, const std::vector<std::string>& v4,
+                                         Family family) {
   std::vector<std::string> out;
   const auto append = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
   switch (family) {
@@ -66,7 +67,8 @@ void Finder::find(imsg::PeerId from, const FindHops& question) {
   f.hops.query = question.query;
   if (!f.question.name.empty() && f.question.name.back() == '.') f.question.name.pop_back();
   if (source_ == nullptr || finds_.size() > kMaxFinds) {
-    end(f, HopsState::kTemporary, source_ == nullptr ? "starting up, try again" : "too many domains are looked up at once");
+    end(f, HopsState::kTemporary,
+        source_ == nullptr ? "starting up, try again" : "too many domains are looked up at once");
     return conclude(id);
   }
   if (f.question.name.empty()) {
@@ -86,7 +88,8 @@ void Finder::forget(imsg::PeerId peer) {
 
 // Beyond its budget a question's queries fail at once.
 void Finder::ask(Find& find, size_t host, const std::string& name, Type type, Step step) {
-  if (find.queries >= kMaxFindQueries) return (this->*step)(find, host, dns::failed("too many DNS queries for one domain"));
+  if (find.queries >= kMaxFindQueries)
+    return (this->*step)(find, host, dns::failed("too many DNS queries for one domain"));
   find.queries++;
   find.open++;
   source_->ask(name, type, [this, id = find.id, host, step](const Answer& answer) {
@@ -118,7 +121,8 @@ void Finder::on_mx(Find& find, size_t, const Answer& answer) {
   const std::string& domain = find.question.name;
   find.hops.secure = answer.secure;
   switch (answer.state) {
-    case State::kFailed: return end(find, HopsState::kTemporary, "looking for the mail hosts of " + quoted(domain) + ": " + answer.why);
+    case State::kFailed:
+      return end(find, HopsState::kTemporary, "looking for the mail hosts of " + quoted(domain) + ": " + answer.why);
     case State::kNoDomain: return end(find, HopsState::kNoDomain, "the domain " + quoted(domain) + " does not exist");
     case State::kNoData:
       find.hops.implicit_mx = true;
@@ -139,9 +143,12 @@ bool Finder::take_mx(Find& find, std::vector<dns::Mx> records) {
     return false;
   }
   std::shuffle(records.begin(), records.end(), random_);
-  std::stable_sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.preference < b.preference; });
+  std::stable_sort(records.begin(), records.end(),
+                   [](const auto& a, const auto& b) { return a.preference < b.preference; });
   // RFC 5321 5.1: where we are an MX ourselves, only better ones are of use.
-  const auto ours = std::find_if(records.begin(), records.end(), [&](const auto& mx) { return equals_nocase(mx.host, own_name(find)) || equals_nocase(mx.host, config_.hostname); });
+  const auto ours = std::find_if(records.begin(), records.end(), [&](const auto& mx) {
+    return equals_nocase(mx.host, own_name(find)) || equals_nocase(mx.host, config_.hostname);
+  });
   if (ours != records.end()) {
     const uint16_t limit = ours->preference;
     std::erase_if(records, [limit](const auto& mx) { return mx.preference >= limit; });
@@ -152,12 +159,14 @@ bool Finder::take_mx(Find& find, std::vector<dns::Mx> records) {
     const bool is_known = std::any_of(hops.begin(), hops.end(), [&](const Hop& h) { return h.name == mx.host; });
     if (!is_known && hops.size() < kMaxHops && mx.host.size() <= kMaxDomain) add_host(find, mx.host, mx.preference);
   }
-  if (find.hops.hops.empty()) end(find, HopsState::kNoDomain, "the mail hosts of " + quoted(find.question.name) + " have no usable names");
+  if (find.hops.hops.empty())
+    end(find, HopsState::kNoDomain, "the mail hosts of " + quoted(find.question.name) + " have no usable names");
   return !find.hops.hops.empty();
 }
 
 void Finder::end_loop(Find& find) {
-  end(find, HopsState::kLoop, "mail for " + quoted(find.question.name) + " loops back to this server, which does not take it");
+  end(find, HopsState::kLoop,
+      "mail for " + quoted(find.question.name) + " loops back to this server, which does not take it");
 }
 
 // --- addresses --------------------------------------------------------------------------------------
@@ -200,7 +209,9 @@ void Finder::set_addresses(Find& find, size_t index) {
   if (!hop.addresses.empty()) {
     hop.problem.clear();
   } else if (hop.problem.empty()) {
-    hop.problem = config_.family == Family::kV4 ? "no IPv4 address" : config_.family == Family::kV6 ? "no IPv6 address" : "no address";
+    hop.problem = config_.family == Family::kV4   ? "no IPv4 address"
+                  : config_.family == Family::kV6 ? "no IPv6 address"
+                                                  : "no address";
   }
 }
 
@@ -216,7 +227,8 @@ void Finder::on_addresses_known(Find& find, size_t index) {
     return ask_tlsa(find, index);
   }
   // RFC 7672 2.2.2: an alias may be secure though what it points to is not.
-  if (host.has_alias && (find.hops.secure || find.question.is_host)) ask(find, index, hop.name, Type::kCname, &Finder::on_alias);
+  if (host.has_alias && (find.hops.secure || find.question.is_host))
+    ask(find, index, hop.name, Type::kCname, &Finder::on_alias);
 }
 
 void Finder::on_alias(Find& find, size_t index, const Answer& answer) {
@@ -264,7 +276,8 @@ void Finder::on_tlsa(Find& find, size_t index, const Answer& answer) {
 bool Finder::is_own(const Hop& hop, uint16_t port) const {
   return std::any_of(config_.own.begin(), config_.own.end(), [&](const Endpoint& own) {
     const auto ours = conf::parse_address(own.address);
-    return own.port == port && ours && std::any_of(hop.addresses.begin(), hop.addresses.end(), [&](const std::string& address) {
+    return own.port == port && ours &&
+           std::any_of(hop.addresses.begin(), hop.addresses.end(), [&](const std::string& address) {
              const auto theirs = conf::parse_address(address);
              return theirs && *theirs == *ours;
            });
@@ -299,7 +312,8 @@ void Finder::conclude(uint64_t id) {
 void Finder::decide(Find& f) {
   constexpr char kLate[] = "the DNS did not answer in time";
   const std::string subject = (f.question.is_host ? "the host " : "the domain ") + quoted(f.question.name);
-  if (f.hosts.empty()) return end(f, HopsState::kTemporary, "looking for the mail hosts of " + quoted(f.question.name) + ": " + kLate);
+  if (f.hosts.empty())
+    return end(f, HopsState::kTemporary, "looking for the mail hosts of " + quoted(f.question.name) + ": " + kLate);
   bool is_temporary = false;
   for (size_t i = 0; i < f.hosts.size(); i++) {
     if (f.hosts[i].open != 0) {
@@ -314,7 +328,8 @@ void Finder::decide(Find& f) {
   if (!f.question.is_host && drop_ourselves(f)) return end_loop(f);
   const auto& hops = f.hops.hops;
   if (std::any_of(hops.begin(), hops.end(), [](const Hop& h) { return !h.addresses.empty(); })) return;
-  std::string text = f.question.is_host || f.hops.implicit_mx ? subject + " has neither MX nor address" : "no mail host of " + subject + " has an address";
+  std::string text = f.question.is_host || f.hops.implicit_mx ? subject + " has neither MX nor address"
+                                                              : "no mail host of " + subject + " has an address";
   if (f.question.is_host) text = subject + ": " + hops.front().problem;
   if (is_temporary) text = "no address of a mail host of " + subject + " could be had: " + hops.front().problem;
   end(f, is_temporary ? HopsState::kTemporary : HopsState::kNoDomain, text);

@@ -23,9 +23,9 @@
 
 namespace mailkeep::lookup {
 
-constexpr Seconds kFindPatience{30};    // a whole question; what is there by then is the answer
+constexpr Seconds kFindPatience{30};       // a whole question; what is there by then is the answer
 constexpr unsigned kMaxFindQueries = 100;  // DNS queries of one question
-constexpr size_t kMaxFinds = 2000;      // questions at once; more are told to come back
+constexpr size_t kMaxFinds = 2000;         // questions at once; more are told to come back
 
 // Which addresses of a host, in which order.
 enum class Family : uint8_t { kAlternate, kV6First, kV4First, kV6, kV4 };
@@ -33,7 +33,8 @@ constexpr std::string_view kFamilyNames = "alternate ipv6-first ipv4-first ipv6 
 std::optional<Family> parse_family(std::string_view name);
 
 // The addresses as they are tried: alternating ones begin with IPv6.
-std::vector<std::string> order_addresses(const std::vector<std::string>& v6, const std::vector<std::string>& v4, Family family);
+std::vector<std::string> order_addresses(const std::vector<std::string>& v6, const std::vector<std::string>& v4,
+                                         Family family);
 
 struct FinderConfig {
   std::string hostname;       // ours
@@ -90,7 +91,9 @@ class Finder {
   void on_alias(Find& find, size_t host, const dns::Answer& answer);
   void ask_tlsa(Find& find, size_t host);
   void on_tlsa(Find& find, size_t host, const dns::Answer& answer);
-  const std::string& own_name(const Find& find) const { return find.question.own_name.empty() ? config_.hostname : find.question.own_name; }
+  const std::string& own_name(const Find& find) const {
+    return find.question.own_name.empty() ? config_.hostname : find.question.own_name;
+  }
   bool is_own(const Hop& hop, uint16_t port) const;
   bool drop_ourselves(Find& find);
   void end(Find& find, HopsState state, std::string text);

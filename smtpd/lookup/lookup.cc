@@ -30,7 +30,8 @@ bool is_system_account(const std::string& name) {
   passwd entry{};
   passwd* found = nullptr;
   char buffer[16384];
-  return ::getpwnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr && found->pw_uid != 0;
+  return ::getpwnam_r(name.c_str(), &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr &&
+         found->pw_uid != 0;
 }
 
 std::string directory_of(const std::string& path) {
@@ -40,11 +41,13 @@ std::string directory_of(const std::string& path) {
 
 size_t weight(const std::vector<queue::Delivery>& deliveries) {
   size_t out = 0;
-  for (const auto& d : deliveries) out += 40 + d.rule.size() + d.account.size() + d.detail.size() + d.address.size() + d.sender.size();
+  for (const auto& d : deliveries)
+    out += 40 + d.rule.size() + d.account.size() + d.detail.size() + d.address.size() + d.sender.size();
   return out;
 }
 
-std::vector<queue::Delivery> deliveries_of(const Ruleset& rules, const Verdict& verdict, uint32_t recipient, const std::string& sender) {
+std::vector<queue::Delivery> deliveries_of(const Ruleset& rules, const Verdict& verdict, uint32_t recipient,
+                                           const std::string& sender) {
   std::vector<queue::Delivery> out;
   for (const auto& d : verdict.destinations) {
     queue::Delivery& delivery = out.emplace_back();
@@ -84,10 +87,12 @@ Status enter_sandbox(const Draft& first, const std::vector<dns::Server>& servers
     allowed.push_back({fd.get(), false});
     fds.push_back(std::move(fd));
   }
-  if (os::landlock_abi() == 0) log::warn("no-landlock").kv("text", "this kernel has none; lookup runs under its uid and seccomp alone");
+  if (os::landlock_abi() == 0)
+    log::warn("no-landlock").kv("text", "this kernel has none; lookup runs under its uid and seccomp alone");
   std::set<uint16_t> ports;
   for (const auto& s : servers) ports.insert(s.port);
-  if (auto status = os::enter_landlock(allowed, false, {false, {ports.begin(), ports.end()}}); !status) fatal("lookup: " + status.error().text);
+  if (auto status = os::enter_landlock(allowed, false, {false, {ports.begin(), ports.end()}}); !status)
+    fatal("lookup: " + status.error().text);
   if (auto status = os::enter_seccomp(os::Profile::kLookup); !status) fatal("lookup: " + status.error().text);
   return {};
 }
@@ -118,7 +123,9 @@ Lookup::Lookup(event::Loop& loop, Confine confine)
     : confine_(confine),
       loop_(loop),
       retire_(loop, [this] { retired_.clear(); }),
-      finder_(loop, [this](PeerId to, const Hops& hops) { worker_.send(to, hops); }, uint64_t{arc4random()} << 32 | arc4random()),
+      finder_(
+          loop, [this](PeerId to, const Hops& hops) { worker_.send(to, hops); },
+          uint64_t{arc4random()} << 32 | arc4random()),
       names_(loop, [this](PeerId to, const ClientName& name) { worker_.send(to, name); }),
       worker_(loop, *this, routes()) {}
 
@@ -160,7 +167,10 @@ void Lookup::on_commit(uint32_t generation) {
   rules_ = std::move(next_);
   next_.reset();
   commit_resolver();
-  log::info("rules").kv("generation", generation).kv("rules", rules_->matches.size()).kv("tables", rules_->tables.size());
+  log::info("rules")
+      .kv("generation", generation)
+      .kv("rules", rules_->matches.size())
+      .kv("tables", rules_->tables.size());
 }
 
 void Lookup::on_abort(uint32_t) {
@@ -181,7 +191,9 @@ Status Lookup::prepare_resolver(const dns::Settings& settings) {
   next_resolver_.reset();
   if (resolver_ && resolver_->settings() == settings) return {};
   auto made = dns::Resolver::create(loop_, settings, [](bool validating, const std::string& why) {
-    (validating ? log::info("dnssec") : log::warn("dnssec")).kv("validating", validating ? "yes" : "no").kv("text", why);
+    (validating ? log::info("dnssec") : log::warn("dnssec"))
+        .kv("validating", validating ? "yes" : "no")
+        .kv("text", why);
   });
   if (!made) return made.error();
   next_resolver_ = std::move(*made);
@@ -205,7 +217,8 @@ void Lookup::commit_resolver() {
 
 static Verdict ask(const Ruleset* rules, const Facts& facts, const std::string& recipient) {
   if (!rules) return verdict(451, "4.3.0", "starting up, try again");
-  if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster")) return decide(*rules, facts, {recipient, ""});
+  if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster"))
+    return decide(*rules, facts, {recipient, ""});
   const auto mailbox = smtp::parse_mailbox(recipient);
   if (!mailbox) return verdict(553, "5.1.3", "not a mailbox");
   return decide(*rules, facts, *mailbox);
@@ -216,10 +229,12 @@ void Lookup::on_check_rcpt(PeerId from, CheckRcpt&& m) {
   RcptVerdict answer;
   if (rules_ && m.listener != 0) {
     const auto mailbox = smtp::parse_mailbox(m.recipient);
-    answer.filtered = ask_filters(*rules_, m.listener, conf::Phase::rcpt_to, facts, mailbox ? *mailbox : smtp::Mailbox{m.recipient, ""});
+    answer.filtered = ask_filters(*rules_, m.listener, conf::Phase::rcpt_to, facts,
+                                  mailbox ? *mailbox : smtp::Mailbox{m.recipient, ""});
   }
   const Filtered& f = answer.filtered;
-  const Verdict verdict = f.code != 0 ? lookup::verdict(f.code, f.enhanced, f.text) : ask(rules_ ? &*rules_ : nullptr, facts, m.recipient);
+  const Verdict verdict =
+      f.code != 0 ? lookup::verdict(f.code, f.enhanced, f.text) : ask(rules_ ? &*rules_ : nullptr, facts, m.recipient);
   checked_++;
   if (!f.name.empty()) filtered_++;
   if (!verdict.accepted()) refused_++;
@@ -237,7 +252,8 @@ void Lookup::on_check_phase(PeerId from, CheckPhase&& m) {
   answer.session = m.session;
   answer.query = m.query;
   const bool is_known = m.phase <= static_cast<uint16_t>(conf::Phase::commit);
-  if (rules_ && is_known) answer.filtered = ask_filters(*rules_, m.listener, static_cast<conf::Phase>(m.phase), to_facts(m.facts), {});
+  if (rules_ && is_known)
+    answer.filtered = ask_filters(*rules_, m.listener, static_cast<conf::Phase>(m.phase), to_facts(m.facts), {});
   if (!answer.filtered.name.empty()) filtered_++;
   worker_.send(from, answer);
 }
@@ -280,7 +296,9 @@ queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   answer.query = m.query;
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
-    Verdict result = !sender.accepted() ? sender : m.is_forward ? ask_forward(rules, m.recipients[i]) : ask(rules, facts, m.recipients[i]);
+    Verdict result = !sender.accepted() ? sender
+                     : m.is_forward     ? ask_forward(rules, m.recipients[i])
+                                        : ask(rules, facts, m.recipients[i]);
     std::vector<queue::Delivery> deliveries;
     if (rules != nullptr) deliveries = deliveries_of(*rules, result, i, m.facts.sender);
     bytes += weight(deliveries);
@@ -341,9 +359,9 @@ void Lookup::on_find_texts(PeerId from, FindTexts&& m) {
 
 std::vector<worker::Stat> Lookup::stats() {
   const auto dns = resolver_ ? resolver_->counts() : dns::Resolver::Counts{};
-  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"filters-fitted", filtered_}, {"deliveries-routed", routed_},
-          {"domains-looked-up", found_},    {"dns-queries", dns.asked},       {"dns-failed", dns.failed},
-          {"dns-bogus", dns.bogus},         {"dns-timed-out", dns.timed_out}};
+  return {{"recipients-checked", checked_}, {"recipients-refused", refused_}, {"filters-fitted", filtered_},
+          {"deliveries-routed", routed_},   {"domains-looked-up", found_},    {"dns-queries", dns.asked},
+          {"dns-failed", dns.failed},       {"dns-bogus", dns.bogus},         {"dns-timed-out", dns.timed_out}};
 }
 
 }  // namespace mailkeep::lookup

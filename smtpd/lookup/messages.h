@@ -90,11 +90,11 @@ struct Action {
   uint16_t only = 0;  // conf::Only
   std::string alias_table;
   std::string virtual_table;
-  std::string userbase;  // a table
-  std::string user;      // an account
-  uint32_t ttl = 0;      // seconds; 0: the queue's own
-  bool srs = false;      // relay: senders of all its mail are rewritten
-  bool rcpt_to = false;  // lmtp: recipients by their addresses
+  std::string userbase;       // a table
+  std::string user;           // an account
+  uint32_t ttl = 0;           // seconds; 0: the queue's own
+  bool srs = false;           // relay: senders of all its mail are rewritten
+  bool rcpt_to = false;       // lmtp: recipients by their addresses
   bool forward_file = false;  // the account's process looks into ~/.forward
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -165,7 +165,7 @@ struct Filter {
   static constexpr uint16_t kType = 306;
   uint32_t generation = 0;
   std::string name;
-  uint16_t phase = 0;     // conf::Phase
+  uint16_t phase = 0;  // conf::Phase
   std::vector<Criterion> tests;
   uint16_t decision = 0;  // conf::Decision
   uint16_t code = 0;
@@ -224,8 +224,8 @@ struct Dns {
   Fd anchors;                       // DS or DNSKEY records of where trust begins; none: the root's that are built in
   std::string validation;           // "auto", "on", "off"
   std::vector<std::string> insecure_domains;
-  std::string address_family;       // a word of kFamilyNames (hops.h)
-  std::vector<Endpoint> own;        // where this server takes SMTP
+  std::string address_family;  // a word of kFamilyNames (hops.h)
+  std::vector<Endpoint> own;   // where this server takes SMTP
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -247,13 +247,13 @@ enum class NameState : uint8_t { kUnasked, kFailed, kNone, kUnconfirmed, kConfir
 struct SessionFacts {
   std::string source;  // the client's address in text, or "local" for a socket
   NameState name_state = NameState::kUnasked;
-  std::string name;    // lower case, when kConfirmed; else empty
+  std::string name;  // lower case, when kConfirmed; else empty
   std::string helo;
   std::string tag;  // the listener's
   bool tls = false;
   std::string account;  // vouched for by auth; empty: not authenticated
   std::string user;     // the system user of a local submission, vouched for by auth
-  std::string sender;  // without brackets; empty: <>
+  std::string sender;   // without brackets; empty: <>
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.text(m.source, 64);
@@ -272,7 +272,7 @@ struct SessionFacts {
 struct CheckRcpt {
   static constexpr uint16_t kType = 310;
   uint64_t session = 0;
-  uint32_t query = 0;  // echoed in the answer
+  uint32_t query = 0;     // echoed in the answer
   uint32_t listener = 0;  // whose filters are asked first, in phase rcpt-to; 0: none
   SessionFacts facts;
   std::string recipient;  // without brackets
@@ -309,8 +309,9 @@ struct Route {
   static constexpr uint16_t kType = 311;
   uint64_t query = 0;
   SessionFacts facts;
-  bool check_sender = false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
-  bool is_forward = false;    // recipients are an account's .forward: they go where members of an alias would
+  bool check_sender =
+      false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
+  bool is_forward = false;  // recipients are an account's .forward: they go where members of an alias would
   std::vector<std::string> recipients;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -331,7 +332,7 @@ struct CheckSender {
   uint64_t session = 0;
   uint32_t query = 0;  // echoed in the answer
   std::string account;
-  std::string user;  // of a local submission
+  std::string user;         // of a local submission
   bool any_sender = false;  // they are not compared, only rewritten
   std::vector<std::string> addresses;
   template <class C, class M>
@@ -367,8 +368,8 @@ struct SenderVerdict {
 
 // What the filters of a phase came to.
 struct Filtered {
-  std::string name;         // of the filter that decided, or that marked last; empty: none fitted
-  uint16_t code = 0;        // not 0: the SMTP reply that refuses
+  std::string name;   // of the filter that decided, or that marked last; empty: none fitted
+  uint16_t code = 0;  // not 0: the SMTP reply that refuses
   bool disconnects = false;
   bool is_junk = false;
   std::string enhanced;
@@ -403,11 +404,11 @@ struct RcptVerdict {
   static constexpr uint16_t kType = 320;
   uint64_t session = 0;
   uint32_t query = 0;
-  uint16_t code = 0;  // 250, or the SMTP reply: 550, 451 ...
+  uint16_t code = 0;     // 250, or the SMTP reply: 550, 451 ...
   std::string enhanced;  // "5.1.1"
   std::string text;
-  Filtered filtered;     // where it refuses, the three above are its too
-  std::string rule;  // that said so; empty: none did
+  Filtered filtered;  // where it refuses, the three above are its too
+  std::string rule;   // that said so; empty: none did
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -500,9 +501,9 @@ struct ClientName {
 
 // --- where another host is (RFC 5321 5.1) -----------------------------------------------------------
 
-constexpr size_t kMaxHops = 32;       // MX hosts that are tried
+constexpr size_t kMaxHops = 32;          // MX hosts that are tried
 constexpr size_t kMaxHopAddresses = 16;  // of one host
-constexpr size_t kMaxTlsa = 16;       // records of one host and port: all of all hops fit into one message
+constexpr size_t kMaxTlsa = 16;          // records of one host and port: all of all hops fit into one message
 
 // From relay: the hosts that take mail for a domain, or with `is_host` the addresses of a host. Answered by Hops.
 struct FindHops {
@@ -578,7 +579,7 @@ struct Hop {
   std::vector<std::string> addresses;  // numeric, in the order to try
   bool secure = false;                 // name and addresses by DNSSEC; behind a secure alias TLSA may count without
   TlsaState tlsa_state = TlsaState::kNone;
-  std::string tlsa_base;               // whose records they are: the name, or what it is an alias of (RFC 7672 2.2.3)
+  std::string tlsa_base;  // whose records they are: the name, or what it is an alias of (RFC 7672 2.2.3)
   std::vector<Tlsa> tlsa;
   std::string problem;  // why it has no addresses, or no TLSA; for people
   template <class C, class M>

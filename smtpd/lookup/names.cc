@@ -16,7 +16,9 @@ bool is_mapped(const conf::Network& address) {
 }
 
 // What may stand in a Received field and be asked of tables.
-bool is_name(const std::string& name) { return name.size() <= kMaxHostname && name.find('.') != name.npos && smtp::is_domain(name); }
+bool is_name(const std::string& name) {
+  return name.size() <= kMaxHostname && name.find('.') != name.npos && smtp::is_domain(name);
+}
 
 }  // namespace
 
@@ -59,7 +61,8 @@ void NameFinder::forget(imsg::PeerId peer) {
 void NameFinder::on_names(uint64_t id, const dns::Answer& answer) {
   const auto it = finds_.find(id);
   if (it == finds_.end()) return;
-  if (answer.state != dns::State::kData) return conclude(id, answer.state == dns::State::kFailed ? NameState::kFailed : NameState::kNone);
+  if (answer.state != dns::State::kData)
+    return conclude(id, answer.state == dns::State::kFailed ? NameState::kFailed : NameState::kNone);
   Find& f = it->second;
   std::vector<std::string> names;
   for (const auto& name : answer.names) {
@@ -69,7 +72,8 @@ void NameFinder::on_names(uint64_t id, const dns::Answer& answer) {
   if (names.empty() || source_ == nullptr) return conclude(id, NameState::kUnconfirmed);
   f.open = names.size();
   for (const auto& name : names) {
-    source_->ask(name, f.is_v4 ? dns::Type::kA : dns::Type::kAaaa, [this, id, name](const dns::Answer& a) { on_address(id, name, a); });
+    source_->ask(name, f.is_v4 ? dns::Type::kA : dns::Type::kAaaa,
+                 [this, id, name](const dns::Answer& a) { on_address(id, name, a); });
   }
 }
 
@@ -79,10 +83,11 @@ void NameFinder::on_address(uint64_t id, const std::string& name, const dns::Ans
   Find& f = it->second;
   f.open--;
   f.has_failed = f.has_failed || answer.state == dns::State::kFailed;
-  const bool leads_back = std::any_of(answer.addresses.begin(), answer.addresses.end(), [&](const std::string& address) {
-    const auto parsed = conf::parse_address(address);
-    return parsed && *parsed == f.address;
-  });
+  const bool leads_back =
+      std::any_of(answer.addresses.begin(), answer.addresses.end(), [&](const std::string& address) {
+        const auto parsed = conf::parse_address(address);
+        return parsed && *parsed == f.address;
+      });
   if (leads_back) return conclude(id, NameState::kConfirmed, lower(name));
   if (f.open == 0) conclude(id, f.has_failed ? NameState::kFailed : NameState::kUnconfirmed);
 }

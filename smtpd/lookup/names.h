@@ -19,7 +19,7 @@
 
 namespace mailkeep::lookup {
 
-constexpr size_t kMaxClientNames = 5;  // PTR records that are looked at
+constexpr size_t kMaxClientNames = 5;   // PTR records that are looked at
 constexpr size_t kMaxNameFinds = 5000;  // questions at once; more are answered as kFailed
 
 // The name in in-addr.arpa or ip6.arpa; "" if `address` is none.
@@ -42,8 +42,8 @@ class NameFinder {
     uint64_t session = 0;
     conf::Network address;
     bool is_v4 = false;
-    size_t open = 0;            // questions not answered yet
-    bool has_failed = false;    // one of them
+    size_t open = 0;          // questions not answered yet
+    bool has_failed = false;  // one of them
     std::unique_ptr<event::Timer> patience;
   };
   void on_names(uint64_t id, const dns::Answer& answer);

@@ -26,7 +26,9 @@ class Question {
   }
   // What a rule says of the recipient alone.
   bool fits_recipient(const conf::Match& m) {
-    const auto holds_of_it = [this](const conf::Condition& c) { return c.subject != conf::Subject::rcpt_to || holds(c); };
+    const auto holds_of_it = [this](const conf::Condition& c) {
+      return c.subject != conf::Subject::rcpt_to || holds(c);
+    };
     return holds(m.target) && std::all_of(m.tests.begin(), m.tests.end(), holds_of_it);
   }
   bool is_undecided = false;
@@ -105,7 +107,8 @@ std::optional<std::string> Question::subject_of(const conf::Condition& c) const 
     case conf::Subject::src: return facts_.source ? if_any(facts_.source_text) : std::nullopt;
     case conf::Subject::rdns: return if_any(facts_.name);
     case conf::Subject::auth: return if_any(facts_.account);
-    case conf::Subject::mail_from: return facts_.sender ? facts_.sender->local + "@" + facts_.sender->canonical_domain() : "";
+    case conf::Subject::mail_from:
+      return facts_.sender ? facts_.sender->local + "@" + facts_.sender->canonical_domain() : "";
     case conf::Subject::helo: return facts_.helo;
     case conf::Subject::tag: return facts_.tag;
     case conf::Subject::domain: return domain_;
@@ -170,7 +173,8 @@ FirstMatch first_match(const Ruleset& rules, const Facts& facts, const smtp::Mai
   return {};
 }
 
-std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient, const std::vector<conf::Condition>& tests) {
+std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient,
+                             const std::vector<conf::Condition>& tests) {
   Question question(rules, facts, recipient);
   const bool out = question.all_hold(tests);
   return question.is_undecided ? std::nullopt : std::optional(out);

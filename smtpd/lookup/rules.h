@@ -47,13 +47,13 @@ struct Ruleset {
   std::string postmaster;
   srs::Settings srs;
   conf::Canonical canonical;
-  std::string subaddress_separators = "+";  // any of these; empty: none
+  std::string subaddress_separators = "+";                      // any of these; empty: none
   std::unordered_map<std::string, std::string> domain_aliases;  // lower case, of Ruleset::domains
   std::map<std::string, conf::Action> actions;
   std::vector<conf::Match> matches;
-  std::unordered_map<std::string, TableIndex> tables;           // those that rules ask
-  std::unordered_map<std::string, PatternList> patterns;   // those that conditions with `regex` ask
-  std::unordered_map<std::string, AliasTable> aliases;     // those that actions name, virtual ones too
+  std::unordered_map<std::string, TableIndex> tables;     // those that rules ask
+  std::unordered_map<std::string, PatternList> patterns;  // those that conditions with `regex` ask
+  std::unordered_map<std::string, AliasTable> aliases;    // those that actions name, virtual ones too
   AccountSet accounts;
   std::unordered_map<uint32_t, std::vector<std::shared_ptr<const conf::Filter>>> chains;  // of listeners
 
@@ -69,7 +69,7 @@ struct Ruleset {
 struct Facts {
   std::optional<conf::Network> source;  // none: a Unix socket
   std::string source_text;
-  std::string name;                     // the client's, by its address and back; empty: unknown
+  std::string name;  // the client's, by its address and back; empty: unknown
   std::string helo;
   std::string tag;
   bool tls = false;
@@ -82,11 +82,12 @@ struct Facts {
 
 struct FirstMatch {
   const conf::Match* match = nullptr;  // null: no rule fits
-  bool is_undecided = false;           // a regular expression of a rule costs too much for these facts: no verdict at all
+  bool is_undecided = false;  // a regular expression of a rule costs too much for these facts: no verdict at all
 };
 FirstMatch first_match(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient);
 // Whether all of them hold; of no recipient when `recipient` is empty. None: a regular expression costs too much.
-std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient, const std::vector<conf::Condition>& tests);
+std::optional<bool> all_hold(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient,
+                             const std::vector<conf::Condition>& tests);
 // The first rule for that recipient that delivers, whoever sends: whether an alias's member stays here.
 const conf::Match* delivering_match(const Ruleset& rules, const smtp::Mailbox& recipient);
 

@@ -10,7 +10,8 @@ namespace mailkeep::lookup {
 namespace {
 
 bool reaches(const std::vector<Destination>& destinations, const std::string& account) {
-  return std::any_of(destinations.begin(), destinations.end(), [&](const Destination& d) { return d.account == account; });
+  return std::any_of(destinations.begin(), destinations.end(),
+                     [&](const Destination& d) { return d.account == account; });
 }
 
 // There is an alias for the address with its domain, with or without the subaddress.
@@ -31,7 +32,8 @@ Result<std::string> from_table(const Ruleset& rules, const smtp::Mailbox& addres
   if (!value) value = table->second.value(domain);
   if (!value) return std::string();
   const std::string text = value->rfind('@', 0) == 0 ? smtp::Mailbox{address.local, value->substr(1)}.text() : *value;
-  if (!smtp::parse_mailbox(text)) return Error("the table of canonical addresses has what is none: " + printable(*value, 100));
+  if (!smtp::parse_mailbox(text))
+    return Error("the table of canonical addresses has what is none: " + printable(*value, 100));
   return text;
 }
 
@@ -39,7 +41,8 @@ void masquerade(const conf::Canonical& c, smtp::Mailbox& address) {
   if (std::find(c.except.begin(), c.except.end(), lower(address.local)) != c.except.end()) return;
   const std::string domain = address.canonical_domain();
   for (const auto& parent : c.masquerade) {
-    const bool is_below = domain.size() > parent.size() + 1 && domain.ends_with(parent) && domain[domain.size() - parent.size() - 1] == '.';
+    const bool is_below = domain.size() > parent.size() + 1 && domain.ends_with(parent) &&
+                          domain[domain.size() - parent.size() - 1] == '.';
     if (!is_below) continue;
     address.domain = parent;
     return;
@@ -68,7 +71,8 @@ bool belongs(const Ruleset& rules, const std::string& account, const smtp::Mailb
   if (match != nullptr && reaches(expand(rules, address, action), account)) return true;
   const bool is_ours = std::find(rules.domains.begin(), rules.domains.end(), domain) != rules.domains.end();
   if (!is_ours || !action.virtual_table.empty()) return false;
-  return !has_alias_of_its_own(rules, action.alias_table, {address.local, domain}) && account_named(rules, {address.local, domain}) == account;
+  return !has_alias_of_its_own(rules, action.alias_table, {address.local, domain}) &&
+         account_named(rules, {address.local, domain}) == account;
 }
 
 bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mailbox& address) {
@@ -77,7 +81,8 @@ bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mai
   return !user.empty() && is_named && address.canonical_domain() == rules.hostname;
 }
 
-Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address, const std::string& user) {
+Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address,
+                     const std::string& user) {
   const Verdict good = verdict(250, "2.1.0", "sender ok");
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
@@ -86,8 +91,10 @@ Verdict check_sender(const Ruleset& rules, const std::string& account, const std
   if (is_own) return good;
   const std::string name = printable(address, 200);
   if (!mailbox) return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from");
-  if (!user.empty()) return verdict(550, "5.7.1", "<" + name + "> is no address of the local user " + printable(user, 100));
-  return verdict(550, "5.7.1", "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in");
+  if (!user.empty())
+    return verdict(550, "5.7.1", "<" + name + "> is no address of the local user " + printable(user, 100));
+  return verdict(550, "5.7.1",
+                 "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in");
 }
 
 }  // namespace mailkeep::lookup

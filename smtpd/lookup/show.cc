@@ -25,7 +25,8 @@ TableShown show_names(const Ruleset& rules) {
   TableShown out;
   std::vector<conf::TableEntry> names;
   for (const auto& [name, t] : rules.tables) names.push_back({name, "list, " + std::to_string(t.size()) + " keys"});
-  for (const auto& [name, t] : rules.patterns) names.push_back({name, "regular expressions, " + std::to_string(t.size())});
+  for (const auto& [name, t] : rules.patterns)
+    names.push_back({name, "regular expressions, " + std::to_string(t.size())});
   for (const auto& [name, t] : rules.aliases) names.push_back({name, "aliases, " + std::to_string(t.size())});
   std::erase_if(names, [](const auto& e) { return !is_named(e.key); });
   std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
@@ -39,7 +40,8 @@ void find_in_list(const TableIndex& table, const std::string& key, TableShown& o
   const size_t at = key.rfind('@');
   const auto address = conf::parse_address(key);
   if (address && table.has_address(*address)) return add(out, {{key, "in a network of it"}}, 1);
-  if (at != key.npos && table.has_mailbox(key.substr(0, at), key.substr(at + 1))) return add(out, {{key, "by its domain"}}, 1);
+  if (at != key.npos && table.has_mailbox(key.substr(0, at), key.substr(at + 1)))
+    return add(out, {{key, "by its domain"}}, 1);
   if (at == key.npos && table.has_domain(key)) add(out, {{key, "below a domain of it"}}, 1);
 }
 
@@ -51,7 +53,8 @@ TableShown show_table(const Ruleset& rules, const ShowTable& m) {
   const auto list = rules.tables.find(m.name);
   const auto patterns = rules.patterns.find(m.name);
   const auto aliases = rules.aliases.find(m.name);
-  const bool is_there = list != rules.tables.end() || patterns != rules.patterns.end() || aliases != rules.aliases.end();
+  const bool is_there =
+      list != rules.tables.end() || patterns != rules.patterns.end() || aliases != rules.aliases.end();
   if (!is_there || !is_named(m.name)) {
     out.text = "no rule or action asks a table of that name";
     return out;
@@ -67,7 +70,8 @@ TableShown show_table(const Ruleset& rules, const ShowTable& m) {
     if (!m.with_key) add(out, aliases->second.first(kMaxShown), aliases->second.size());
   }
   if (patterns != rules.patterns.end()) {
-    if (m.with_key && patterns->second.match(m.key) == pattern::Outcome::kYes) add(out, {{m.key, "by a regular expression"}}, 1);
+    if (m.with_key && patterns->second.match(m.key) == pattern::Outcome::kYes)
+      add(out, {{m.key, "by a regular expression"}}, 1);
     if (!m.with_key) add(out, patterns->second.first(kMaxShown), patterns->second.size());
   }
   if (rules.take_failure()) {

@@ -125,7 +125,8 @@ bool mailbox_matches(std::string_view pattern, std::string_view local, std::stri
 Result<PatternList> PatternList::parse(std::string_view text, const std::string& file) {
   PatternList out;
   const auto status = conf::each_line(text, file, [&](const conf::Line& line) -> Status {
-    if (out.patterns_.size() >= kMaxPatterns) return line.error(line.text, "one pattern more", "at most " + std::to_string(kMaxPatterns));
+    if (out.patterns_.size() >= kMaxPatterns)
+      return line.error(line.text, "one pattern more", "at most " + std::to_string(kMaxPatterns));
     auto compiled = pattern::Pattern::compile(line.text);
     if (!compiled) return line.error(line.text, "a regular expression (" + compiled.error().text + ")");
     out.patterns_.push_back(std::move(*compiled));
@@ -138,7 +139,8 @@ Result<PatternList> PatternList::parse(std::string_view text, const std::string&
 
 Result<PatternList> PatternList::make(const std::vector<conf::TableEntry>& entries, const std::string& name) {
   PatternList out;
-  if (entries.size() > kMaxPatterns) return Error("table <" + name + ">: more than " + std::to_string(kMaxPatterns) + " patterns");
+  if (entries.size() > kMaxPatterns)
+    return Error("table <" + name + ">: more than " + std::to_string(kMaxPatterns) + " patterns");
   for (const auto& entry : entries) {
     auto compiled = pattern::Pattern::compile(entry.key);
     if (!compiled) return Error("table <" + name + ">: '" + printable(entry.key, 60) + "': " + compiled.error().text);
@@ -174,7 +176,8 @@ Result<std::vector<conf::TableEntry>> parse_inline(std::string_view text) {
     ++number;
     if (line.empty()) continue;
     const size_t tab = line.find('\t');
-    if (tab == line.npos || tab == 0) return Error("line " + std::to_string(number) + " of an inline table: no key and tab");
+    if (tab == line.npos || tab == 0)
+      return Error("line " + std::to_string(number) + " of an inline table: no key and tab");
     if (out.size() >= kMaxTableKeys) return Error("an inline table of too many keys");
     out.push_back({std::string(line.substr(0, tab)), std::string(line.substr(tab + 1))});
   }

@@ -32,7 +32,8 @@ Result<std::unordered_map<std::string, uid_t>> read_given(const std::string& pat
     if (line.empty()) continue;
     const size_t space = line.rfind(' ');
     const auto uid = space == std::string_view::npos ? std::nullopt : parse_u64(line.substr(space + 1), UINT32_MAX - 1);
-    if (!uid || *uid == 0) return Error(path + ":" + std::to_string(line_number) + ":1: found a damaged line, expected NAME UID");
+    if (!uid || *uid == 0)
+      return Error(path + ":" + std::to_string(line_number) + ":1: found a damaged line, expected NAME UID");
     given[std::string(line.substr(0, space))] = static_cast<uid_t>(*uid);
   }
   return given;
@@ -54,8 +55,8 @@ Result<Accounts> Accounts::load(const conf::Config& config, const std::string& u
   if (config.auth.kind != conf::AuthKind::table) return out;
   const conf::Table* table = config.table(config.auth.table);
   if (table == nullptr || table->kind != conf::TableKind::file) {
-    return Error(conf::to_string(config.auth.position) + ": found no file table \"" + config.auth.table + "\", expected table " +
-                 config.auth.table + " file:PATH");
+    return Error(conf::to_string(config.auth.position) + ": found no file table \"" + config.auth.table +
+                 "\", expected table " + config.auth.table + " file:PATH");
   }
   auto text = read_file(table->path, kMaxAccountsFile);
   if (!text) return text.error();
@@ -81,7 +82,8 @@ Result<Accounts> Accounts::load(const conf::Config& config, const std::string& u
       } else {
         while (next <= last && taken.count(static_cast<uid_t>(next)) != 0) next++;
         if (next > last) {
-          return Error(table->path + ": found account " + a.name + " without a uid, expected one, or room in uid-range");
+          return Error(table->path + ": found account " + a.name +
+                       " without a uid, expected one, or room in uid-range");
         }
         uid = static_cast<uid_t>(next);
         taken.insert(uid);

@@ -33,9 +33,9 @@ Status make_certificate(const std::string& cert, const std::string& key) {
       dup2(null, 2);
     }
     umask(077);
-    execl("/usr/bin/openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
-          "365", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", cert.c_str(), "-keyout",
-          key.c_str(), static_cast<char*>(nullptr));
+    execl("/usr/bin/openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+          "-nodes", "-days", "365", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+          "-out", cert.c_str(), "-keyout", key.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   int status = 0;
@@ -48,7 +48,8 @@ Status make_certificate(const std::string& cert, const std::string& key) {
 }  // namespace
 
 Status make_demo(const std::string& directory) {
-  if (directory.empty() || directory[0] != '/') return Error("--demo: found \"" + directory + "\", expected an absolute path");
+  if (directory.empty() || directory[0] != '/')
+    return Error("--demo: found \"" + directory + "\", expected an absolute path");
   if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) return errno_error("mkdir " + directory);
   for (const auto& file : conf::demo_files()) {
     if (auto done = write_new(directory + "/" + file.name, file.text); !done) return done;

@@ -58,8 +58,8 @@ Result<Identities> find_identities(uint64_t base) {
     missing += missing.empty() ? std::string("group ") + kMailGroup : std::string(" and group ") + kMailGroup;
   }
   if (!missing.empty()) {
-    return Error("missing system users: " + missing + "; make them with: systemd-sysusers " MAILKEEP_PREFIX
-                 "/lib/sysusers.d/mailkeep.conf");
+    return Error("missing system users: " + missing +
+                 "; make them with: systemd-sysusers " MAILKEEP_PREFIX "/lib/sysusers.d/mailkeep.conf");
   }
   return found;
 }

@@ -77,7 +77,8 @@ Result<std::vector<Address>> list_addresses(const std::string& where, uint16_t p
 Result<std::vector<Address>> interface_addresses(const conf::Listener& l) {
   auto out = list_addresses(l.where, l.port);
   if (out && out->empty()) {
-    return Error(conf::to_string(l.position) + ": found interface \"" + l.where + "\" without an address, expected one that is up");
+    return Error(conf::to_string(l.position) + ": found interface \"" + l.where +
+                 "\" without an address, expected one that is up");
   }
   return out;
 }
@@ -88,7 +89,8 @@ Result<std::vector<Address>> addresses(const conf::Listener& l) {
   switch (l.on) {
     case conf::ListenOn::all:
       if (set_v4("0.0.0.0", l.port, a)) out.push_back(a);
-      if (const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); probe && set_v6("::", l.port, 0, a)) out.push_back(a);
+      if (const Fd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)); probe && set_v6("::", l.port, 0, a))
+        out.push_back(a);
       return out;
     case conf::ListenOn::address:
       if (!set_v4(l.where, l.port, a) && !set_v6(l.where, l.port, 0, a)) {
@@ -97,7 +99,10 @@ Result<std::vector<Address>> addresses(const conf::Listener& l) {
       out.push_back(a);
       return out;
     case conf::ListenOn::interface: return interface_addresses(l);
-    case conf::ListenOn::socket: a.name = l.where; out.push_back(a); return out;
+    case conf::ListenOn::socket:
+      a.name = l.where;
+      out.push_back(a);
+      return out;
   }
   return out;
 }
@@ -139,7 +144,8 @@ Result<Fd> listen_unix(const std::string& path, mode_t mode, uid_t uid, gid_t gi
   const int rc = ::bind(fd.get(), reinterpret_cast<const struct sockaddr*>(&sun), sizeof sun);
   umask(old);
   if (rc != 0) return errno_error("bind " + path);
-  if ((uid != 0 || gid != 0) && lchown(path.c_str(), uid, gid) != 0 && errno != EPERM) return errno_error("chown " + path);
+  if ((uid != 0 || gid != 0) && lchown(path.c_str(), uid, gid) != 0 && errno != EPERM)
+    return errno_error("chown " + path);
   if (::listen(fd.get(), kBacklog) != 0) return errno_error("listen " + path);
   return fd;
 }
@@ -157,7 +163,9 @@ Result<std::vector<BoundListener>> Listeners::bind(const conf::Config& config) {
         id = known->second.first;
       } else {
         auto fd = l.on == conf::ListenOn::socket ? listen_unix(a.name, 0666, 0, 0) : listen_tcp(a);
-        if (!fd) return Error(conf::to_string(l.position) + ": found " + a.name + " (" + fd.error().text + "), expected an address to listen on");
+        if (!fd)
+          return Error(conf::to_string(l.position) + ": found " + a.name + " (" + fd.error().text +
+                       "), expected an address to listen on");
         id = next_id_++;
         fresh[a.name] = {id, std::move(*fd)};
       }

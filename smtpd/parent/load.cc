@@ -32,7 +32,8 @@ Status read_sources(const conf::Config& config, conf::Sources& sources) {
   if (table->kind == conf::TableKind::inline_entries) {
     for (const auto& entry : table->entries) sources.networks.push_back(entry.key);
     if (sources.networks.size() <= smtpd::kMaxSources) return {};
-    return Error(conf::to_string(table->position) + ": found more, expected at most " + std::to_string(smtpd::kMaxSources) + " addresses and networks");
+    return Error(conf::to_string(table->position) + ": found more, expected at most " +
+                 std::to_string(smtpd::kMaxSources) + " addresses and networks");
   }
   const auto text = read_file(table->path, kMaxSourcesFile);
   if (!text) return Error(conf::to_string(table->position) + ": " + text.error().text);
@@ -62,7 +63,8 @@ Result<relay::Action> relay_action(const conf::Config& config, const conf::Actio
     if (host.label.empty()) continue;
     const auto it = credentials->find(host.label);
     if (it == credentials->end()) {
-      return Error(conf::to_string(host.position) + ": found '" + host.label + "@', expected a label of <" + action.credentials + ">");
+      return Error(conf::to_string(host.position) + ": found '" + host.label + "@', expected a label of <" +
+                   action.credentials + ">");
     }
     h.user = it->second.user;
     h.password = it->second.password;
@@ -144,8 +146,10 @@ Result<std::unique_ptr<Generation>> renew_tables(const Generation& g, uint32_t n
   for (const auto& t : g.config.tables) {
     if (!table.empty() && t.name != table) continue;
     const bool is_secret = t.name == g.config.auth.table || is_relays(g.config, t.name);
-    if (is_secret && !table.empty()) return Error("<" + table + "> is of accounts, credentials or TLS policies: these change with mailkeepctl reload");
-    if (t.kind == conf::TableKind::inline_entries && !table.empty()) return Error("<" + table + "> stands in the configuration: it changes with mailkeepctl reload");
+    if (is_secret && !table.empty())
+      return Error("<" + table + "> is of accounts, credentials or TLS policies: these change with mailkeepctl reload");
+    if (t.kind == conf::TableKind::inline_entries && !table.empty())
+      return Error("<" + table + "> stands in the configuration: it changes with mailkeepctl reload");
     is_known = true;
     if (is_secret || t.kind != conf::TableKind::file) continue;
     auto fd = open_for_worker(t.path);
@@ -166,7 +170,9 @@ Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, ui
   auto config = settings.demo_dir.empty()
                     ? conf::parse_file(settings.config_path)
                     : conf::parse_text(conf::demo_config(settings.demo_dir), settings.demo_dir + "/mailkeep.conf",
-                                       [](const std::string& path) -> Result<std::string> { return Error(path + ": not read in a demo"); });
+                                       [](const std::string& path) -> Result<std::string> {
+                                         return Error(path + ": not read in a demo");
+                                       });
   if (!config) return config.error();
   std::string findings;
   for (const auto& finding : conf::check_supported(*config)) findings += (findings.empty() ? "" : "\n") + finding;

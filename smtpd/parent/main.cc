@@ -126,7 +126,8 @@ int main(int argc, char** argv, char** envp) {
   if (auto opened = parent.open(); !opened) fail(opened.error().text);
 
   // Paragraph 2: only what is needed from here on.
-  if (auto kept = os::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_KILL, CAP_NET_BIND_SERVICE}); !kept) {
+  if (auto kept = os::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_KILL, CAP_NET_BIND_SERVICE});
+      !kept) {
     fail(kept.error().text);
   }
   parent.start();

@@ -25,7 +25,8 @@ void notify_systemd(std::string_view state) {
   if (path[0] == '@') sun.sun_path[0] = '\0';
   const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (!fd || ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const struct sockaddr*>(&sun), size) < 0) {
+  if (!fd || ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                      reinterpret_cast<const struct sockaddr*>(&sun), size) < 0) {
     log::warn("notify").kv("text", std::strerror(errno));
   }
 }

@@ -25,12 +25,14 @@ class Borrowed {
     if (had > 0 && getgroups(had, own_.data()) != had) fatal("getgroups");
     std::vector<gid_t> groups(kMaxGroups);
     int count = kMaxGroups;
-    if (name.empty() || getgrouplist(std::string(name).c_str(), who.gid, groups.data(), &count) < 0) groups[0] = who.gid, count = 1;
+    if (name.empty() || getgrouplist(std::string(name).c_str(), who.gid, groups.data(), &count) < 0)
+      groups[0] = who.gid, count = 1;
     held_ = setgroups(static_cast<size_t>(count), groups.data()) == 0 && setegid(who.gid) == 0 && seteuid(who.uid) == 0;
     error_ = errno;
   }
   ~Borrowed() {
-    if (seteuid(0) != 0 || setegid(0) != 0 || setgroups(own_.size(), own_.data()) != 0) fatal("parent: not root again: " + errno_error("setgroups").text);
+    if (seteuid(0) != 0 || setegid(0) != 0 || setgroups(own_.size(), own_.data()) != 0)
+      fatal("parent: not root again: " + errno_error("setgroups").text);
   }
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;

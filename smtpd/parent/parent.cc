@@ -23,13 +23,13 @@ using imsg::Role;
 namespace {
 constexpr Micros kFirstBackoff = Millis(50);
 constexpr Micros kMaxBackoff = Seconds(10);
-constexpr Micros kGoodLife = Seconds(10);     // a worker that lived this long starts again at once
+constexpr Micros kGoodLife = Seconds(10);  // a worker that lived this long starts again at once
 constexpr Micros kPrepareLimit = Seconds(20);
 // How often a process that strangers talk to is believed when it accuses its peers of one role. It may be the one that has been
 // taken over; then it goes, and a fresh one takes its place.
 constexpr size_t kMaxAccusations = 3;
 constexpr Micros kAccusationsPer = Seconds(60);
-constexpr Micros kQuitLimit = Seconds(4);     // CONTRACT: SIGTERM ends all in 5 seconds
+constexpr Micros kQuitLimit = Seconds(4);  // CONTRACT: SIGTERM ends all in 5 seconds
 
 // Empty when there is no descriptor left: who gets it says so.
 Fd duplicate(const Fd& fd) { return Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)); }
@@ -58,8 +58,8 @@ struct Parent::Reloading {
   event::Timer limit;
 };
 
-Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids, StatePaths paths,
-               Libexec libexec)
+Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids,
+               StatePaths paths, Libexec libexec)
     : loop_(loop),
       settings_(std::move(settings)),
       ids_(ids),
@@ -122,7 +122,8 @@ Users::Environment Parent::environment() {
   env.tell_imapd = [this](PeerId imapd, const imapd::Presented& m) { tell(imapd, m); };
   env.log_line = [this](const worker::LogLine& m) { pass_log_line(m); };
   env.is_worker_uid = [this](uid_t uid) {
-    return std::any_of(ids_.of.begin(), ids_.of.end(), [uid](const Identity& who) { return who.uid != 0 && who.uid == uid; });
+    return std::any_of(ids_.of.begin(), ids_.of.end(),
+                       [uid](const Identity& who) { return who.uid != 0 && who.uid == uid; });
   };
   env.condemn = [this](PeerId imapd, std::string_view why) { condemn(imapd, why); };
   return env;
@@ -142,7 +143,9 @@ bool Parent::tell(PeerId peer, const M& m) {
 }
 
 mailkeep::Status Parent::open() {
-  for (auto& [path, fd] : {std::pair{&paths_.mail, &mail_directory_}, {&paths_.spool, &spool_directory_}, {&paths_.empty, &empty_directory_}}) {
+  for (auto& [path, fd] : {std::pair{&paths_.mail, &mail_directory_},
+                           {&paths_.spool, &spool_directory_},
+                           {&paths_.empty, &empty_directory_}}) {
     fd->reset(::open(path->c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!*fd) return errno_error("open " + *path);
   }
@@ -222,7 +225,11 @@ void Parent::start_slot(Slot& slot) {
       loop_, std::move(started->channel),
       imsg::Channel::Callbacks{.frame = [this, id](imsg::Frame& f) { return on_frame(id, f); },
                                .broken = [this, id](std::string_view why) { on_broken(id, why); }});
-  log::info("worker-start").kv("role", imsg::role_name(id.role)).kv("instance", id.instance).kv("pid", slot.pid).kv("uid", boot.uid);
+  log::info("worker-start")
+      .kv("role", imsg::role_name(id.role))
+      .kv("instance", id.instance)
+      .kv("pid", slot.pid)
+      .kv("uid", boot.uid);
   if (auto sent = send_config(slot, *current_); !sent) {
     log::error("worker-config").kv("role", imsg::role_name(id.role)).kv("text", sent.error().text);
     kill(slot.pid, SIGKILL);
@@ -271,7 +278,8 @@ void Parent::reaped(pid_t pid, int status) {
   }
   auto line = log::error("worker-died");
   line.kv("role", role).kv("instance", std::to_string(slot.id.instance)).kv("pid", std::to_string(pid));
-  line.kv(WIFSIGNALED(status) ? "signal" : "status", std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  line.kv(WIFSIGNALED(status) ? "signal" : "status",
+          std::to_string(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
   if (reloading_) finish_reload("a " + std::string(role) + " process died while it checked the new configuration");
   slot.restarts++;
   const bool good = now_monotonic() - slot.started >= kGoodLife;
@@ -354,8 +362,11 @@ void Parent::on_prepared(PeerId peer, worker::Prepared&& m) {
 }
 
 void Parent::on_misbehaved(PeerId peer, worker::Misbehaved&& m) {
-  log::error("worker-misbehaved").kv("role", imsg::role_name(m.role)).kv("instance", m.instance)
-      .kv("told-by", imsg::role_name(peer.role)).kv("text", m.text);
+  log::error("worker-misbehaved")
+      .kv("role", imsg::role_name(m.role))
+      .kv("instance", m.instance)
+      .kv("told-by", imsg::role_name(peer.role))
+      .kv("text", m.text);
   if (m.role == Role::kUser) {
     if (peer.role == Role::kQueue) users_->misbehaved(m.instance);
     return;
@@ -378,7 +389,11 @@ bool Parent::may_accuse(Slot& accuser, Role accused) {
 }
 
 void Parent::condemn(PeerId peer, std::string_view why) {
-  log::error("worker-misbehaved").kv("role", imsg::role_name(peer.role)).kv("instance", peer.instance).kv("told-by", "parent").kv("text", why);
+  log::error("worker-misbehaved")
+      .kv("role", imsg::role_name(peer.role))
+      .kv("instance", peer.instance)
+      .kv("told-by", "parent")
+      .kv("text", why);
   Slot* slot = find(peer);
   if (slot != nullptr && slot->pid > 0) kill(slot->pid, SIGKILL);
 }
@@ -398,7 +413,8 @@ void Parent::on_vouch(PeerId, Vouch&& m) { users_->vouch(std::move(m)); }
 void Parent::on_who_is(PeerId peer, WhoIs&& m) {
   auth::UserNamed answer;
   answer.uid = m.uid;
-  const bool is_worker = std::any_of(ids_.of.begin(), ids_.of.end(), [&](const Identity& who) { return who.uid != 0 && who.uid == m.uid; });
+  const bool is_worker = std::any_of(ids_.of.begin(), ids_.of.end(),
+                                     [&](const Identity& who) { return who.uid != 0 && who.uid == m.uid; });
   if (!is_worker) answer.name = user_with_uid(m.uid);
   tell(peer, answer);
 }
@@ -408,7 +424,8 @@ void Parent::on_open_socket(PeerId peer, OpenSocket&& m) {
   relay::SocketOpened answer;
   answer.query = m.query;
   const std::string path = lmtp_socket_of(*current_, m.action);
-  auto connection = path.empty() ? Result<Fd>(Error("the configuration has no such action now")) : connect_as(path, ids_[Role::kRelay], user_name(Role::kRelay));
+  auto connection = path.empty() ? Result<Fd>(Error("the configuration has no such action now"))
+                                 : connect_as(path, ids_[Role::kRelay], user_name(Role::kRelay));
   if (connection) answer.connection = std::move(*connection);
   if (!connection) answer.text = connection.error().text.substr(0, kMaxReplyText);
   tell(peer, answer);
@@ -483,7 +500,8 @@ void Parent::reload(std::optional<uint32_t> query) {
   if (reloading_) return answer_reload(query, "another reload is under way");
   for (const auto& [key, slot] : slots_) {
     if (!slot->ready || slot->retiring) {
-      return answer_reload(query, "a " + std::string(imsg::role_name(key.first)) + " process is being restarted; try again");
+      return answer_reload(query,
+                           "a " + std::string(imsg::role_name(key.first)) + " process is being restarted; try again");
     }
   }
   auto next = load_generation(settings_, current_->number + 1);
@@ -514,10 +532,12 @@ void Parent::reload_tables(uint32_t query, const std::string& table) {
   if (quitting_) return answer_reload(query, "the server is stopping");
   if (reloading_) return answer_reload(query, "another reload is under way");
   Slot* lookup = find({Role::kLookup, 0});
-  if (lookup == nullptr || !lookup->ready) return answer_reload(query, "a lookup process is being restarted; try again");
+  if (lookup == nullptr || !lookup->ready)
+    return answer_reload(query, "a lookup process is being restarted; try again");
   auto next = renew_tables(*current_, current_->number + 1, table);
   if (!next) return answer_reload(query, next.error().text);
-  reloading_ = std::make_unique<Reloading>(loop_, [this] { finish_reload("the lookup process did not answer in time"); });
+  reloading_ =
+      std::make_unique<Reloading>(loop_, [this] { finish_reload("the lookup process did not answer in time"); });
   reloading_->next = std::move(*next);
   reloading_->query = query;
   reloading_->limit.set(kPrepareLimit);

@@ -21,7 +21,7 @@ namespace mailkeep::parent {
 
 struct Settings {
   std::string config_path;
-  std::string demo_dir;    // not empty: the embedded demonstration
+  std::string demo_dir;  // not empty: the embedded demonstration
   bool foreground = false;
 };
 

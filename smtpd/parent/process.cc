@@ -10,7 +10,8 @@
 
 #include "lib/imsg/channel.h"
 
-#define TITLE_ROOM "                                                                "  // 64 bytes; three of them hold any title
+#define TITLE_ROOM \
+  "                                                                "  // 64 bytes; three of them hold any title
 
 namespace mailkeep::parent {
 

@@ -24,7 +24,8 @@ using imsg::Role;
 namespace {
 
 bool is_smtp(conf::Protocol p) {
-  return p == conf::Protocol::smtp || p == conf::Protocol::submission || p == conf::Protocol::submissions || p == conf::Protocol::local;
+  return p == conf::Protocol::smtp || p == conf::Protocol::submission || p == conf::Protocol::submissions ||
+         p == conf::Protocol::local;
 }
 bool is_imap(conf::Protocol p) {
   return p == conf::Protocol::imap || p == conf::Protocol::imaps || p == conf::Protocol::sieve;
@@ -233,7 +234,8 @@ Status send_dns(imsg::Channel& to, const Generation& g) {
   }
   for (const auto domain : split(o.dnssec_insecure, ' ')) {
     if (domain.size() > kMaxDomain || m.insecure_domains.size() == lookup::kMaxInsecure) {
-      return Error("dnssec-insecure: found '" + printable(domain, 60) + "', expected at most " + std::to_string(lookup::kMaxInsecure) + " domains");
+      return Error("dnssec-insecure: found '" + printable(domain, 60) + "', expected at most " +
+                   std::to_string(lookup::kMaxInsecure) + " domains");
     }
     if (!domain.empty()) m.insecure_domains.emplace_back(domain);
   }
@@ -343,13 +345,15 @@ Status send_auth(imsg::Channel& to, const Generation& g) {
   for (const auto& l : g.listeners) {
     if (l.config.protocol != conf::Protocol::local) continue;
     if (m.sockets.size() == auth::kMaxLocalSockets) {
-      return Error(conf::to_string(l.config.position) + ": found one more local socket, expected at most " + std::to_string(auth::kMaxLocalSockets));
+      return Error(conf::to_string(l.config.position) + ": found one more local socket, expected at most " +
+                   std::to_string(auth::kMaxLocalSockets));
     }
     m.sockets.push_back(l.name);
   }
   for (const auto name : split(g.config.options.trusted_users, ' ')) {
     if (name.size() > kMaxAccount || m.trusted.size() == auth::kMaxTrusted) {
-      return Error("trusted-users: found '" + printable(name, 60) + "', expected at most " + std::to_string(auth::kMaxTrusted) + " system users");
+      return Error("trusted-users: found '" + printable(name, 60) + "', expected at most " +
+                   std::to_string(auth::kMaxTrusted) + " system users");
     }
     if (!name.empty()) m.trusted.emplace_back(name);
   }
@@ -400,7 +404,9 @@ void send_relay(imsg::Channel& to, const Generation& g) {
   m.mta_sts = g.config.options.mta_sts == "on";
   m.report_interval = seconds(g.config.options.tls_report_interval);
   const std::string& learn = g.config.options.tls_learn;
-  m.learn = learn == "enforce" ? relay::Learn::kEnforce : learn == "suggest" ? relay::Learn::kSuggest : relay::Learn::kOff;
+  m.learn = learn == "enforce"   ? relay::Learn::kEnforce
+            : learn == "suggest" ? relay::Learn::kSuggest
+                                 : relay::Learn::kOff;
   to.send(m);
   for (relay::Action action : g.relay_actions) {
     action.generation = g.number;
@@ -450,7 +456,8 @@ Status open_files(Generation& g) {
       return {};
     }
     std::string text = conf::to_string(where) + ": " + fd.error().text;
-    if (fd.error().code == EACCES) text += "; mailkeepd reads it as root, but without rights over others' files: chown root " + path;
+    if (fd.error().code == EACCES)
+      text += "; mailkeepd reads it as root, but without rights over others' files: chown root " + path;
     return Error(text, fd.error().code);
   };
   for (const auto& p : g.config.pki) {
@@ -474,7 +481,8 @@ Status open_files(Generation& g) {
 }
 
 bool is_relays(const conf::Config& c, const std::string& table) {
-  return table == c.tls_policy || std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
+  return table == c.tls_policy ||
+         std::any_of(c.actions.begin(), c.actions.end(), [&](const auto& a) { return a.credentials == table; });
 }
 
 std::vector<worker::BootPlace> places_of(const conf::Config& config) {
@@ -495,8 +503,10 @@ std::vector<worker::BootPlace> places_of(const conf::Config& config) {
 
 std::string lmtp_socket_of(const Generation& g, const std::string& action) {
   const auto& all = g.relay_actions;
-  const auto it = std::find_if(all.begin(), all.end(), [&](const relay::Action& a) { return a.name == action && a.lmtp; });
-  return it == all.end() || it->hosts.empty() || !it->hosts[0].host.starts_with('/') ? std::string() : it->hosts[0].host;
+  const auto it =
+      std::find_if(all.begin(), all.end(), [&](const relay::Action& a) { return a.name == action && a.lmtp; });
+  return it == all.end() || it->hosts.empty() || !it->hosts[0].host.starts_with('/') ? std::string()
+                                                                                     : it->hosts[0].host;
 }
 
 uint32_t workers_of(Role role, const conf::Config& c) {
@@ -520,7 +530,8 @@ uint32_t workers_of(Role role, const conf::Config& c) {
 bool are_peers(Role a, Role b) {
   const auto is = [a, b](Role x, Role y) { return (a == x && b == y) || (a == y && b == x); };
   if (is(Role::kTls, Role::kSmtpd) || is(Role::kTls, Role::kImapd)) return true;
-  if (is(Role::kLookup, Role::kSmtpd) || is(Role::kLookup, Role::kLmtpd) || is(Role::kLookup, Role::kQueue)) return true;
+  if (is(Role::kLookup, Role::kSmtpd) || is(Role::kLookup, Role::kLmtpd) || is(Role::kLookup, Role::kQueue))
+    return true;
   if (is(Role::kRelay, Role::kTls) || is(Role::kRelay, Role::kLookup) || is(Role::kRelay, Role::kQueue)) return true;
   if (is(Role::kQueue, Role::kSmtpd) || is(Role::kQueue, Role::kLmtpd)) return true;
   if (is(Role::kAuth, Role::kImapd) || is(Role::kAuth, Role::kPam)) return true;

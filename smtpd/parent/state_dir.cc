@@ -38,9 +38,9 @@ Result<StatePaths> make_state_dirs(const conf::Config& config, const Identities&
   const std::string& state = config.options.state;
   StatePaths paths{state + "/empty", config.spool_path(), config.mail_path(), state + "/uids"};
   const Identity& queue = ids[imsg::Role::kQueue];
-  for (const Wanted& w : {Wanted{state, 0, 0, 0755}, Wanted{paths.empty, 0, 0, 0755},
-                          Wanted{paths.spool, queue.uid, queue.gid, 0700},
-                          Wanted{paths.mail, 0, ids.mail_group, 01730}, Wanted{config.run_path(), 0, 0, 0755}}) {
+  for (const Wanted& w :
+       {Wanted{state, 0, 0, 0755}, Wanted{paths.empty, 0, 0, 0755}, Wanted{paths.spool, queue.uid, queue.gid, 0700},
+        Wanted{paths.mail, 0, ids.mail_group, 01730}, Wanted{config.run_path(), 0, 0, 0755}}) {
     if (auto done = make(w); !done) return done.error();
   }
   return paths;

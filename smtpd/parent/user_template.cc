@@ -15,10 +15,10 @@
 namespace mailkeep::parent {
 
 namespace {
-constexpr Micros kMoment = Seconds(1);       // between two starts that are one upon another
-constexpr Micros kIdleLife = Seconds(60);    // without a start
+constexpr Micros kMoment = Seconds(1);     // between two starts that are one upon another
+constexpr Micros kIdleLife = Seconds(60);  // without a start
 constexpr Micros kPauseAfterError = Seconds(10);
-constexpr int kPatience = 2000;              // ms for its answer, the loading of its program included
+constexpr int kPatience = 2000;  // ms for its answer, the loading of its program included
 
 // False after kPatience, or with errno.
 bool wait_readable(int fd) {
@@ -71,7 +71,8 @@ Result<Started> UserTemplate::ask(worker::Boot of_account) {
   auto frame = imsg::read_frame(channel_.get());
   if (!frame) return frame.error();
   user::Forked forked;
-  if (frame->type != user::Forked::kType || !imsg::decode(frame->body, frame->fds, forked) || forked.pid == 0 || forked.pid > INT32_MAX) {
+  if (frame->type != user::Forked::kType || !imsg::decode(frame->body, frame->fds, forked) || forked.pid == 0 ||
+      forked.pid > INT32_MAX) {
     return Error("a bad answer from the template");
   }
   Started out;
@@ -94,7 +95,9 @@ void UserTemplate::kill_it() {
 bool UserTemplate::reaped(pid_t pid, int status) {
   if (pid != pid_) return false;
   if (channel_ || status != 0) {
-    log::error("template-died").kv("pid", pid).kv("status", WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
+    log::error("template-died")
+        .kv("pid", pid)
+        .kv("status", WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
     not_before_ = now_monotonic() + kPauseAfterError;
   } else {
     log::info("template-end").kv("pid", pid);

@@ -20,10 +20,10 @@ class UserTemplate {
   // A process for `of_account`, as start_worker() gives one; `own` is the template's Boot, should it have to be started. It waits for
   // the template's answer. After an error there is no template for some time.
   Result<Started> start(worker::Boot own, worker::Boot of_account);
-  void sweep();                          // from time to time
-  void end();                            // it ends by itself then
+  void sweep();  // from time to time
+  void end();    // it ends by itself then
   void kill_it();
-  bool reaped(pid_t pid, int status);    // true: it was the template
+  bool reaped(pid_t pid, int status);  // true: it was the template
   bool is_there() const { return pid_ > 0; }
   void report(control::StatusReport& out) const;
 

@@ -15,14 +15,14 @@ namespace mailkeep::parent {
 
 namespace {
 constexpr Micros kTicketLife = Seconds(30);
-constexpr Micros kEarlyLife = Seconds(2);   // a Present may overtake its Vouch, but not by long
+constexpr Micros kEarlyLife = Seconds(2);  // a Present may overtake its Vouch, but not by long
 constexpr Micros kSweepEvery = Seconds(1);
 constexpr Micros kStartLimit = Seconds(30);
 constexpr size_t kMaxTickets = 10000;
-constexpr size_t kMaxEarly = 256;           // Presents that wait for their Vouch; each holds a descriptor
-constexpr size_t kMaxText = 300;            // of a reason, for another process
+constexpr size_t kMaxEarly = 256;  // Presents that wait for their Vouch; each holds a descriptor
+constexpr size_t kMaxText = 300;   // of a reason, for another process
 constexpr size_t kMaxUsers = 20000;
-constexpr size_t kMaxWaiting = 100;         // connections waiting for one account's process to start
+constexpr size_t kMaxWaiting = 100;  // connections waiting for one account's process to start
 
 int64_t status_code(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
 }  // namespace
@@ -36,9 +36,9 @@ struct Users::Slot {
   std::unique_ptr<imsg::Channel> channel;
   bool ready = false;
   bool ending = false;
-  bool dead = false;         // channel broken: wait for SIGCHLD
+  bool dead = false;  // channel broken: wait for SIGCHLD
   bool queue_waits = false;
-  uint64_t sent = 0;         // messages that count for Idle
+  uint64_t sent = 0;  // messages that count for Idle
   uint32_t sessions = 0;
   bool idle = false;
   Micros idle_since{0};
@@ -132,7 +132,8 @@ Users::Slot* Users::obtain(const std::string& account, std::string& why, bool& p
                                      Slot* s = it == by_instance_.end() ? nullptr : find(it->second);
                                      if (s == nullptr) return;
                                      s->dead = true;
-                                     if (reason != imsg::kEndOfFile) log::error("user-misbehaved").kv("account", s->account).kv("text", reason);
+                                     if (reason != imsg::kEndOfFile)
+                                       log::error("user-misbehaved").kv("account", s->account).kv("text", reason);
                                      kill(s->pid, SIGKILL);  // one that only closes its channel must go too
                                    }});
   by_instance_[instance] = account;
@@ -290,7 +291,8 @@ void Users::refuse(imsg::PeerId imapd, uint64_t session, const std::string& text
 }
 
 void Users::present(imsg::PeerId imapd, Present&& request) {
-  if (request.connection && !os::is_stream_socket(request.connection.get())) return env_.condemn(imapd, "presents what is no connection");
+  if (request.connection && !os::is_stream_socket(request.connection.get()))
+    return env_.condemn(imapd, "presents what is no connection");
   const auto it = tickets_.find({request.ticket_high, request.ticket_low});
   if (it == tickets_.end()) {
     if (early_.size() >= kMaxEarly) return refuse(imapd, request.session, "too many logins at once");
@@ -308,7 +310,8 @@ void Users::present(imsg::PeerId imapd, Present&& request) {
   bool permanent = false;
   Slot* slot = obtain(account, why, permanent);
   if (slot == nullptr) return refuse(imapd, request.session, why);
-  if (slot->presents.size() >= kMaxWaiting) return refuse(imapd, request.session, "too many logins of this account at once");
+  if (slot->presents.size() >= kMaxWaiting)
+    return refuse(imapd, request.session, "too many logins of this account at once");
   slot->presents.emplace_back(imapd, std::move(request));
   serve_waiting(*slot);
 }

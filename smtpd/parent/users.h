@@ -47,17 +47,17 @@ class Users {
 
   // Processes that start at once for the queue: enough to keep the machine busy, few enough that each is soon ready.
   static constexpr size_t kStartsAtOnce = 8;
-  void need(const std::string& account);                 // the queue wants a channel
-  void vouch(Vouch&& ticket);                            // from auth
-  void present(imsg::PeerId imapd, Present&& request);   // from imapd
-  bool reaped(pid_t pid, int status);                    // true: it was one of ours
+  void need(const std::string& account);                // the queue wants a channel
+  void vouch(Vouch&& ticket);                           // from auth
+  void present(imsg::PeerId imapd, Present&& request);  // from imapd
+  bool reaped(pid_t pid, int status);                   // true: it was one of ours
   void follow(bool on);
-  void reconfigure();                                    // after a reload's commit
+  void reconfigure();  // after a reload's commit
   void quit();
   void kill_all();
   bool empty() const { return slots_.empty() && !template_.is_there(); }
   void report(control::StatusReport& out) const;
-  bool misbehaved(uint32_t instance);                    // ends that process
+  bool misbehaved(uint32_t instance);  // ends that process
 
  private:
   struct Slot;
@@ -88,9 +88,9 @@ class Users {
   UserTemplate template_;
   event::Timer sweep_;
   uint32_t next_instance_ = 1;
-  size_t starting_ = 0;                    // processes that are not yet ready
-  std::deque<std::string> wanted_;         // accounts whose process starts when another is ready, in order
-  std::set<std::string> is_wanted_;        // the same
+  size_t starting_ = 0;              // processes that are not yet ready
+  std::deque<std::string> wanted_;   // accounts whose process starts when another is ready, in order
+  std::set<std::string> is_wanted_;  // the same
   bool following_ = false;
   bool quitting_ = false;
 };

@@ -22,10 +22,11 @@ Connection::Connection(event::Loop& loop, uint64_t id, Host host, Fd fd, Calls c
 }
 
 void Connection::open(Fd fd) {
-  stream_ = std::make_unique<event::Stream>(loop_, std::move(fd), kMaxInput,
-                                            event::Stream::Callbacks{.readable = [this] { on_input(); },
-                                                                     .drained = [this] { pump(); },
-                                                                     .closed = [this](int error) { on_closed(error); }});
+  stream_ =
+      std::make_unique<event::Stream>(loop_, std::move(fd), kMaxInput,
+                                      event::Stream::Callbacks{.readable = [this] { on_input(); },
+                                                               .drained = [this] { pump(); },
+                                                               .closed = [this](int error) { on_closed(error); }});
 }
 
 void Connection::on_input() {
@@ -133,7 +134,8 @@ void Connection::hand_over() {
 
 void Connection::on_established(const tls::Established& established) {
   if (!plain_) return;
-  tls_ = established.version + " " + established.cipher + (established.verified ? ", verified (" + established.how + ")" : ", not verified");
+  tls_ = established.version + " " + established.cipher +
+         (established.verified ? ", verified (" + established.how + ")" : ", not verified");
   verified_ = established.verified;
   open(std::move(plain_));
   dialog_.tls_up();

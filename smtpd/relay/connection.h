@@ -14,14 +14,14 @@
 
 namespace mailkeep::relay {
 
-constexpr Seconds kTlsPatience(40);   // the tls process gives a handshake 30 s
-constexpr Seconds kIdlePatience(5);   // between two messages
+constexpr Seconds kTlsPatience(40);  // the tls process gives a handshake 30 s
+constexpr Seconds kIdlePatience(5);  // between two messages
 constexpr Seconds kQuitPatience(5);
 constexpr size_t kMaxInput = 16 * 1024;
 
 // Where it leads.
 struct Host {
-  std::string name;     // of the MX or the smart host
+  std::string name;  // of the MX or the smart host
   std::string address;
   uint16_t port = 25;
   bool implicit_tls = false;
@@ -35,9 +35,9 @@ class Connection {
  public:
   struct Calls {
     std::function<bool(const tls::Connect& connect)> start_tls;  // false: no tls process
-    std::function<void()> ready;   // give it a transaction
-    std::function<void()> done;    // of a transaction
-    std::function<void()> failed;  // with or without a transaction; destroy it
+    std::function<void()> ready;                                 // give it a transaction
+    std::function<void()> done;                                  // of a transaction
+    std::function<void()> failed;                                // with or without a transaction; destroy it
     std::function<void()> ended;   // after quit(), or by the server while idle; destroy it
     std::function<void()> rested;  // it has been idle long enough: quit()
   };
@@ -50,12 +50,16 @@ class Connection {
   void idle();  // until begin() or quit()
   void quit();
   void on_established(const tls::Established& established);
-  void on_tls_failed(const std::string& text, bool ours, tls::Problem problem = tls::Problem::kHandshake);  // ours: no fault of the server, and no reason to go without TLS
+  void on_tls_failed(const std::string& text, bool ours,
+                     tls::Problem problem =
+                         tls::Problem::kHandshake);  // ours: no fault of the server, and no reason to go without TLS
 
   const Dialog& dialog() const { return dialog_; }
   const Host& host() const { return host_; }
-  const std::string& tls() const { return tls_; }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified (DANE-EE 3 1 1)"; empty: none
-  bool is_verified() const { return verified_; }  // its certificate, as the policy or any authority would have it
+  const std::string& tls() const {
+    return tls_;
+  }  // "TLSv1.3 TLS_AES_256_GCM_SHA384, verified (DANE-EE 3 1 1)"; empty: none
+  bool is_verified() const { return verified_; }     // its certificate, as the policy or any authority would have it
   tls::Problem problem() const { return problem_; }  // when tls_failed()
   bool tls_failed() const { return tls_failed_ || dialog_.tls_failed(); }
   uint32_t transactions() const { return transactions_; }

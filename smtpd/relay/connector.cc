@@ -55,7 +55,10 @@ bool is_loopback(const std::string& address) { return address.rfind("127.", 0) =
 
 struct Connector::Attempt {
   Attempt(event::Loop& loop, std::string to, Fd socket, std::function<void(unsigned)> ready, std::function<void()> late)
-      : address(std::move(to)), fd(std::move(socket)), watch(loop, fd.get(), std::move(ready)), limit(loop, std::move(late)) {}
+      : address(std::move(to)),
+        fd(std::move(socket)),
+        watch(loop, fd.get(), std::move(ready)),
+        limit(loop, std::move(late)) {}
   std::string address;
   Fd fd;
   event::Watch watch;
@@ -63,7 +66,8 @@ struct Connector::Attempt {
   bool over = false;
 };
 
-Connector::Connector(event::Loop& loop, std::vector<std::string> addresses, uint16_t port, std::vector<std::string> sources, Done done)
+Connector::Connector(event::Loop& loop, std::vector<std::string> addresses, uint16_t port,
+                     std::vector<std::string> sources, Done done)
     : loop_(loop),
       addresses_(std::move(addresses)),
       port_(port),
@@ -97,7 +101,9 @@ void Connector::next() {
     const size_t place = attempts_.size();
     attempts_.push_back(std::make_unique<Attempt>(
         loop_, address, std::move(fd), [this, place](unsigned) { on_ready(*attempts_[place]); },
-        [this, place] { failed(*attempts_[place], "no connection within " + std::to_string(kConnectPatience.count()) + " s"); }));
+        [this, place] {
+          failed(*attempts_[place], "no connection within " + std::to_string(kConnectPatience.count()) + " s");
+        }));
     attempts_.back()->watch.want(event::Watch::kWrite);
     attempts_.back()->limit.set(kConnectPatience);
     ++open_;

@@ -27,7 +27,8 @@ class Connector {
   using Done = std::function<void(Fd fd, const std::string& address, const std::string& text)>;
 
   // `addresses` and `sources` are numeric; a source is used for the addresses of its family.
-  Connector(event::Loop& loop, std::vector<std::string> addresses, uint16_t port, std::vector<std::string> sources, Done done);
+  Connector(event::Loop& loop, std::vector<std::string> addresses, uint16_t port, std::vector<std::string> sources,
+            Done done);
   ~Connector();
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;

@@ -54,7 +54,8 @@ bool has_bad_line(std::string_view text, char before) {
 mailkeep::Result<Survey> survey(int fd, uint64_t size) {
   struct stat st = {};
   if (::fstat(fd, &st) != 0) return errno_error("stat message");
-  if (!S_ISREG(st.st_mode) || static_cast<uint64_t>(st.st_size) < size) return Error("the message is no file of its size", EINVAL);
+  if (!S_ISREG(st.st_mode) || static_cast<uint64_t>(st.st_size) < size)
+    return Error("the message is no file of its size", EINVAL);
   Survey out;
   std::string slice(std::min<uint64_t>(size, kSlice), '\0');
   char last = '\0';

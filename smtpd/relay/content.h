@@ -17,10 +17,10 @@ namespace mailkeep::relay {
 constexpr size_t kSlice = 128 * 1024;
 
 struct Survey {
-  bool eight_bit = false;    // has bytes above 127
+  bool eight_bit = false;         // has bytes above 127
   bool eight_bit_header = false;  // its own header has: it needs SMTPUTF8 if that was asked for (RFC 6531 3.5)
-  bool ends_line = true;     // its last byte is an LF, or it has none
-  bool bad_lines = false;    // a CR or LF alone, or a NUL: never sent
+  bool ends_line = true;          // its last byte is an LF, or it has none
+  bool bad_lines = false;         // a CR or LF alone, or a NUL: never sent
 };
 // EINVAL: not a regular file of at least `size` bytes.
 mailkeep::Result<Survey> survey(int fd, uint64_t size);

@@ -11,7 +11,11 @@ Dialog::Step Dialog::advance(std::string_view& input) {
     if (state_ == State::kTls) return Step::kWait;
     const ReplyReader::Found found = reader_.read(input);
     if (found == ReplyReader::Found::kNothing) return Step::kWait;
-    if (found == ReplyReader::Found::kGarbage) return fail({"4.5.0", "it did not answer with " + std::string(settings_.lmtp ? "LMTP" : "SMTP") + " when " + std::string(awaited()) + " was expected", 0});
+    if (found == ReplyReader::Found::kGarbage)
+      return fail({"4.5.0",
+                   "it did not answer with " + std::string(settings_.lmtp ? "LMTP" : "SMTP") + " when " +
+                       std::string(awaited()) + " was expected",
+                   0});
     // Bytes that came in before TLS, of whomever, must not count after it.
     if (state_ == State::kStartTls && reader_.reply().code == 220 && !input.empty()) {
       tls_failed_ = true;
@@ -59,14 +63,20 @@ Dialog::Step Dialog::fail(Failure failure) {
 }
 
 Dialog::Step Dialog::refuse(const std::string& what, const Reply& reply) {
-  const std::string status = reply.enhanced.empty() ? "4.0.0" : "4" + reply.enhanced.substr(1);  // of this host; the mail waits
+  const std::string status =
+      reply.enhanced.empty() ? "4.0.0" : "4" + reply.enhanced.substr(1);  // of this host; the mail waits
   return fail({status, what + ": " + reply.text, reply.code});
 }
 
-Dialog::Step Dialog::hung_up() { return fail({"4.4.2", "it closed the connection when " + std::string(awaited()) + " was expected", 0}); }
+Dialog::Step Dialog::hung_up() {
+  return fail({"4.4.2", "it closed the connection when " + std::string(awaited()) + " was expected", 0});
+}
 
 Dialog::Step Dialog::timed_out() {
-  return fail({"4.4.2", "no answer within " + std::to_string(patience().count()) + " s when " + std::string(awaited()) + " was expected", 0});
+  return fail(
+      {"4.4.2",
+       "no answer within " + std::to_string(patience().count()) + " s when " + std::string(awaited()) + " was expected",
+       0});
 }
 
 void Dialog::quit() {
@@ -84,10 +94,11 @@ std::string_view Dialog::awaited() const {
     case State::kAuth:
     case State::kAuthUser:
     case State::kAuthPassword: return "the answer to AUTH";
-    case State::kEnvelope: return expected_.empty() || expected_.front().verb == Verb::kMail   ? "the answer to MAIL"
-                                  : expected_.front().verb == Verb::kRcpt ? "the answer to RCPT"
-                                  : expected_.front().verb == Verb::kData ? "the answer to DATA"
-                                                                          : "the answer to RSET";
+    case State::kEnvelope:
+      return expected_.empty() || expected_.front().verb == Verb::kMail ? "the answer to MAIL"
+             : expected_.front().verb == Verb::kRcpt                    ? "the answer to RCPT"
+             : expected_.front().verb == Verb::kData                    ? "the answer to DATA"
+                                                                        : "the answer to RSET";
     case State::kContent: return "more of the message";
     case State::kFinal:
     case State::kEmpty: return "the answer to the message";
@@ -101,7 +112,8 @@ Seconds Dialog::patience() const {
     case State::kContent: return kBlockPatience;
     case State::kFinal:
     case State::kEmpty: return kFinalPatience;
-    case State::kEnvelope: return !expected_.empty() && expected_.front().verb == Verb::kData ? kDataPatience : kCommandPatience;
+    case State::kEnvelope:
+      return !expected_.empty() && expected_.front().verb == Verb::kData ? kDataPatience : kCommandPatience;
     default: return kCommandPatience;
   }
 }
@@ -141,7 +153,11 @@ Dialog::Step Dialog::secure() {
     send("STARTTLS");
     return Step::kWait;
   }
-  if (settings_.tls >= Tls::kEncrypt) return fail({"4.7.4", "TLS is required, but it does not offer STARTTLS" + (settings_.tls_reason.empty() ? "" : "; policy: " + settings_.tls_reason), 0});
+  if (settings_.tls >= Tls::kEncrypt)
+    return fail({"4.7.4",
+                 "TLS is required, but it does not offer STARTTLS" +
+                     (settings_.tls_reason.empty() ? "" : "; policy: " + settings_.tls_reason),
+                 0});
   return authenticate();
 }
 

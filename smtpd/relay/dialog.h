@@ -36,8 +36,8 @@ constexpr Seconds kFinalPatience(600);
 struct Failure {
   std::string enhanced = "4.4.2";
   std::string text;
-  uint16_t code = 0;  // of the reply that said so; 0: none did
-  bool final = false; // for this message: this host will never do
+  uint16_t code = 0;   // of the reply that said so; 0: none did
+  bool final = false;  // for this message: this host will never do
 };
 
 class Dialog {
@@ -47,10 +47,10 @@ class Dialog {
     bool lmtp = false;
     Tls tls = Tls::kMay;
     std::string tls_reason = {};  // who asks for that, and why
-    bool encrypted = false;   // from the first byte
-    bool tls_failed = false;  // a handshake with this host has failed: kMay goes on without
-    bool loopback = false;    // no wire between: a password may go without TLS
-    std::string user = {};    // empty: no AUTH
+    bool encrypted = false;       // from the first byte
+    bool tls_failed = false;      // a handshake with this host has failed: kMay goes on without
+    bool loopback = false;        // no wire between: a password may go without TLS
+    std::string user = {};        // empty: no AUTH
     std::string password = {};
   };
   // kStartTls: hand the connection over, then tls_up(). kReady: begin() may be called. kDone: results() are all there, and
@@ -87,7 +87,23 @@ class Dialog {
   const std::vector<std::optional<Result>>& results() const { return results_; }
 
  private:
-  enum class State { kGreeting, kEhlo, kHelo, kStartTls, kTls, kAuth, kAuthUser, kAuthPassword, kReady, kEnvelope, kContent, kFinal, kEmpty, kQuit, kFailed };
+  enum class State {
+    kGreeting,
+    kEhlo,
+    kHelo,
+    kStartTls,
+    kTls,
+    kAuth,
+    kAuthUser,
+    kAuthPassword,
+    kReady,
+    kEnvelope,
+    kContent,
+    kFinal,
+    kEmpty,
+    kQuit,
+    kFailed
+  };
   enum class Verb { kRset, kMail, kRcpt, kData };
   struct Command {
     Verb verb;
@@ -125,9 +141,9 @@ class Dialog {
   Offers offers_;
   std::string out_;
   Failure failure_;
-  bool extended_ = true;       // EHLO was taken
-  bool closing_ = false;       // 421, or an answer before its time: no further transaction
-  bool needs_reset_ = false;   // the last one was left open
+  bool extended_ = true;      // EHLO was taken
+  bool closing_ = false;      // 421, or an answer before its time: no further transaction
+  bool needs_reset_ = false;  // the last one was left open
   bool authenticated_ = false;
   // of the transaction
   std::deque<Command> commands_;  // not yet sent
@@ -141,7 +157,8 @@ class Dialog {
   bool tls_failed_ = false;
   Content content_;
   std::optional<uint64_t> chunk_;  // sent by BDAT, with so many octets
-  std::optional<mime::SevenBit::Plan> seven_bit_;  // the message has 8-bit parts that this server does not take as they are
+  std::optional<mime::SevenBit::Plan>
+      seven_bit_;  // the message has 8-bit parts that this server does not take as they are
 };
 
 }  // namespace mailkeep::relay

@@ -12,7 +12,9 @@ namespace {
 Result result_of(uint32_t number, const Reply& reply) {
   Result out;
   out.number = number;
-  out.outcome = reply.is_good() ? Outcome::kDelivered : reply.is_permanent() ? Outcome::kPermanent : Outcome::kTemporary;
+  out.outcome = reply.is_good()        ? Outcome::kDelivered
+                : reply.is_permanent() ? Outcome::kPermanent
+                                       : Outcome::kTemporary;
   out.code = reply.code;
   out.enhanced = reply.enhanced.empty() ? std::to_string(reply.code / 100) + ".0.0" : reply.enhanced;
   out.text = reply.text;
@@ -68,15 +70,18 @@ Dialog::Step Dialog::ready() {
 std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey) const {
   const auto& o = t.options;
   if (survey.bad_lines) return refusal("5.6.0", "the message has a CR or LF alone, or a NUL, which cannot be sent");
-  if (o.body == queue::Body::kBinary) return refusal("5.6.3", "the message is binary, and this server does not relay such");
+  if (o.body == queue::Body::kBinary)
+    return refusal("5.6.3", "the message is binary, and this server does not relay such");
   if (o.smtputf8 && !offers_.smtputf8 && (survey.eight_bit_header || !is_ascii(t.sender))) {
     return refusal("5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer");
   }
   if (seven_bit_ && !seven_bit_->problem.empty()) {
-    return refusal("5.6.3", "the receiving server does not offer 8BITMIME, and the message cannot be sent in 7 bits: " + seven_bit_->problem);
+    return refusal("5.6.3", "the receiving server does not offer 8BITMIME, and the message cannot be sent in 7 bits: " +
+                                seven_bit_->problem);
   }
   if (offers_.max_size != 0 && t.size > offers_.max_size) {
-    return refusal("5.3.4", "the message has " + std::to_string(t.size) + " bytes, the receiving server takes " + std::to_string(offers_.max_size));
+    return refusal("5.3.4", "the message has " + std::to_string(t.size) + " bytes, the receiving server takes " +
+                                std::to_string(offers_.max_size));
   }
   if (!is_safe(t.sender)) return refusal("5.1.7", "the sender's address cannot be sent");
   return {};
@@ -104,7 +109,8 @@ std::string Dialog::rcpt_line(const queue::Recipient& r) const {
   std::string out = "RCPT TO:<" + r.address + ">";
   if (!offers_.dsn) return out;
   if (r.options.notify != 0) out += " NOTIFY=" + notify_words(r.options.notify);
-  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt) && (is_ascii(r.options.orcpt) || offers_.smtputf8)) out += " ORCPT=" + r.options.orcpt;
+  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt) && (is_ascii(r.options.orcpt) || offers_.smtputf8))
+    out += " ORCPT=" + r.options.orcpt;
   return out;
 }
 
@@ -119,7 +125,8 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
   for (const Rcpt& r : t.recipients) numbers_.push_back(r.number);
   const bool stays_here = settings_.lmtp && settings_.loopback;
   if (t.options.require_tls && !t.sender.empty() && !stays_here && !(encrypted_ && offers_.require_tls)) {
-    return fail({"5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer", 0, true});  // another host may
+    return fail({"5.7.30", "the message asks for REQUIRETLS, which the receiving server does not offer", 0,
+                 true});  // another host may
   }
   seven_bit_.reset();
   if (survey.eight_bit && !offers_.eight_bit) {
@@ -217,7 +224,8 @@ Dialog::Step Dialog::send_chunk() {
 // RFC 2920 3.1: DATA that was taken although nobody was gets a lone dot, whose answer means nothing. With LMTP there would be none,
 // and the server must not have taken it (RFC 2033 4.2).
 Dialog::Step Dialog::data_reply(const Reply& reply) {
-  if (settings_.lmtp && reply.code == 354 && accepted_.empty()) return refuse("DATA was taken, though no recipient was", reply);
+  if (settings_.lmtp && reply.code == 354 && accepted_.empty())
+    return refuse("DATA was taken, though no recipient was", reply);
   if (reply.code == 354 && accepted_.empty()) {
     send(".");
     needs_reset_ = true;
@@ -237,7 +245,8 @@ Dialog::Step Dialog::data_reply(const Reply& reply) {
 // A refusal may come before the end of the content; then the connection cannot go on.
 Dialog::Step Dialog::final_reply(const Reply& reply) {
   const bool early = state_ == State::kContent;
-  if ((early && reply.code < 400) || (reply.code >= 300 && reply.code < 400)) return refuse("an unexpected answer", reply);
+  if ((early && reply.code < 400) || (reply.code >= 300 && reply.code < 400))
+    return refuse("an unexpected answer", reply);
   closing_ = closing_ || early || reply.code == 421;
   if (settings_.lmtp && !early) return next_final_reply(reply);
   decide_accepted(reply);

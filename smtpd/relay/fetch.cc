@@ -13,7 +13,9 @@ Fetch::Fetch(event::Loop& loop, uint64_t id, std::string host, std::string path,
       path_(std::move(path)),
       start_tls_(std::move(start_tls)),
       done_(std::move(done)),
-      patience_(loop, [this] { finish(Error("no answer within " + std::to_string(kFetchPatience.count()) + " s", ETIMEDOUT)); }) {
+      patience_(loop, [this] {
+        finish(Error("no answer within " + std::to_string(kFetchPatience.count()) + " s", ETIMEDOUT));
+      }) {
   patience_.set(kFetchPatience);
 }
 
@@ -39,7 +41,8 @@ void Fetch::connect(const std::vector<std::string>& addresses, const std::string
 void Fetch::hand_over(Fd fd) {
   int ends[2];
   if (over_) return;
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return finish(errno_error("socketpair"));
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+    return finish(errno_error("socketpair"));
   plain_.reset(ends[0]);
   tls::Connect connect;
   connect.session = id_;
@@ -54,11 +57,12 @@ void Fetch::on_tls_failed(const std::string& text) { finish(Error("TLS with " + 
 
 void Fetch::on_established(const tls::Established&) {
   if (over_ || !plain_) return;
-  stream_ = std::make_unique<event::Stream>(loop_, std::move(plain_), kMaxHttpAnswer + 1,
-                                            event::Stream::Callbacks{.readable = [this] { look(false); },
-                                                                     .drained = [] {},
-                                                                     .closed = [this](int) { look(true); }});
-  stream_->write("GET " + path_ + " HTTP/1.1\r\nHost: " + host_ + "\r\nUser-Agent: Mailkeep\r\nAccept: text/plain\r\nConnection: close\r\n\r\n");
+  stream_ = std::make_unique<event::Stream>(
+      loop_, std::move(plain_), kMaxHttpAnswer + 1,
+      event::Stream::Callbacks{
+          .readable = [this] { look(false); }, .drained = [] {}, .closed = [this](int) { look(true); }});
+  stream_->write("GET " + path_ + " HTTP/1.1\r\nHost: " + host_ +
+                 "\r\nUser-Agent: Mailkeep\r\nAccept: text/plain\r\nConnection: close\r\n\r\n");
 }
 
 void Fetch::look(bool ended) {

@@ -55,7 +55,7 @@ class Gate {
     uint32_t delay = 0;
     double limit = kFirstOpen;
     size_t open = 0;
-    int64_t next = 0;   // when the next message may start
+    int64_t next = 0;  // when the next message may start
     std::deque<uint64_t> line;
   };
   static bool has_room(const Group& g) { return g.most == 0 || g.open < static_cast<size_t>(g.limit); }

@@ -72,10 +72,12 @@ Status Relay::plan(Job& job, const Action& action) {
 // What decides where a connection leads and what it must show: mail of another key never goes out on it.
 void Relay::set_key(Job& job) const {
   const Transfer& t = job.transfer;
-  job.key = std::to_string(job.generation) + "\n" + (t.action.empty() ? active_.first : t.action) + "\n" + (requires_tls(t) ? "!" : "") + "\n";
+  job.key = std::to_string(job.generation) + "\n" + (t.action.empty() ? active_.first : t.action) + "\n" +
+            (requires_tls(t) ? "!" : "") + "\n";
   if (job.smart) return;
   const PolicyInput in = policy_input(t.domain, true, job.action_tls);
-  job.key += t.domain + "\n" + (in.sts == nullptr ? "" : sts_.identity(t.domain, now_unix())) + "\n" + (in.is_learned ? "learned" : "");
+  job.key += t.domain + "\n" + (in.sts == nullptr ? "" : sts_.identity(t.domain, now_unix())) + "\n" +
+             (in.is_learned ? "learned" : "");
 }
 
 PolicyInput Relay::policy_input(const std::string& domain, bool by_mx, Tls least) const {
@@ -107,7 +109,10 @@ bool Relay::admit_host(Job& job, Plan& plan, const lookup::Hop* hop, bool mx_sec
 void Relay::object(Job& job, const Objection& why) {
   (why.is_final ? job.objected : job.hopeful) = true;
   job.failure = {why.enhanced, why.text, 0};
-  log::info("host-refused").kv("msg", hex64(job.transfer.message)).kv("domain", job.transfer.domain).kv("text", why.text);
+  log::info("host-refused")
+      .kv("msg", hex64(job.transfer.message))
+      .kv("domain", job.transfer.domain)
+      .kv("text", why.text);
 }
 
 void Relay::resolve(Job& job, const std::string& name, bool is_host, uint16_t port) {
@@ -143,9 +148,10 @@ void Relay::connect(Job& job) {
   const Plan& p = job.plan;
   if (p.is_socket) return open_socket(job);
   const uint64_t id = job.id;
-  job.connector = std::make_unique<Connector>(
-      loop_, p.addresses, p.port, job.sources,
-      [this, id](Fd fd, const std::string& address, const std::string& text) { connected(id, std::move(fd), address, text); });
+  job.connector = std::make_unique<Connector>(loop_, p.addresses, p.port, job.sources,
+                                              [this, id](Fd fd, const std::string& address, const std::string& text) {
+                                                connected(id, std::move(fd), address, text);
+                                              });
 }
 
 // Out of this process' reach: the parent connects, with no more rights than this process has.
@@ -172,7 +178,12 @@ void Relay::connected(uint64_t job_id, Fd fd, const std::string& address, const 
     job.host.clear();
     job.failure = {"4.4.1", job.plan.name + " " + text, 0};
     job.hopeful = true;
-    log::info("host-failed").kv("msg", hex64(job.transfer.message)).kv("host", job.plan.name).kv("tls", "").kv("code", 0).kv("text", text);
+    log::info("host-failed")
+        .kv("msg", hex64(job.transfer.message))
+        .kv("host", job.plan.name)
+        .kv("tls", "")
+        .kv("code", 0)
+        .kv("text", text);
     return next_host(job);
   }
   ++counters_.connections;

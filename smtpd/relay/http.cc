@@ -11,7 +11,9 @@ using Parsed = std::optional<mailkeep::Result<HttpAnswer>>;
 
 constexpr std::string_view kEnd = "\r\n\r\n";
 
-Parsed bad(const std::string& why) { return mailkeep::Result<HttpAnswer>(Error("the web server's answer: " + why, EBADMSG)); }
+Parsed bad(const std::string& why) {
+  return mailkeep::Result<HttpAnswer>(Error("the web server's answer: " + why, EBADMSG));
+}
 
 struct Head {
   HttpAnswer answer;
@@ -73,7 +75,8 @@ Parsed parse_chunks(Head& head, std::string_view rest, bool ended) {
     const auto size = digits.size() <= 8 ? parse_hex64(digits) : std::nullopt;
     if (!size) return bad("a chunk that is none");
     if (*size == 0) return mailkeep::Result<HttpAnswer>(std::move(head.answer));  // trailers do not matter
-    if (head.answer.body.size() + *size > kMaxHttpBody) return bad("more than " + std::to_string(kMaxHttpBody) + " bytes");
+    if (head.answer.body.size() + *size > kMaxHttpBody)
+      return bad("more than " + std::to_string(kMaxHttpBody) + " bytes");
     rest.remove_prefix(end + 2);
     if (rest.size() < *size + 2) return more();
     head.answer.body += rest.substr(0, *size);

@@ -13,7 +13,7 @@
 namespace mailkeep::relay {
 
 constexpr size_t kMaxHttpHead = 16 * 1024;
-constexpr size_t kMaxHttpBody = 64 * 1024;  // RFC 8461 3.3 suggests as much for a policy
+constexpr size_t kMaxHttpBody = 64 * 1024;                            // RFC 8461 3.3 suggests as much for a policy
 constexpr size_t kMaxHttpAnswer = 4 * (kMaxHttpHead + kMaxHttpBody);  // chunks of one byte each take that
 
 struct HttpAnswer {

@@ -19,7 +19,8 @@ void LearnedBook::note(const std::string& domain, bool is_verified, int64_t now)
 
 // What is kept can be recalled; what has changed is kept first.
 void LearnedBook::make_room() {
-  if (entries_.size() >= kMaxLearned) std::erase_if(entries_, [this](const auto& e) { return !changed_.contains(e.first); });
+  if (entries_.size() >= kMaxLearned)
+    std::erase_if(entries_, [this](const auto& e) { return !changed_.contains(e.first); });
 }
 
 void LearnedBook::recalled(const std::string& domain, std::optional<Learned> kept) {
@@ -41,7 +42,8 @@ void LearnedBook::restore(Learned kept) {
 
 bool LearnedBook::is_learned(const std::string& domain) const {
   const auto it = entries_.find(domain);
-  return it != entries_.end() && it->second.sessions >= kLearnedSessions && it->second.last - it->second.first >= kLearnedTime;
+  return it != entries_.end() && it->second.sessions >= kLearnedSessions &&
+         it->second.last - it->second.first >= kLearnedTime;
 }
 
 std::string LearnedBook::describe(const std::string& domain) const {
@@ -49,7 +51,8 @@ std::string LearnedBook::describe(const std::string& domain) const {
   if (it == entries_.end() || it->second.last == 0) return "nothing seen";
   const Learned& l = it->second;
   if (l.sessions == 0) return "the last session was not verified";
-  return std::to_string(l.sessions) + " verified sessions in a row, over " + std::to_string((l.last - l.first) / 86400) + " days" +
+  return std::to_string(l.sessions) + " verified sessions in a row, over " +
+         std::to_string((l.last - l.first) / 86400) + " days" +
          (is_learned(domain) ? ": fit for tls-policy with verify" : "");
 }
 

@@ -14,7 +14,7 @@ using imsg::Role;
 
 namespace {
 
-constexpr int64_t kKeepDays = 10;        // scores on disk
+constexpr int64_t kKeepDays = 10;  // scores on disk
 constexpr int64_t kKeepLearnedDays = kForgetLearned / 86400;
 constexpr int64_t kKeepWarmUpDays = 90;  // a source that is not used so long is new again
 
@@ -37,7 +37,9 @@ std::string source_of(const Action& action) {
   return out.substr(0, kMaxSource);
 }
 
-std::string warm_up_note(const std::string& source, std::string_view provider) { return "warm-up " + source + " " + std::string(provider); }
+std::string warm_up_note(const std::string& source, std::string_view provider) {
+  return "warm-up " + source + " " + std::string(provider);
+}
 
 // Whether the receiver has had enough of us, so to say.
 bool is_pushback(const Result& r) {
@@ -65,7 +67,8 @@ bool Relay::pass(Job& job) {
     const std::string source = source_of(*action_of(job));
     scores_.hold(job.group, job.transfer.recipients.size(), now_unix());
     const auto spread = static_cast<int64_t>(job.transfer.message % 600);  // not all of it at midnight
-    hold(job, next_day(now_unix()) + spread, "warming up: " + scores_.describe(source, job.group) + " for " + job.group + ", more tomorrow");
+    hold(job, next_day(now_unix()) + spread,
+         "warming up: " + scores_.describe(source, job.group) + " for " + job.group + ", more tomorrow");
     return false;
   }
   switch (gate_.enter(job.group, active_.providers.get(job.group), job.id, now_millis())) {
@@ -79,7 +82,12 @@ bool Relay::pass(Job& job) {
 
 void Relay::hold(Job& job, int64_t until, const std::string& why) {
   job.held_until = until;
-  log::info("held").kv("msg", hex64(job.transfer.message)).kv("domain", job.transfer.domain).kv("provider", job.group).kv("until", until).kv("text", why);
+  log::info("held")
+      .kv("msg", hex64(job.transfer.message))
+      .kv("domain", job.transfer.domain)
+      .kv("provider", job.group)
+      .kv("until", until)
+      .kv("text", why);
   finish_all(job, Outcome::kHeld, {"4.4.5", why, 0}, false);
 }
 
@@ -124,7 +132,9 @@ void Relay::close_for_others() {
   for (const auto& [key, id] : idle_) {
     const std::string& group = connections_[id].group;
     if (!gate_.is_awaited(group) || !gate_.is_full(group)) continue;
-    const bool is_wanted = std::any_of(jobs_.begin(), jobs_.end(), [&, &key = key](const auto& j) { return j.second->connection == 0 && j.second->key == key; });
+    const bool is_wanted = std::any_of(jobs_.begin(), jobs_.end(), [&, &key = key](const auto& j) {
+      return j.second->connection == 0 && j.second->key == key;
+    });
     if (!is_wanted) unwanted.push_back(id);
   }
   for (const uint64_t id : unwanted) {
@@ -197,7 +207,8 @@ bool Relay::take_score(const queue::NoteFound& m) {
 }
 
 void Relay::keep_scores() {
-  const auto keep = [this](const std::string& name, int64_t days, std::string value, queue::NoteKind kind = queue::NoteKind::kScores) {
+  const auto keep = [this](const std::string& name, int64_t days, std::string value,
+                           queue::NoteKind kind = queue::NoteKind::kScores) {
     queue::KeepNote m;
     m.kind = kind;
     m.name = name;
@@ -207,14 +218,17 @@ void Relay::keep_scores() {
   };
   for (const KeptScore& s : scores_.take_scores()) keep("score " + s.provider, kKeepDays, encode(s));
   for (const WarmUp& w : scores_.take_warm_ups()) keep(warm_up_note(w.source, w.provider), kKeepWarmUpDays, encode(w));
-  for (const Learned& l : learned_.take_changed()) keep(l.domain, kKeepLearnedDays, encode(l), queue::NoteKind::kLearned);
+  for (const Learned& l : learned_.take_changed())
+    keep(l.domain, kKeepLearnedDays, encode(l), queue::NoteKind::kLearned);
 }
 
 // --- what is learned of TLS ------------------------------------------------------------------------
 
 // Asked for before anything else is of the domain; its mail waits for the answer.
 void Relay::recall_learned(const std::string& domain) {
-  if (active_.config.learn == Learn::kOff || domain.empty() || learned_.knows(domain) || learned_recalls_.contains(domain)) return;
+  if (active_.config.learn == Learn::kOff || domain.empty() || learned_.knows(domain) ||
+      learned_recalls_.contains(domain))
+    return;
   queue::FindNote m;
   m.kind = queue::NoteKind::kLearned;
   m.name = domain;
@@ -238,7 +252,9 @@ void Relay::lose_recalls() {
 // could not be recalled is not to be written over.
 void Relay::learn(const Job& job, const Connection& connection) {
   const Authority by = connection.host().policy.authority;
-  if (active_.config.learn == Learn::kOff || job.smart || !learned_.knows(job.transfer.domain) || by == Authority::kDane || by == Authority::kList) return;
+  if (active_.config.learn == Learn::kOff || job.smart || !learned_.knows(job.transfer.domain) ||
+      by == Authority::kDane || by == Authority::kList)
+    return;
   learned_.note(job.transfer.domain, connection.is_verified(), now_unix());
 }
 

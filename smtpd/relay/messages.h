@@ -65,7 +65,7 @@ constexpr size_t kMaxRuleNames = 8;
 struct TlsRule {
   static constexpr uint16_t kType = 1202;
   uint32_t generation = 0;
-  std::string pattern;                    // a domain in lower case, or "*." and one
+  std::string pattern;  // a domain in lower case, or "*." and one
   Tls tls = Tls::kVerify;
   std::vector<std::string> names;         // kVerify: of which the certificate must have one; empty: the host's
   std::vector<std::string> fingerprints;  // SHA-256, binary; then the rest of it does not matter
@@ -81,7 +81,8 @@ struct TlsRule {
 
 // A host that an action names instead of the domain's MX.
 struct SmartHost {
-  std::string host;  // a name or a numeric address; of an LMTP server also the path of its socket, which the parent connects to
+  std::string
+      host;  // a name or a numeric address; of an LMTP server also the path of its socket, which the parent connects to
   uint16_t port = 25;
   bool implicit_tls = false;  // smtps
   bool require_tls = false;   // at least kEncrypt, whatever the action says
@@ -105,11 +106,12 @@ struct Action {
   std::string name;
   std::vector<SmartHost> hosts;  // empty: by MX. Else in the order to try
   Tls tls = Tls::kMay;
-  std::string helo;              // empty: the hostname
-  std::vector<std::string> sources;  // numeric addresses to send from, at most one a family is used; empty: the system's choice
-  uint32_t warm_up = 0;              // recipients of one provider on the first day from these sources; 0: no such limit
-  std::string own_name;              // what we are called as an MX of the domain; empty: the hostname
-  bool lmtp = false;                 // its host speaks LMTP (RFC 2033)
+  std::string helo;  // empty: the hostname
+  std::vector<std::string>
+      sources;           // numeric addresses to send from, at most one a family is used; empty: the system's choice
+  uint32_t warm_up = 0;  // recipients of one provider on the first day from these sources; 0: no such limit
+  std::string own_name;  // what we are called as an MX of the domain; empty: the hostname
+  bool lmtp = false;     // its host speaks LMTP (RFC 2033)
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.generation);
@@ -159,7 +161,8 @@ struct Transfer {
   std::string sender;  // empty: <>
   queue::MailOptions options;
   std::vector<Rcpt> recipients;
-  std::vector<std::string> delivered_to;  // addresses of accounts that have forwarded it: each becomes a field before the content
+  std::vector<std::string>
+      delivered_to;  // addresses of accounts that have forwarded it: each becomes a field before the content
   uint64_t size = 0;
   Fd content;  // read with pread from 0 to size
   template <class C, class M>
@@ -255,9 +258,9 @@ struct HostPolicy {
 struct TlsPolicyShown {
   static constexpr uint16_t kType = 1231;
   uint32_t query = 0;
-  bool found = false;   // hosts are known; else `problem` says why not
+  bool found = false;  // hosts are known; else `problem` says why not
   std::string problem;
-  std::string list;     // what each source says
+  std::string list;  // what each source says
   std::string sts;
   std::string learned;
   std::string action;

@@ -14,7 +14,8 @@ constexpr size_t kSha256 = 32, kSha512 = 64;
 bool is_usable(const lookup::Tlsa& t) {
   if (t.usage != 2 && t.usage != 3) return false;  // RFC 7672 3.1.3: 0 and 1 are of no use for SMTP
   if (t.selector > 1) return false;
-  return (t.matching == 0 && !t.data.empty()) || (t.matching == 1 && t.data.size() == kSha256) || (t.matching == 2 && t.data.size() == kSha512);
+  return (t.matching == 0 && !t.data.empty()) || (t.matching == 1 && t.data.size() == kSha256) ||
+         (t.matching == 2 && t.data.size() == kSha512);
 }
 
 void need_name(TlsPolicy& p, std::vector<std::string> names) {
@@ -102,10 +103,12 @@ void add_require_tls(const PolicyInput& in, Decision& out) {
     p.authority = Authority::kMessage;
     p.reason = "REQUIRETLS of the message";
   }
-  const bool is_authentic = !in.by_mx || in.mx_secure || (in.sts != nullptr && in.sts->mode != StsMode::kNone && sts_matches(*in.sts, in.host));
+  const bool is_authentic = !in.by_mx || in.mx_secure ||
+                            (in.sts != nullptr && in.sts->mode != StsMode::kNone && sts_matches(*in.sts, in.host));
   if (!out.objection && !is_authentic) {
-    out.objection = Objection{true, "5.7.10", "the message asks for REQUIRETLS, and neither DNSSEC nor MTA-STS says that " + in.host +
-                                                  " takes the mail of " + in.domain};
+    out.objection = Objection{true, "5.7.10",
+                              "the message asks for REQUIRETLS, and neither DNSSEC nor MTA-STS says that " + in.host +
+                                  " takes the mail of " + in.domain};
   }
 }
 
@@ -128,7 +131,8 @@ std::vector<tls::Association> usable_associations(const std::vector<lookup::Tlsa
            });
   };
   for (const auto& t : records) {
-    if (is_usable(t) && !is_weaker(t) && out.size() < tls::kMaxAssociations) out.push_back({t.usage, t.selector, t.matching, t.data});
+    if (is_usable(t) && !is_weaker(t) && out.size() < tls::kMaxAssociations)
+      out.push_back({t.usage, t.selector, t.matching, t.data});
   }
   return out;
 }
@@ -141,7 +145,9 @@ Decision decide_tls(const PolicyInput& in) {
   } else if (in.hop != nullptr && in.hop->tlsa_state == lookup::TlsaState::kFailed) {
     out.policy.authority = Authority::kDane;
     out.policy.reason = "TLSA records of " + in.host + " could not be had";
-    out.objection = Objection{false, "4.4.3", in.host + ": " + (in.hop->problem.empty() ? "its TLSA records could not be had" : in.hop->problem)};
+    out.objection =
+        Objection{false, "4.4.3",
+                  in.host + ": " + (in.hop->problem.empty() ? "its TLSA records could not be had" : in.hop->problem)};
   } else if (in.hop != nullptr && in.hop->tlsa_state == lookup::TlsaState::kSecure) {
     by_dane(in, out);
   } else if (!by_sts(in, out)) {
@@ -175,7 +181,9 @@ std::string describe(const TlsPolicy& p) {
     case Tls::kNone: out = "none"; break;
     case Tls::kMay: out = "may"; break;
     case Tls::kEncrypt: out = "encrypt"; break;
-    case Tls::kVerify: out = p.authority == Authority::kList && p.check == tls::Check::kAssociations ? "fingerprint" : "verify"; break;
+    case Tls::kVerify:
+      out = p.authority == Authority::kList && p.check == tls::Check::kAssociations ? "fingerprint" : "verify";
+      break;
   }
   return out + " by " + std::string(authority_name(p.authority)) + " (" + p.reason + ")";
 }

@@ -34,14 +34,14 @@ struct StsPolicy {
 bool sts_matches(const StsPolicy& policy, std::string_view host);
 
 struct PolicyInput {
-  std::string domain;       // of the recipients, or the smart host's name
-  bool by_mx = true;        // the host came from the domain's MX records; false: it was named
-  bool mx_secure = false;   // those by DNSSEC
+  std::string domain;      // of the recipients, or the smart host's name
+  bool by_mx = true;       // the host came from the domain's MX records; false: it was named
+  bool mx_secure = false;  // those by DNSSEC
   Tls action = Tls::kMay;
   bool require_tls = false;
-  const TlsRule* rule = nullptr;         // of the list
-  const lookup::Hop* hop = nullptr;      // nullptr: a numeric address, of which the DNS says nothing
-  std::string host;                      // its name, or the address
+  const TlsRule* rule = nullptr;     // of the list
+  const lookup::Hop* hop = nullptr;  // nullptr: a numeric address, of which the DNS says nothing
+  std::string host;                  // its name, or the address
   const StsPolicy* sts = nullptr;
   bool is_learned = false;
 };
@@ -50,14 +50,14 @@ enum class Authority : uint8_t { kAction, kList, kDane, kSts, kLearned, kMessage
 std::string_view authority_name(Authority a);  // "tls-policy", "DANE", ...
 
 struct TlsPolicy {
-  Tls tls = Tls::kMay;                   // what a session needs: kVerify wherever `check` asks for anything
+  Tls tls = Tls::kMay;  // what a session needs: kVerify wherever `check` asks for anything
   tls::Check check = tls::Check::kNone;
   std::string servername;
-  std::vector<std::string> names;        // for kAuthority, and DANE-TA
+  std::vector<std::string> names;  // for kAuthority, and DANE-TA
   std::vector<tls::Association> associations;
   Authority authority = Authority::kAction;
-  std::string reason;                    // "TLSA records of mx.example.net"; for people
-  bool sts_testing = false;              // verify for the report alone
+  std::string reason;        // "TLSA records of mx.example.net"; for people
+  bool sts_testing = false;  // verify for the report alone
 };
 
 // Why this host is not to be used.

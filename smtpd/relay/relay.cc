@@ -103,7 +103,8 @@ void Relay::on_transfer(PeerId peer, Transfer&& m) {
   const auto surveyed = survey(job.transfer.content.get(), job.transfer.size);
   if (!surveyed) return fail(surveyed.error().text);
   job.survey = *surveyed;
-  if (Status s = plan(job, action->second); !s) return finish_all(job, Outcome::kPermanent, {"5.1.2", s.error().text, 0}, false);
+  if (Status s = plan(job, action->second); !s)
+    return finish_all(job, Outcome::kPermanent, {"5.1.2", s.error().text, 0}, false);
   if (!reuse(job)) next_host(job);
 }
 
@@ -131,7 +132,8 @@ bool Relay::resume(Job& job) {
 }
 
 Connection::Calls Relay::calls_of(uint64_t id) {
-  return {.start_tls = [this](const tls::Connect& connect) { return worker_.send_role(Role::kTls, connect, connect.session); },
+  return {.start_tls =
+              [this](const tls::Connect& connect) { return worker_.send_role(Role::kTls, connect, connect.session); },
           .ready = [this, id] { on_ready(id); },
           .done = [this, id] { on_done(id); },
           .failed = [this, id] { on_failed(id); },
@@ -189,7 +191,9 @@ void Relay::on_done(uint64_t id) {
 void Relay::rest(uint64_t id, Open& open) {
   Connection& c = *open.connection;
   if (!c.dialog().is_reusable()) return drop(id);
-  if (quitting_ || c.transactions() >= kMaxTransactions || idle_.size() >= kMaxIdle || idle_.count(open.key) >= kMaxIdleEach) return c.quit();
+  if (quitting_ || c.transactions() >= kMaxTransactions || idle_.size() >= kMaxIdle ||
+      idle_.count(open.key) >= kMaxIdleEach)
+    return c.quit();
   c.idle();
   idle_.emplace(open.key, id);
   if (gate_.is_awaited(open.group)) run_gate();
@@ -219,8 +223,12 @@ void Relay::on_failed(uint64_t id) {
   connections_.erase(id);
   loop_.defer([c] {});  // it is on the stack
   const Failure& failure = c->dialog().failure();
-  log::info("host-failed").kv("msg", hex64(it == jobs_.end() ? 0 : it->second->transfer.message)).kv("host", c->host().show())
-      .kv("tls", c->tls()).kv("code", failure.code).kv("text", failure.text);
+  log::info("host-failed")
+      .kv("msg", hex64(it == jobs_.end() ? 0 : it->second->transfer.message))
+      .kv("host", c->host().show())
+      .kv("tls", c->tls())
+      .kv("code", failure.code)
+      .kv("text", failure.text);
   if (it == jobs_.end()) return end_if_quiet();
   Job& job = *it->second;
   ++counters_.failed;
@@ -312,8 +320,10 @@ void Relay::on_peer_down(PeerId peer) {
   sts_peer_down(peer.role);
   if (peer.role == Role::kLookup) {
     for (const auto& [query, job] : std::exchange(queries_, {})) ids.push_back(job);
-    for (const uint64_t id : ids) finish_all(*jobs_[id], Outcome::kTemporary, {"4.4.3", "the lookup process ended", 0}, false);
-    for (const auto& [query, asked] : std::exchange(questions_, {})) refuse_to_show(asked.from, asked.question.query, "the lookup process ended");
+    for (const uint64_t id : ids)
+      finish_all(*jobs_[id], Outcome::kTemporary, {"4.4.3", "the lookup process ended", 0}, false);
+    for (const auto& [query, asked] : std::exchange(questions_, {}))
+      refuse_to_show(asked.from, asked.question.query, "the lookup process ended");
   } else if (peer.role == Role::kTls) {
     for (const auto& [id, open] : connections_) ids.push_back(id);
     for (const uint64_t id : ids) {
@@ -357,8 +367,12 @@ void Relay::end_if_quiet() {
 }
 
 std::vector<worker::Stat> Relay::stats() {
-  return {{"relay.transfers", counters_.transfers}, {"relay.under-way", jobs_.size()},        {"relay.connections", counters_.connections},
-          {"relay.open", connections_.size()},      {"relay.reused", counters_.reused}, {"relay.idle", idle_.size()},
+  return {{"relay.transfers", counters_.transfers},
+          {"relay.under-way", jobs_.size()},
+          {"relay.connections", counters_.connections},
+          {"relay.open", connections_.size()},
+          {"relay.reused", counters_.reused},
+          {"relay.idle", idle_.size()},
           {"relay.failed", counters_.failed}};
 }
 

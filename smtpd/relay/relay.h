@@ -32,13 +32,13 @@
 
 namespace mailkeep::relay {
 
-constexpr size_t kMaxSessions = 6;            // hosts that answered and failed, of one transfer
-constexpr size_t kMaxHostsTried = 16;         // in all
-constexpr uint32_t kMaxTransactions = 200;    // of one connection
-constexpr size_t kMaxIdleEach = 20;           // connections of one destination
+constexpr size_t kMaxSessions = 6;          // hosts that answered and failed, of one transfer
+constexpr size_t kMaxHostsTried = 16;       // in all
+constexpr uint32_t kMaxTransactions = 200;  // of one connection
+constexpr size_t kMaxIdleEach = 20;         // connections of one destination
 constexpr size_t kMaxIdle = 200;
-constexpr Seconds kKeepScores(10);            // between notes of what has been counted
-constexpr Millis kEndPatience(3000);          // for answers to messages that are sent, at the end of the process
+constexpr Seconds kKeepScores(10);    // between notes of what has been counted
+constexpr Millis kEndPatience(3000);  // for answers to messages that are sent, at the end of the process
 
 class Relay final : public worker::Hooks {
  public:
@@ -66,54 +66,54 @@ class Relay final : public worker::Hooks {
     std::string name;
     std::vector<std::string> addresses;  // empty: to be asked for
     uint16_t port = 25;
-    bool is_socket = false;     // `name` is the path of one
+    bool is_socket = false;  // `name` is the path of one
     bool implicit_tls = false;
     bool tls_failed = false;
-    Tls least = Tls::kMay;      // what the action and its host ask for
-    TlsPolicy policy;           // decided once the addresses are known
+    Tls least = Tls::kMay;  // what the action and its host ask for
+    TlsPolicy policy;       // decided once the addresses are known
     std::string user;
     std::string password;
   };
   struct Job {
     uint64_t id = 0;
     imsg::PeerId queue;
-    Transfer transfer;          // its recipients: those without a result yet
+    Transfer transfer;  // its recipients: those without a result yet
     std::vector<Result> results;
-    std::string key;            // of its connections
-    uint32_t generation = 0;    // of the configuration that it is sent by
+    std::string key;          // of its connections
+    uint32_t generation = 0;  // of the configuration that it is sent by
     std::deque<Plan> plans;
     std::string helo;
-    std::string own_name;       // as an MX
+    std::string own_name;  // as an MX
     std::vector<std::string> sources;
     Survey survey;
     Tls action_tls = Tls::kMay;
-    bool smart = false;         // the action names the hosts
+    bool smart = false;  // the action names the hosts
     bool lmtp = false;
-    bool objected = false;      // a host will never do for this message
-    bool hopeful = false;       // another one may, later
-    lookup::Hops hops;          // while the domain's policy is waited for
-    bool reached = false;       // a host got as far as a transaction
+    bool objected = false;  // a host will never do for this message
+    bool hopeful = false;   // another one may, later
+    lookup::Hops hops;      // while the domain's policy is waited for
+    bool reached = false;   // a host got as far as a transaction
     size_t sessions = 0;
     size_t tried = 0;
-    Plan plan;                  // the present one
-    std::string group;          // of the present host
-    bool counted = false;       // by the warm-up
-    bool begun = false;         // a transaction
-    bool has_place = false;     // in that group, without a connection yet
+    Plan plan;               // the present one
+    std::string group;       // of the present host
+    bool counted = false;    // by the warm-up
+    bool begun = false;      // a transaction
+    bool has_place = false;  // in that group, without a connection yet
     int64_t held_until = 0;
     uint64_t query = 0;
     std::unique_ptr<Connector> connector;
     uint64_t connection = 0;
-    Failure failure;            // the last
-    std::string host;           // and where
+    Failure failure;   // the last
+    std::string host;  // and where
     bool dsn = false;
     std::string tls;
   };
   struct Open {
     std::unique_ptr<Connection> connection;
     std::string key;
-    std::string group;          // where it has a place
-    uint64_t job = 0;           // 0: idle, or ending
+    std::string group;  // where it has a place
+    uint64_t job = 0;   // 0: idle, or ending
     bool reused = false;
   };
 
@@ -205,37 +205,37 @@ class Relay final : public worker::Hooks {
   Draft draft_;
   Draft active_;
   std::unordered_map<uint64_t, std::unique_ptr<Job>> jobs_;
-  std::unordered_map<uint64_t, uint64_t> queries_;  // job
+  std::unordered_map<uint64_t, uint64_t> queries_;    // job
   std::unordered_map<uint64_t, Question> questions_;  // for control, by query to lookup
   StsBook sts_;
   struct Awaited {
     std::vector<uint64_t> jobs;
     std::vector<Question> questions;
   };
-  std::unordered_map<std::string, Awaited> awaiting_;          // by domain: its MTA-STS policy, or what was learned of it
-  std::set<std::string> recalls_;                              // domains that the queue is asked for
-  std::unordered_map<uint64_t, std::string> looks_;            // domain, by query to lookup
-  std::unordered_map<uint64_t, uint64_t> fetch_hosts_;         // fetch, by query to lookup
+  std::unordered_map<std::string, Awaited> awaiting_;   // by domain: its MTA-STS policy, or what was learned of it
+  std::set<std::string> recalls_;                       // domains that the queue is asked for
+  std::unordered_map<uint64_t, std::string> looks_;     // domain, by query to lookup
+  std::unordered_map<uint64_t, uint64_t> fetch_hosts_;  // fetch, by query to lookup
   std::unordered_map<uint64_t, std::unique_ptr<Fetch>> fetches_;
   event::Timer refresh_sts_;
   Gate gate_;
   event::Timer gate_timer_;
   Scores scores_;
-  std::set<std::string> recalled_scores_;                      // names of notes that have been asked for
+  std::set<std::string> recalled_scores_;  // names of notes that have been asked for
   LearnedBook learned_;
-  std::set<std::string> learned_recalls_;                      // domains that the queue is asked for
+  std::set<std::string> learned_recalls_;  // domains that the queue is asked for
   TlsReports reports_;
   struct DueReport {
     std::string domain;
     DomainReport report;
     ReportFacts facts;
   };
-  std::unordered_map<uint64_t, DueReport> due_reports_;        // by query to lookup
+  std::unordered_map<uint64_t, DueReport> due_reports_;  // by query to lookup
   int64_t reports_since_ = now_unix();
   event::Timer report_timer_;
   event::Timer keep_scores_;
   std::unordered_map<uint64_t, Open> connections_;
-  std::multimap<std::string, uint64_t> idle_;       // by key
+  std::multimap<std::string, uint64_t> idle_;  // by key
   uint64_t last_id_ = 0;
   bool quitting_ = false;
   event::Timer end_;

@@ -14,8 +14,11 @@ void Relay::report_good(const Job& job, const Connection& connection) {
   const TlsPolicy& policy = connection.host().policy;
   if (!policy.sts_testing && connection.tls().empty()) return;
   const bool is_host = sts == nullptr || sts_matches(*sts, connection.host().name);
-  if (!policy.sts_testing || (connection.is_verified() && is_host)) return reports_.good(job.transfer.domain, policy, sts);
-  const char* type = connection.tls().empty() ? "starttls-not-supported" : is_host ? "certificate-not-trusted" : "validation-failure";
+  if (!policy.sts_testing || (connection.is_verified() && is_host))
+    return reports_.good(job.transfer.domain, policy, sts);
+  const char* type = connection.tls().empty() ? "starttls-not-supported"
+                     : is_host                ? "certificate-not-trusted"
+                                              : "validation-failure";
   reports_.bad(job.transfer.domain, policy, sts, {type, connection.host().name, "mode testing"});
 }
 
@@ -25,8 +28,10 @@ void Relay::report_bad(const Job& job, const Connection& connection) {
   const Failure& failure = connection.dialog().failure();
   const bool lacks_starttls = failure.enhanced == "4.7.4" && failure.code == 0;
   if (!connection.tls_failed() && !lacks_starttls) return;
-  const std::string type(lacks_starttls ? std::string_view("starttls-not-supported") : report_type(connection.problem()));
-  reports_.bad(job.transfer.domain, policy, sts_.policy(job.transfer.domain, now_unix()), {type, connection.host().name, failure.text});
+  const std::string type(lacks_starttls ? std::string_view("starttls-not-supported")
+                                        : report_type(connection.problem()));
+  reports_.bad(job.transfer.domain, policy, sts_.policy(job.transfer.domain, now_unix()),
+               {type, connection.host().name, failure.text});
 }
 
 void Relay::report_refused(const Job& job, const TlsPolicy& policy, const std::string& host, const Objection& why) {

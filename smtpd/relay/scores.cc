@@ -12,7 +12,8 @@ namespace mailkeep::relay {
 namespace {
 
 void add_cause(Tally& tally, uint8_t cause, uint64_t count) {
-  const auto it = std::find_if(tally.causes.begin(), tally.causes.end(), [&](const Count& c) { return c.cause == cause; });
+  const auto it =
+      std::find_if(tally.causes.begin(), tally.causes.end(), [&](const Count& c) { return c.cause == cause; });
   if (it != tally.causes.end()) {
     it->count += count;
   } else if (tally.causes.size() < kMaxCauses) {
@@ -56,7 +57,9 @@ void Scores::count(std::string_view provider, const Result& result, int64_t now)
   add_cause(tally, static_cast<uint8_t>(smtp::classify(result.code, result.enhanced, result.text)), 1);
 }
 
-void Scores::hold(std::string_view provider, size_t recipients, int64_t now) { today(provider, now).held += recipients; }
+void Scores::hold(std::string_view provider, size_t recipients, int64_t now) {
+  today(provider, now).held += recipients;
+}
 
 std::vector<ProviderScore> Scores::report(int64_t now) const {
   std::vector<ProviderScore> out;
@@ -73,7 +76,8 @@ std::vector<ProviderScore> Scores::report(int64_t now) const {
     }
     for (const auto& [key, w] : warm_ups_) {
       if (key.second != provider || w.day != day_of(now)) continue;
-      if (score.warm_up.size() < kMaxPolicyText / 2) score.warm_up += (score.warm_up.empty() ? "" : "; ") + describe(key.first, provider);
+      if (score.warm_up.size() < kMaxPolicyText / 2)
+        score.warm_up += (score.warm_up.empty() ? "" : "; ") + describe(key.first, provider);
     }
     score.warm_up = score.warm_up.substr(0, kMaxPolicyText);
   }
@@ -121,7 +125,8 @@ void Scores::use(const std::string& source, std::string_view provider, int64_t r
 }
 
 void Scores::put_off(const std::string& source, std::string_view provider, uint32_t recipients) {
-  if (WarmUp* w = warm_up(source, provider)) w->deferred += recipients, changed_warm_ups_.insert({source, std::string(provider)});
+  if (WarmUp* w = warm_up(source, provider))
+    w->deferred += recipients, changed_warm_ups_.insert({source, std::string(provider)});
 }
 
 std::string Scores::describe(const std::string& source, std::string_view provider) const {

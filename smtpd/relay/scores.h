@@ -16,12 +16,12 @@
 
 namespace mailkeep::relay {
 
-constexpr size_t kScoreDays = 8;           // today and the seven before
-constexpr size_t kMaxScored = 200;         // providers
-constexpr uint32_t kWarm = 100'000;        // recipients a day: no more limit
-constexpr uint32_t kOthersFactor = 4;      // `others` are many: so many times the number
-constexpr size_t kMaxSource = 200;         // of the addresses of an action, as one text
-constexpr size_t kMaxWarmUps = 2000;       // sources times providers
+constexpr size_t kScoreDays = 8;       // today and the seven before
+constexpr size_t kMaxScored = 200;     // providers
+constexpr uint32_t kWarm = 100'000;    // recipients a day: no more limit
+constexpr uint32_t kOthersFactor = 4;  // `others` are many: so many times the number
+constexpr size_t kMaxSource = 200;     // of the addresses of an action, as one text
+constexpr size_t kMaxWarmUps = 2000;   // sources times providers
 
 constexpr int64_t day_of(int64_t now) { return now / 86400; }
 constexpr int64_t next_day(int64_t now) { return (day_of(now) + 1) * 86400; }
@@ -50,11 +50,11 @@ struct KeptScore {
 };
 
 struct WarmUp {
-  std::string source;    // the addresses of the action
+  std::string source;  // the addresses of the action
   std::string provider;
-  int64_t day = 0;       // which the numbers are of
+  int64_t day = 0;  // which the numbers are of
   uint32_t cap = 0;
-  uint32_t used = 0;     // recipients
+  uint32_t used = 0;  // recipients
   uint32_t deferred = 0;
   template <class C, class M>
   static void fields(C& c, M& m) {
@@ -92,7 +92,7 @@ class Scores {
   WarmUp* warm_up(const std::string& source, std::string_view provider);
   std::map<std::string, std::vector<DayScore>, std::less<>> days_;  // newest last
   std::map<std::pair<std::string, std::string>, WarmUp> warm_ups_;
-  std::set<std::string> changed_;                                   // providers
+  std::set<std::string> changed_;  // providers
   std::set<std::pair<std::string, std::string>> changed_warm_ups_;
 };
 

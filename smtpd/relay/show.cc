@@ -16,7 +16,8 @@ std::string clip(std::string_view text) { return std::string(text.substr(0, kMax
 
 std::string words_of(const TlsRule* rule) {
   if (rule == nullptr) return "no entry";
-  std::string out = rule->pattern + " = " + std::string(rule->fingerprints.empty() ? kLevels[static_cast<size_t>(rule->tls)] : "fingerprint");
+  std::string out = rule->pattern + " = " +
+                    std::string(rule->fingerprints.empty() ? kLevels[static_cast<size_t>(rule->tls)] : "fingerprint");
   if (!rule->names.empty()) out += " match";
   for (const auto& name : rule->names) out += " " + name;
   for (const auto& digest : rule->fingerprints) out += " sha256:" + hex(digest);
@@ -29,8 +30,10 @@ std::string dane_of(const lookup::Hop& hop) {
     case lookup::TlsaState::kFailed: return "TLSA records could not be had: " + hop.problem;
     case lookup::TlsaState::kSecure: break;
   }
-  std::string out = std::to_string(usable_associations(hop.tlsa).size()) + " of " + std::to_string(hop.tlsa.size()) + " TLSA records usable:";
-  for (const auto& t : hop.tlsa) out += " " + std::to_string(t.usage) + " " + std::to_string(t.selector) + " " + std::to_string(t.matching) + ",";
+  std::string out = std::to_string(usable_associations(hop.tlsa).size()) + " of " + std::to_string(hop.tlsa.size()) +
+                    " TLSA records usable:";
+  for (const auto& t : hop.tlsa)
+    out += " " + std::to_string(t.usage) + " " + std::to_string(t.selector) + " " + std::to_string(t.matching) + ",";
   out.pop_back();
   return out;
 }
@@ -99,10 +102,13 @@ void Relay::show(const Question& asked, const lookup::Hops& m) {
   PolicyInput in = policy_input(domain, true, least);
   in.mx_secure = m.secure;
   out.list = words_of(in.rule);
-  out.sts = !active_.config.mta_sts ? "off (option mta-sts)" : in.rule != nullptr ? "not asked: the list decides" : clip(sts_.describe(domain, now_unix()));
+  out.sts = !active_.config.mta_sts ? "off (option mta-sts)"
+            : in.rule != nullptr    ? "not asked: the list decides"
+                                    : clip(sts_.describe(domain, now_unix()));
   out.learned = active_.config.learn == Learn::kOff ? "off (option tls-learn)" : clip(learned_.describe(domain));
   out.action = active_.first + " = " + std::string(kLevels[static_cast<size_t>(least)]);
-  if (action != active_.actions.end() && !action->second.hosts.empty()) out.action += ", by smart hosts: their names decide, not the domain";
+  if (action != active_.actions.end() && !action->second.hosts.empty())
+    out.action += ", by smart hosts: their names decide, not the domain";
   for (const auto& hop : m.hops) {
     in.hop = &hop;
     in.host = hop.name;

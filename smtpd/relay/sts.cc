@@ -12,7 +12,9 @@ namespace {
 constexpr std::string_view kVersion = "STSv1";
 constexpr size_t kMaxLines = 1000;
 
-bool is_id(std::string_view text) { return !text.empty() && text.size() <= kMaxStsId && std::all_of(text.begin(), text.end(), is_alnum); }
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxStsId && std::all_of(text.begin(), text.end(), is_alnum);
+}
 
 // sts-policy-mx: a name, or "*." and one
 bool is_host(std::string_view text) {
@@ -21,7 +23,9 @@ bool is_host(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_'; });
 }
 
-std::string_view mode_name(StsMode mode) { return mode == StsMode::kEnforce ? "enforce" : mode == StsMode::kTesting ? "testing" : "none"; }
+std::string_view mode_name(StsMode mode) {
+  return mode == StsMode::kEnforce ? "enforce" : mode == StsMode::kTesting ? "testing" : "none";
+}
 
 }  // namespace
 
@@ -50,7 +54,8 @@ mailkeep::Result<StsText> parse_sts_policy(std::string_view body) {
   const auto lines = split(body, '\n');
   if (lines.size() > kMaxLines) return Error("more than " + std::to_string(kMaxLines) + " lines");
   for (const std::string_view whole : lines) {
-    const std::string_view line = trim(!whole.empty() && whole.back() == '\r' ? whole.substr(0, whole.size() - 1) : whole);
+    const std::string_view line =
+        trim(!whole.empty() && whole.back() == '\r' ? whole.substr(0, whole.size() - 1) : whole);
     const size_t colon = line.find(':');
     if (line.empty()) continue;
     if (colon == line.npos) return Error("a line without a colon");
@@ -62,7 +67,9 @@ mailkeep::Result<StsText> parse_sts_policy(std::string_view body) {
       has_version = true;
     } else if (name == "mode" && !has_mode) {
       if (value != "enforce" && value != "testing" && value != "none") return Error("mode " + printable(value, 20));
-      out.policy.mode = value == "enforce" ? StsMode::kEnforce : value == "testing" ? StsMode::kTesting : StsMode::kNone;
+      out.policy.mode = value == "enforce"   ? StsMode::kEnforce
+                        : value == "testing" ? StsMode::kTesting
+                                             : StsMode::kNone;
       has_mode = true;
     } else if (name == "max_age" && !has_age) {
       const auto n = parse_u64(value);
@@ -94,7 +101,9 @@ std::string StsBook::identity(const std::string& domain, int64_t now) const {
   return record.id + " " + std::to_string(record.fetched);
 }
 
-bool StsBook::is_due(const Entry& e, int64_t now) const { return e.looked == 0 || now >= e.looked + kLookAgain || now < e.looked; }
+bool StsBook::is_due(const Entry& e, int64_t now) const {
+  return e.looked == 0 || now >= e.looked + kLookAgain || now < e.looked;
+}
 
 bool StsBook::ready(const std::string& domain, int64_t now) {
   make_room();
@@ -136,7 +145,8 @@ void StsBook::looked(const std::string& domain, bool failed, const std::vector<s
   e.looked = now;
   const auto id = failed ? std::nullopt : parse_sts_texts(texts);
   e.problem = failed ? "its TXT record could not be had" : "";
-  const bool is_known = e.record && now < e.record->expires && id && e.record->id == *id && now < e.record->fetched + kRefetch;
+  const bool is_known =
+      e.record && now < e.record->expires && id && e.record->id == *id && now < e.record->fetched + kRefetch;
   if (!id || is_known || now < e.fetch_after) return done(domain, e);
   e.id = *id;
   e.phase = Phase::kFetch;
@@ -161,7 +171,9 @@ void StsBook::fetched(const std::string& domain, const mailkeep::Result<std::str
 void StsBook::refresh(int64_t now) {
   std::vector<std::string> due;
   for (const auto& [domain, e] : entries_) {
-    if (e.phase == Phase::kIdle && e.record && now < e.record->expires && now >= e.record->fetched + kRefetch && is_due(e, now)) due.push_back(domain);
+    if (e.phase == Phase::kIdle && e.record && now < e.record->expires && now >= e.record->fetched + kRefetch &&
+        is_due(e, now))
+      due.push_back(domain);
   }
   for (const auto& domain : due) look(domain, entries_[domain]);
 }
@@ -179,7 +191,8 @@ std::string StsBook::describe(const std::string& domain, int64_t now) const {
   if (it == entries_.end()) return "not looked for";
   const Entry& e = it->second;
   if (!e.record || now >= e.record->expires) return e.problem.empty() ? "no policy" : "none, for " + e.problem;
-  std::string out = std::string(mode_name(e.record->policy.mode)) + ", id " + e.record->id + ", for " + std::to_string((e.record->expires - now) / 60) + " more minutes, hosts";
+  std::string out = std::string(mode_name(e.record->policy.mode)) + ", id " + e.record->id + ", for " +
+                    std::to_string((e.record->expires - now) / 60) + " more minutes, hosts";
   for (const auto& host : e.record->policy.hosts) out += " " + host;
   return out + (e.problem.empty() ? "" : "; " + e.problem);
 }

@@ -22,14 +22,14 @@
 
 namespace mailkeep::relay {
 
-constexpr int64_t kLookAgain = 600;           // seconds between looks at a domain's TXT record
-constexpr int64_t kFetchAgain = 300;          // after a fetch that failed (RFC 8461 3.3: 5 minutes or more)
-constexpr int64_t kRefetch = 86400;           // RFC 8461 3.3: a policy is looked after once a day
-constexpr int64_t kMaxAge = 31557600;         // RFC 8461 3.2
-constexpr Seconds kRefreshSts(900);           // between looks at which those are
-constexpr size_t kMaxStsHosts = 100;          // "mx" lines
+constexpr int64_t kLookAgain = 600;    // seconds between looks at a domain's TXT record
+constexpr int64_t kFetchAgain = 300;   // after a fetch that failed (RFC 8461 3.3: 5 minutes or more)
+constexpr int64_t kRefetch = 86400;    // RFC 8461 3.3: a policy is looked after once a day
+constexpr int64_t kMaxAge = 31557600;  // RFC 8461 3.2
+constexpr Seconds kRefreshSts(900);    // between looks at which those are
+constexpr size_t kMaxStsHosts = 100;   // "mx" lines
 constexpr size_t kMaxStsId = 32;
-constexpr size_t kMaxStsEntries = 20000;      // domains in memory
+constexpr size_t kMaxStsEntries = 20000;  // domains in memory
 
 // As kept on disk.
 struct StsRecord {
@@ -66,7 +66,7 @@ class StsBook {
     std::function<void(const std::string& domain)> look;    // by looked()
     std::function<void(const std::string& domain)> fetch;   // by fetched()
     std::function<void(const StsRecord&)> keep;
-    std::function<void(const std::string& domain)> known;   // whoever waits for it may go on
+    std::function<void(const std::string& domain)> known;  // whoever waits for it may go on
   };
   explicit StsBook(Calls calls) : calls_(std::move(calls)) {}
 

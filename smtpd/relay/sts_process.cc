@@ -87,7 +87,10 @@ void Relay::start_fetch(const std::string& domain) {
       loop_, id, host, "/.well-known/mta-sts.txt",
       [this](const tls::Connect& connect) { return worker_.send_role(Role::kTls, connect, connect.session); },
       [this, id, domain](const mailkeep::Result<std::string>& body) {
-        log::info("sts-policy").kv("domain", domain).kv("fetched", body ? 1 : 0).kv("text", body ? "" : body.error().text);
+        log::info("sts-policy")
+            .kv("domain", domain)
+            .kv("fetched", body ? 1 : 0)
+            .kv("text", body ? "" : body.error().text);
         loop_.defer([dead = std::shared_ptr<Fetch>(std::move(fetches_[id]))] {});
         fetches_.erase(id);
         sts_.fetched(domain, body, now_unix());

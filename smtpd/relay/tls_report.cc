@@ -35,14 +35,15 @@ std::string timestamp(int64_t at) {
   const auto date = rfc5322::civil_from_days(at / 86400);
   const int64_t second = at % 86400;
   char out[40];
-  snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year), date.month, date.day, static_cast<int>(second / 3600),
-           static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
+  snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year), date.month, date.day,
+           static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
   return out;
 }
 
 mailkeep::Result<std::string> gzip(std::string_view text) {
   z_stream z = {};
-  if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return Error("deflateInit2", ENOMEM);
+  if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return Error("deflateInit2", ENOMEM);
   std::string in(text);
   std::string out(deflateBound(&z, in.size()) + 32, '\0');
   z.next_in = reinterpret_cast<Bytef*>(in.data());
@@ -57,7 +58,8 @@ mailkeep::Result<std::string> gzip(std::string_view text) {
 }
 
 std::string tlsa_text(const tls::Association& a) {
-  return std::to_string(a.usage) + " " + std::to_string(a.selector) + " " + std::to_string(a.matching) + " " + hex(a.data);
+  return std::to_string(a.usage) + " " + std::to_string(a.selector) + " " + std::to_string(a.matching) + " " +
+         hex(a.data);
 }
 
 }  // namespace
@@ -137,34 +139,45 @@ std::string report_json(const ReportFacts& facts, const std::string& domain, con
   std::string failures;
   for (const auto& [f, count] : report.failures) {
     bad += count;
-    failures += (failures.empty() ? "" : ",") + std::string("{\"result-type\":") + quoted(f.type) + ",\"receiving-mx-hostname\":" + quoted(f.host) +
-                ",\"failed-session-count\":" + std::to_string(count) + ",\"additional-information\":" + quoted(f.text) + "}";
+    failures += (failures.empty() ? "" : ",") + std::string("{\"result-type\":") + quoted(f.type) +
+                ",\"receiving-mx-hostname\":" + quoted(f.host) + ",\"failed-session-count\":" + std::to_string(count) +
+                ",\"additional-information\":" + quoted(f.text) + "}";
   }
-  std::string policy = "{\"policy-type\":" + quoted(report.policy_type) + ",\"policy-string\":" + list(report.policy) + ",\"policy-domain\":" + quoted(domain);
+  std::string policy = "{\"policy-type\":" + quoted(report.policy_type) + ",\"policy-string\":" + list(report.policy) +
+                       ",\"policy-domain\":" + quoted(domain);
   if (!report.hosts.empty()) policy += ",\"mx-host\":" + list(report.hosts);
-  std::string out = "{\"organization-name\":" + quoted(facts.hostname) + ",\"date-range\":{\"start-datetime\":" + quoted(timestamp(facts.from)) +
-                    ",\"end-datetime\":" + quoted(timestamp(facts.until)) + "},\"contact-info\":" + quoted("postmaster@" + facts.hostname) +
-                    ",\"report-id\":" + quoted(std::to_string(facts.from) + "." + domain + "@" + facts.hostname) + ",\"policies\":[{\"policy\":" + policy +
+  std::string out = "{\"organization-name\":" + quoted(facts.hostname) +
+                    ",\"date-range\":{\"start-datetime\":" + quoted(timestamp(facts.from)) +
+                    ",\"end-datetime\":" + quoted(timestamp(facts.until)) +
+                    "},\"contact-info\":" + quoted("postmaster@" + facts.hostname) +
+                    ",\"report-id\":" + quoted(std::to_string(facts.from) + "." + domain + "@" + facts.hostname) +
+                    ",\"policies\":[{\"policy\":" + policy +
                     "},\"summary\":{\"total-successful-session-count\":" + std::to_string(report.good) +
                     ",\"total-failure-session-count\":" + std::to_string(bad) + "}";
   if (!failures.empty()) out += ",\"failure-details\":[" + failures + "]";
   return out + "}]}\n";
 }
 
-mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::string& domain, const std::string& to, const std::string& json) {
+mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::string& domain, const std::string& to,
+                                          const std::string& json) {
   const auto packed = gzip(json);
   if (!packed) return packed.error();
   const std::string id = std::to_string(facts.from) + "." + domain;
-  const std::string name = facts.hostname + "!" + domain + "!" + std::to_string(facts.from) + "!" + std::to_string(facts.until) + ".json.gz";
+  const std::string name =
+      facts.hostname + "!" + domain + "!" + std::to_string(facts.from) + "!" + std::to_string(facts.until) + ".json.gz";
   const std::string boundary = "=_tlsrpt_" + hex64(static_cast<uint64_t>(facts.from));
   std::string out;
-  out += "From: <postmaster@" + facts.hostname + ">\r\nTo: <" + to + ">\r\nDate: " + rfc5322::format_date(facts.until) + "\r\n";
+  out += "From: <postmaster@" + facts.hostname + ">\r\nTo: <" + to + ">\r\nDate: " + rfc5322::format_date(facts.until) +
+         "\r\n";
   out += "Message-ID: <" + id + "@" + facts.hostname + ">\r\n";
-  out += "Subject: Report Domain: " + domain + "\r\n Submitter: " + facts.hostname + "\r\n Report-ID: <" + id + "@" + facts.hostname + ">\r\n";
+  out += "Subject: Report Domain: " + domain + "\r\n Submitter: " + facts.hostname + "\r\n Report-ID: <" + id + "@" +
+         facts.hostname + ">\r\n";
   out += "TLS-Report-Domain: " + domain + "\r\nTLS-Report-Submitter: " + facts.hostname + "\r\nTLS-Required: No\r\n";
   out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n";
   out += "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n boundary=\"" + boundary + "\"\r\n\r\n";
-  out += "--" + boundary + "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is an aggregate TLS report from " + facts.hostname + ".\r\n\r\n";
+  out += "--" + boundary +
+         "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is an aggregate TLS report from " +
+         facts.hostname + ".\r\n\r\n";
   out += "--" + boundary + "\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n";
   out += "Content-Disposition: attachment;\r\n filename=\"" + name + "\"\r\n\r\n";
   const std::string encoded = text::base64_encode(*packed);

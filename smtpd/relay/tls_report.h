@@ -15,9 +15,9 @@
 
 namespace mailkeep::relay {
 
-constexpr size_t kMaxReported = 5000;        // domains
-constexpr size_t kMaxFailureKinds = 100;     // of one domain
-constexpr size_t kMaxRua = 4;                // addresses of one domain
+constexpr size_t kMaxReported = 5000;     // domains
+constexpr size_t kMaxFailureKinds = 100;  // of one domain
+constexpr size_t kMaxRua = 4;             // addresses of one domain
 constexpr size_t kMaxReportMail = 60 * 1024;
 
 struct ReportFailure {
@@ -28,7 +28,7 @@ struct ReportFailure {
 };
 
 struct DomainReport {
-  std::string policy_type;  // "tlsa", "sts", "no-policy-found"
+  std::string policy_type;          // "tlsa", "sts", "no-policy-found"
   std::vector<std::string> policy;  // as the domain wrote it
   std::vector<std::string> hosts;   // of its MTA-STS policy
   uint64_t good = 0;
@@ -62,6 +62,7 @@ struct ReportFacts {
 };
 std::string report_json(const ReportFacts& facts, const std::string& domain, const DomainReport& report);
 // The mail (RFC 8460 5.3) with that, by gzip. EMSGSIZE: it would be more than kMaxReportMail.
-mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::string& domain, const std::string& to, const std::string& json);
+mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::string& domain, const std::string& to,
+                                          const std::string& json);
 
 }  // namespace mailkeep::relay

@@ -48,7 +48,8 @@ Status set_notify(Arguments& a, std::string_view value) {
   const bool good = std::all_of(words.begin(), words.end(), [&](std::string_view w) {
     return w == "SUCCESS" || w == "FAILURE" || w == "DELAY" || (w == "NEVER" && words.size() == 1);
   });
-  if (!good) return usage("-N " + printable(value, 60) + ": expected never, or of success, failure and delay, with commas");
+  if (!good)
+    return usage("-N " + printable(value, 60) + ": expected never, or of success, failure and delay, with commas");
   return {};
 }
 

@@ -35,7 +35,7 @@ std::string Reply::enhanced() const {
 }
 
 Dialog::Dialog(Fd fd) : fd_(std::move(fd)) {
-  const struct timeval limit {kPatience, 0};
+  const struct timeval limit { kPatience, 0 };
   setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
@@ -65,7 +65,8 @@ Result<Reply> Dialog::read() {
     if (!line) return line.error();
     const uint64_t code = parse_u64(line->substr(0, 3), 599).value_or(0);
     const bool is_last = line->size() == 3 || (line->size() > 3 && (*line)[3] == ' ');
-    if (line->size() < 3 || code < 200 || (!is_last && (*line)[3] != '-') || out.lines.size() == kMaxLines) return Error("the server says what is no reply");
+    if (line->size() < 3 || code < 200 || (!is_last && (*line)[3] != '-') || out.lines.size() == kMaxLines)
+      return Error("the server says what is no reply");
     out.code = static_cast<int>(code);
     out.lines.push_back(line->size() > 4 ? line->substr(4) : "");
     if (is_last) return out;

@@ -173,10 +173,12 @@ Status add_from_header(Recipients& to, const rfc5322::Header& header, const std:
     }
     return false;
   };
-  const bool is_resent = std::any_of(header.fields.begin(), header.fields.end(), [&](const auto& f) { return is_one_of(f, "Resent-"); });
+  const bool is_resent =
+      std::any_of(header.fields.begin(), header.fields.end(), [&](const auto& f) { return is_one_of(f, "Resent-"); });
   for (const auto& field : header.fields) {
     if (!is_one_of(field, is_resent ? "Resent-" : "")) continue;
-    if (auto added = to.add(field.value, origin); !added) return Error(std::string(field.name) + ": " + added.error().text);
+    if (auto added = to.add(field.value, origin); !added)
+      return Error(std::string(field.name) + ": " + added.error().text);
   }
   return {};
 }
@@ -218,9 +220,11 @@ Result<std::vector<std::string>> addresses_of(std::string_view list, std::string
   const std::string complete = qualify(list, origin);
   for (const auto& address : rfc5322::parse_address_list(complete, {.addresses = kMaxAddresses})) {
     if (address.kind != rfc5322::AddressKind::mailbox) continue;
-    if (address.local.empty() || address.domain.empty()) return Error("'" + printable(trim(list), 100) + "' has something that is no address");
+    if (address.local.empty() || address.domain.empty())
+      return Error("'" + printable(trim(list), 100) + "' has something that is no address");
     std::string text = address.addr_spec();
-    const bool is_plain = std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
+    const bool is_plain =
+        std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
     if (text.size() > kMaxAddress || !is_plain) return Error("'" + printable(text, 100) + "' is no address");
     out.push_back(std::move(text));
   }
@@ -258,14 +262,17 @@ Result<Letter> compose(const Arguments& a, std::string_view text, const std::str
   bool has_author = false;
   for (const auto& field : header.fields) {
     if (equals_nocase(field.name, "From")) has_author = true;
-    if (equals_nocase(field.name, "Bcc") || equals_nocase(field.name, "Resent-Bcc") || equals_nocase(field.name, "Return-Path")) continue;
+    if (equals_nocase(field.name, "Bcc") || equals_nocase(field.name, "Resent-Bcc") ||
+        equals_nocase(field.name, "Return-Path"))
+      continue;
     if (holds_addresses(field.name)) {
       out.text.append(field.name).append(":").append(qualify(field.value, origin)).append("\r\n");
     } else {
       out.text += field.raw;
     }
   }
-  if (!has_author) out.text += author(out.sender.empty() ? address : out.sender, a.full_name.empty() ? full_name : a.full_name);
+  if (!has_author)
+    out.text += author(out.sender.empty() ? address : out.sender, a.full_name.empty() ? full_name : a.full_name);
   out.text += "\r\n";
   out.text += parts.body;
   return out;

@@ -29,7 +29,8 @@ int run(const Arguments& a) {
 int complain(const Arguments& a, int code, std::string_view text) {
   if (a.is_quiet) return code;
   std::string out;
-  for (const auto line : split(text, '\n')) out += (out.empty() ? a.name + ": " : "\n" + a.name + ": ") + printable(line);
+  for (const auto line : split(text, '\n'))
+    out += (out.empty() ? a.name + ": " : "\n" + a.name + ": ") + printable(line);
   fprintf(stderr, "%s\n", out.c_str());
   return code;
 }

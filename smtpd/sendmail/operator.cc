@@ -29,15 +29,18 @@ Result<A> ask(int fd, const M& request) {
   auto frame = imsg::read_frame(fd);
   if (!frame) return frame.error();
   control::client::Refused refused;
-  if (frame->type == control::client::Refused::kType && imsg::decode(frame->body, frame->fds, refused)) return Error(refused.text, EPERM);
+  if (frame->type == control::client::Refused::kType && imsg::decode(frame->body, frame->fds, refused))
+    return Error(refused.text, EPERM);
   A answer;
-  if (frame->type != A::kType || !imsg::decode(frame->body, frame->fds, answer)) return Error("an answer of another version?", EPROTO);
+  if (frame->type != A::kType || !imsg::decode(frame->body, frame->fds, answer))
+    return Error("an answer of another version?", EPROTO);
   return answer;
 }
 
 int complain_of(const Arguments& a, const Error& why) {
   const bool may_not = why.code == EACCES || why.code == EPERM;
-  return complain(a, may_not ? EX_NOPERM : EX_TEMPFAIL, (may_not ? "this user may not ask that: " : "the server cannot be asked: ") + why.text);
+  return complain(a, may_not ? EX_NOPERM : EX_TEMPFAIL,
+                  (may_not ? "this user may not ask that: " : "the server cannot be asked: ") + why.text);
 }
 
 struct Waiting {
@@ -54,7 +57,11 @@ std::string entry_text(uint64_t id, const Waiting& w) {
   localtime_r(&arrived, &parts);
   strftime(when, sizeof when, "%a %b %e %H:%M:%S", &parts);
   char head[128];
-  snprintf(head, sizeof head, "%s%c %8llu %s  ", hex64(id).c_str(), w.is_active ? '*' : w.is_held ? '!' : ' ', static_cast<unsigned long long>(w.first.size), when);
+  snprintf(head, sizeof head, "%s%c %8llu %s  ", hex64(id).c_str(),
+           w.is_active ? '*'
+           : w.is_held ? '!'
+                       : ' ',
+           static_cast<unsigned long long>(w.first.size), when);
   std::string out = head + (w.first.sender.empty() ? "MAILER-DAEMON" : printable(w.first.sender)) + "\n";
   for (const auto& [to, error] : w.recipients) {
     if (!error.empty()) out += "    (" + printable(error) + ")\n";
@@ -69,7 +76,8 @@ Status list(int fd, std::map<uint64_t, Waiting>& out) {
     auto answer = ask<queue::QueueSelected>(fd, request);
     if (!answer) return answer.error();
     if (!answer->error.empty()) return Error(answer->error);
-    if (answer->next == request.ask.after && !answer->next.empty()) return Error("the listing does not advance", EPROTO);
+    if (answer->next == request.ask.after && !answer->next.empty())
+      return Error("the listing does not advance", EPROTO);
     request.ask.after = answer->next;
     for (auto& item : answer->items) {
       Waiting& w = out[item.envelope.message];
@@ -123,7 +131,8 @@ int list_queue(const Arguments& a) {
     out += entry_text(id, waiting);
     bytes += waiting.first.size;
   }
-  out += "-- " + std::to_string((bytes + 1023) / 1024) + " Kbytes in " + std::to_string(all.size()) + " Request" + (all.size() == 1 ? "" : "s") + ".\n";
+  out += "-- " + std::to_string((bytes + 1023) / 1024) + " Kbytes in " + std::to_string(all.size()) + " Request" +
+         (all.size() == 1 ? "" : "s") + ".\n";
   fwrite(out.data(), 1, out.size(), stdout);
   fflush(stdout);
   return EX_OK;

@@ -114,7 +114,8 @@ class Submission {
     if (int code = greet(); code != EX_OK) return code;
     auto letter = compose(a_, text, offers_.address, offers_.origin, full_name_of_caller());
     if (!letter) return complain(a_, EX_DATAERR, letter.error().text);
-    if (letter->recipients.empty()) return complain(a_, EX_USAGE, a_.from_header ? "no recipient in To, Cc or Bcc" : "no recipient; see sendmail(8)");
+    if (letter->recipients.empty())
+      return complain(a_, EX_USAGE, a_.from_header ? "no recipient in To, Cc or Bcc" : "no recipient; see sendmail(8)");
     letter_ = std::move(*letter);
     int worst = EX_OK;
     while (!letter_.recipients.empty()) {
@@ -134,7 +135,8 @@ class Submission {
     hello = dialog_.ask("EHLO localhost");
     if (!hello) return lost(hello.error());
     offers_ = offers_of(*hello);
-    if (hello->code != 250 || offers_.address.empty()) return complain(a_, EX_PROTOCOL, "this is no local socket of Mailkeep's: " + hello->text());
+    if (hello->code != 250 || offers_.address.empty())
+      return complain(a_, EX_PROTOCOL, "this is no local socket of Mailkeep's: " + hello->text());
     return EX_OK;
   }
 
@@ -148,7 +150,8 @@ class Submission {
     std::string out = "MAIL FROM:<" + letter_.sender + ">";
     if (offers_.size) out += " SIZE=" + std::to_string(letter_.text.size());
     if (offers_.eight_bit && !is_ascii(letter_.text)) out += " BODY=8BITMIME";
-    const bool wants_utf8 = !is_ascii(letter_.sender) || !std::all_of(letter_.recipients.begin(), letter_.recipients.end(), is_ascii);
+    const bool wants_utf8 =
+        !is_ascii(letter_.sender) || !std::all_of(letter_.recipients.begin(), letter_.recipients.end(), is_ascii);
     if (offers_.utf8 && wants_utf8) out += " SMTPUTF8";
     if (offers_.dsn && !a_.ret.empty()) out += " RET=" + a_.ret;
     if (offers_.dsn && !a_.envelope_id.empty()) out += " ENVID=" + xtext(a_.envelope_id);
@@ -188,7 +191,8 @@ class Submission {
     } else if (done < letter_.recipients.size() || !dialog_.ask("RSET")) {
       stop_ = true;
     }
-    letter_.recipients.erase(letter_.recipients.begin(), letter_.recipients.begin() + static_cast<std::ptrdiff_t>(done));
+    letter_.recipients.erase(letter_.recipients.begin(),
+                             letter_.recipients.begin() + static_cast<std::ptrdiff_t>(done));
     return worst;
   }
 
@@ -197,11 +201,13 @@ class Submission {
     stop_ = true;
     if (!has_sent_) return refusal(reply, to);
     refusal(reply, to);
-    return complain(a_, EX_UNAVAILABLE, std::to_string(letter_.recipients.size()) + " recipients did not get the message; the others did");
+    return complain(a_, EX_UNAVAILABLE,
+                    std::to_string(letter_.recipients.size()) + " recipients did not get the message; the others did");
   }
 
   int refusal(const Reply& reply, const std::string& to) {
-    return complain(a_, code_of(reply, !to.empty()), (to.empty() ? "" : "<" + to + ">: ") + std::to_string(reply.code) + " " + reply.text());
+    return complain(a_, code_of(reply, !to.empty()),
+                    (to.empty() ? "" : "<" + to + ">: ") + std::to_string(reply.code) + " " + reply.text());
   }
 
   static int code_of(const Reply& reply, bool is_recipient) {

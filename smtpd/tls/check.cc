@@ -13,7 +13,9 @@ namespace {
 using crypto::Certificate;
 
 bool fits(const Association& a, const Certificate& certificate) {
-  const std::string bytes = a.selector == 0 ? certificate.der() : a.selector == 1 ? certificate.public_key() : std::string();
+  const std::string bytes = a.selector == 0   ? certificate.der()
+                            : a.selector == 1 ? certificate.public_key()
+                                              : std::string();
   if (bytes.empty()) return false;
   switch (a.matching) {
     case 0: return bytes == a.data;
@@ -33,14 +35,21 @@ std::string join(const std::vector<std::string>& names) {
   return out;
 }
 
-Problem problem_of(crypto::Fault fault) { return fault == crypto::Fault::kExpired ? Problem::kExpired : Problem::kUntrusted; }
+Problem problem_of(crypto::Fault fault) {
+  return fault == crypto::Fault::kExpired ? Problem::kExpired : Problem::kUntrusted;
+}
 
-Finding name_missing(const Wish& wish) { return {false, Problem::kName, "the certificate is not for " + join(wish.names)}; }
+Finding name_missing(const Wish& wish) {
+  return {false, Problem::kName, "the certificate is not for " + join(wish.names)};
+}
 
-bool has_a_name(const Wish& wish, const HasName& has_name) { return std::any_of(wish.names.begin(), wish.names.end(), has_name); }
+bool has_a_name(const Wish& wish, const HasName& has_name) {
+  return std::any_of(wish.names.begin(), wish.names.end(), has_name);
+}
 
 // RFC 7671 5.2: the record names a certificate of the chain, or holds one whole that the server need not send.
-Finding check_anchor(const Wish& wish, const Association& a, const std::vector<Certificate>& chain, const HasName& has_name) {
+Finding check_anchor(const Wish& wish, const Association& a, const std::vector<Certificate>& chain,
+                     const HasName& has_name) {
   Finding out = {false, Problem::kAssociation, "no TLSA record fits the server's certificates"};
   const auto try_anchor = [&](const Certificate& anchor) {
     const crypto::Verdict v = crypto::Anchors::of(anchor).verify(chain);
@@ -78,8 +87,10 @@ Finding check_associations(const Wish& wish, const std::vector<Certificate>& cha
   return out;
 }
 
-Finding check_authority(const Wish& wish, const std::vector<Certificate>& chain, const crypto::Anchors* anchors, const HasName& has_name) {
-  if (anchors == nullptr) return {false, Problem::kUntrusted, "no certificates of authorities to verify with (option tls-authorities)"};
+Finding check_authority(const Wish& wish, const std::vector<Certificate>& chain, const crypto::Anchors* anchors,
+                        const HasName& has_name) {
+  if (anchors == nullptr)
+    return {false, Problem::kUntrusted, "no certificates of authorities to verify with (option tls-authorities)"};
   const crypto::Verdict v = anchors->verify(chain);
   if (v.fault != crypto::Fault::kNone) return {false, problem_of(v.fault), v.text};
   if (!has_a_name(wish, has_name)) return name_missing(wish);
@@ -92,7 +103,9 @@ Finding check_peer(::tls* connection, const Wish& wish, const crypto::Anchors* a
   if (pem == nullptr) return {false, Problem::kUntrusted, "the server sent no certificate"};
   const auto chain = crypto::read_chain({reinterpret_cast<const char*>(pem), length});
   if (!chain) return {false, Problem::kUntrusted, chain.error().text};
-  const auto has_name = [connection](const std::string& name) { return ::tls_peer_cert_contains_name(connection, name.c_str()) == 1; };
+  const auto has_name = [connection](const std::string& name) {
+    return ::tls_peer_cert_contains_name(connection, name.c_str()) == 1;
+  };
   if (wish.check == Check::kAssociations) return check_associations(wish, *chain, has_name);
   return check_authority(wish, *chain, anchors, has_name);
 }

@@ -33,7 +33,8 @@ using HasName = std::function<bool(const std::string& name)>;
 
 // Pure. `anchors` nullptr: there are none.
 Finding check_associations(const Wish& wish, const std::vector<crypto::Certificate>& chain, const HasName& has_name);
-Finding check_authority(const Wish& wish, const std::vector<crypto::Certificate>& chain, const crypto::Anchors* anchors, const HasName& has_name);
+Finding check_authority(const Wish& wish, const std::vector<crypto::Certificate>& chain, const crypto::Anchors* anchors,
+                        const HasName& has_name);
 
 // Of a connection after its handshake. With kNone it says what kAuthority would.
 Finding check_peer(::tls* connection, const Wish& wish, const crypto::Anchors* anchors);

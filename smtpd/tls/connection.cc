@@ -63,12 +63,14 @@ Connection::Connection(event::Loop& loop, Fd client, Fd plain, Callbacks callbac
   timer_.set(kHandshakeTimeout);
 }
 
-Connection::Connection(event::Loop& loop, TlsHandle tls, const std::string& servername, Fd server, Fd plain, Callbacks callbacks)
+Connection::Connection(event::Loop& loop, TlsHandle tls, const std::string& servername, Fd server, Fd plain,
+                       Callbacks callbacks)
     : Connection(loop, std::move(server), std::move(plain), std::move(callbacks)) {
   tls_ = std::move(tls);
   loop_.defer([this, alive = alive_, servername] {
     if (!*alive) return;
-    if (::tls_connect_cbs(tls_.get(), receive_some, send_some, this, servername.c_str()) != 0) return fail(reason(tls_.get()));
+    if (::tls_connect_cbs(tls_.get(), receive_some, send_some, this, servername.c_str()) != 0)
+      return fail(reason(tls_.get()));
     work();
   });
 }
@@ -79,7 +81,8 @@ Connection::Connection(event::Loop& loop, Context context, Fd client, Fd plain, 
   loop_.defer([this, alive = alive_] {
     if (!*alive) return;
     ::tls* accepted = nullptr;
-    if (::tls_accept_cbs(context_.get(), &accepted, receive_some, send_some, this) != 0) return fail(reason(context_.get()));
+    if (::tls_accept_cbs(context_.get(), &accepted, receive_some, send_some, this) != 0)
+      return fail(reason(context_.get()));
     tls_.reset(accepted);
     work();
   });
@@ -241,7 +244,8 @@ void Connection::linger() {
 }
 
 void Connection::on_timeout() {
-  if (state_ == State::kHandshake) return fail("no handshake within " + std::to_string(kHandshakeTimeout.count()) + " s");
+  if (state_ == State::kHandshake)
+    return fail("no handshake within " + std::to_string(kHandshakeTimeout.count()) + " s");
   end();
 }
 

@@ -22,10 +22,10 @@
 
 namespace mailkeep::tls {
 
-constexpr size_t kBuffer = 32 * 1024;       // each way; a TLS record holds 16 KiB
+constexpr size_t kBuffer = 32 * 1024;  // each way; a TLS record holds 16 KiB
 constexpr Seconds kHandshakeTimeout{30};
-constexpr Seconds kDrainTimeout{60};        // the session has ended: what it said last must leave within this time
-constexpr Seconds kLingerTimeout{2};        // for the client to end too, so that its last bytes cause no reset
+constexpr Seconds kDrainTimeout{60};  // the session has ended: what it said last must leave within this time
+constexpr Seconds kLingerTimeout{2};  // for the client to end too, so that its last bytes cause no reset
 
 // Bytes on their way from one side to the other.
 class Buffer {
@@ -104,7 +104,7 @@ class Connection {
   bool client_ended_ = false;                    // nothing more comes from it
   bool client_dead_ = false;                     // and nothing reaches it
   bool plain_ended_ = false;
-  bool plain_shut_ = false;                      // our half towards the session is closed
+  bool plain_shut_ = false;  // our half towards the session is closed
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

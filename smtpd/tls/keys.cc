@@ -39,7 +39,8 @@ const uint8_t* bytes(const std::string& s) { return reinterpret_cast<const uint8
 // libtls says "failed to load private key" also of a sound key that belongs to another certificate.
 std::string reason(const char* text) {
   std::string out = text == nullptr ? "unknown error" : text;
-  if (out.find("private key") != std::string::npos) out += ": expected an unencrypted PEM key that belongs to the certificate";
+  if (out.find("private key") != std::string::npos)
+    out += ": expected an unencrypted PEM key that belongs to the certificate";
   return out;
 }
 
@@ -105,7 +106,8 @@ Result<Context> Keys::context(const std::vector<std::string>& names) {
   std::string joined;
   for (const auto& name : names) joined += name + '\0';
   if (const auto it = several_.find(joined); it != several_.end()) return it->second;
-  if (several_.size() >= kMaxContexts) several_.clear();  // connections keep theirs; nobody's odd choices keep others out
+  if (several_.size() >= kMaxContexts)
+    several_.clear();  // connections keep theirs; nobody's odd choices keep others out
   std::vector<const Pem*> pairs;
   for (const auto& name : names) {
     const auto it = pem_.find(name);

@@ -17,9 +17,9 @@
 
 namespace mailkeep::tls {
 
-constexpr size_t kMaxPem = 256 * 1024;    // a chain or a key; Let's Encrypt's chain is 5 KiB
-constexpr size_t kMaxKeypairs = 1000;     // in one configuration
-constexpr size_t kMaxContexts = 64;  // of several key pairs, kept ready
+constexpr size_t kMaxPem = 256 * 1024;  // a chain or a key; Let's Encrypt's chain is 5 KiB
+constexpr size_t kMaxKeypairs = 1000;   // in one configuration
+constexpr size_t kMaxContexts = 64;     // of several key pairs, kept ready
 
 struct Pem {
   std::string name;

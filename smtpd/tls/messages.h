@@ -29,8 +29,8 @@ struct Serve {
   static constexpr uint16_t kType = 201;
   uint64_t session = 0;
   std::vector<std::string> pki;  // names; the first is the default, SNI chooses among them
-  Fd client;  // the TCP connection
-  Fd plain;  // tls's end of the plaintext socketpair
+  Fd client;                     // the TCP connection
+  Fd plain;                      // tls's end of the plaintext socketpair
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);
@@ -87,8 +87,8 @@ struct Connect {
   Check check = Check::kNone;
   std::vector<std::string> names;  // of which the certificate must have one; empty: the servername
   std::vector<Association> associations;
-  Fd server;               // the TCP connection
-  Fd plain;                // tls's end of the plaintext socketpair
+  Fd server;  // the TCP connection
+  Fd plain;   // tls's end of the plaintext socketpair
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.session);

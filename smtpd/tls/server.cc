@@ -115,7 +115,8 @@ void Server::on_serve(PeerId from, Serve&& m) {
   auto context = keys_.context(m.pki);
   if (!context) return refuse(from, m.session, os::peer_of(m.client.get()).address, context.error().text);
   const uint64_t id = enter(from, m.session, m.client.get());
-  clients_[id].connection = std::make_unique<Connection>(loop_, std::move(*context), std::move(m.client), std::move(m.plain), calls_of(id));
+  clients_[id].connection =
+      std::make_unique<Connection>(loop_, std::move(*context), std::move(m.client), std::move(m.plain), calls_of(id));
 }
 
 void Server::on_connect(PeerId from, Connect&& m) {
@@ -128,7 +129,8 @@ void Server::on_connect(PeerId from, Connect&& m) {
   c.wish = Wish{m.check, std::move(m.names), std::move(m.associations)};
   Connection::Callbacks calls = calls_of(id);
   calls.accepts = [this, id](::tls* connection) { return accepts(id, connection); };
-  c.connection = std::make_unique<Connection>(loop_, std::move(*client), m.servername, std::move(m.server), std::move(m.plain), std::move(calls));
+  c.connection = std::make_unique<Connection>(loop_, std::move(*client), m.servername, std::move(m.server),
+                                              std::move(m.plain), std::move(calls));
 }
 
 // The connection is on the stack: what it is not good enough for ends it later.

@@ -61,7 +61,8 @@ class Server : public worker::Hooks {
   bool accepts(uint64_t id, ::tls* connection);
   void established(uint64_t id, const Connection::Handshake& h);
   void failed(uint64_t id, const std::string& why);
-  void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why, Problem problem = Problem::kHandshake);
+  void refuse(imsg::PeerId peer, uint64_t session, const std::string& source, const std::string& why,
+              Problem problem = Problem::kHandshake);
 
   event::Loop& loop_;
   Keys keys_;

@@ -25,7 +25,8 @@ Result<std::string> read_bundle(int fd, const std::string& path) {
     if (n <= 0) return errno_error("read " + path);
     have += static_cast<size_t>(n);
   }
-  if (out.find("-----BEGIN CERTIFICATE-----") == out.npos && out.find("-----BEGIN TRUSTED CERTIFICATE-----") == out.npos) {
+  if (out.find("-----BEGIN CERTIFICATE-----") == out.npos &&
+      out.find("-----BEGIN TRUSTED CERTIFICATE-----") == out.npos) {
     return Error(path + ": found no certificate, expected PEM", EINVAL);
   }
   return out;
