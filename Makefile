@@ -152,7 +152,8 @@ compile_commands.json: $(STAMP)
 
 deps:
 	sh etc/install-deps $(DEPS)
-lint:
+lint: compile_commands.json
+	@sh etc/install-deps regress/tools/lint.deps
 	sh regress/tools/lint $(B)
 clean:
 	rm -rf build compile_commands.json
