@@ -17,16 +17,16 @@ ifeq ($(origin CXX),default)
 CXX        := g++
 endif
 FUZZCXX    ?= clang++
-OPT        ?= -O2
 # Lines and functions for backtraces; what a debugger wants beside (DEBUG=-g) costs a third of the compiler's time.
 DEBUG      ?= -g1
 SAN        ?=
+OPT        ?= $(if $(SAN),-O1,-O2)
 DEPS       := etc/deps
 
 empty :=
 space := $(empty) $(empty)
 comma := ,
-VARIANT := $(notdir $(lastword $(CXX)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter-out -O2,$(OPT)),$(OPT))
+VARIANT := $(notdir $(lastword $(CXX)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(filter-out $(if $(SAN),-O1,-O2),$(OPT)),$(OPT))
 B ?= build/$(VARIANT)
 
 # --- flags -----------------------------------------------------------------------------------------
