@@ -26,6 +26,13 @@ enum class Profile {
   kRelay,    // TCP connections to other hosts
 };
 
+// A build with sanitizers: every profile has what their runtime needs too: to read files, to ask about a terminal and limits.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 // Allows only the profile's system calls from here on, in every thread; needs no_new_privs or root.
 Status enter_seccomp(Profile profile);
 

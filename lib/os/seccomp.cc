@@ -154,12 +154,6 @@ Calls children() {
 // iconv(3) loads a converter when a message needs one: code from a file, never from memory that can be written.
 Calls converters() { return {{"mmap", {{2, PROT_EXEC | PROT_WRITE, PROT_EXEC}, {3, MAP_ANONYMOUS, 0}}}}; }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // What the runtime of a sanitizer needs to work and to report.
 Calls sanitizers() {
   return {

@@ -73,7 +73,7 @@ void types_are_unique_and_complete(void**) {
   std::set<uint16_t> seen;
   for_each_message([&seen]<class M>(M, size_t) { assert_true(seen.insert(M::kType).second); });
   FILE* found =
-      popen("cat lib/worker/messages.h */*/*messages.h queue/messages.h | sort -u | grep -c 'uint16_t kType ='", "r");
+      popen("cat lib/worker/messages.h */*/*messages*.h queue/messages*.h | sort -u | grep -c 'uint16_t kType ='", "r");
   assert_non_null(found);
   unsigned count = 0;
   assert_int_equal(fscanf(found, "%u", &count), 1);
