@@ -403,15 +403,15 @@ static void many_patterns_have_one_budget(void**) {
   std::string table = "table slow { x";
   for (int i = 0; i < 900; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
   table += " }\n";
-  for (int i = 0; i < 20; i++) table += "match from any for any helo regex <slow> reject\n";
+  for (int i = 0; i < 10; i++) table += "match from any for any helo regex <slow> reject\n";
   const auto rules = make_rules(
       "domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n", "", {"ann"});
   Facts f = from_world();
   f.helo = "mk.test";
   assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
-  f.helo = std::string(11, 'a') + "!";
+  f.helo = std::string(12, 'a') + "!";  // 9,000 times: a second and more, if nothing bounds it
   assert_true(pattern::Pattern::compile("^(a+)+$|^x0$")->match(f.helo) == pattern::Outcome::kNo);
-  const pattern::Budget spent(pattern::kMaxTime * 3);
+  const pattern::Budget spent(pattern::kMaxTime * 10);
   assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");
   assert_false(spent.is_spent());
 }
