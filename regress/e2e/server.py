@@ -25,6 +25,7 @@ BUILD = os.environ.get("MAILKEEP_BUILD", f"{TOP}/build/g++")
 INSTALLED = f"{BUILD}/inst"
 PREFIX = f"{INSTALLED}/usr/local"
 SOAK = bool(os.environ.get("MAILKEEP_SOAK"))
+SANITIZED = bool(re.search("address|thread|undefined", os.path.basename(BUILD)))
 TRACE = os.environ.get("MAILKEEP_TRACE")  # a folder for strace's files: see regress/tools/system-calls
 ROLES = {"mailkeep": "control", "mailkeep-tls": "tls", "mailkeep-smtp": "smtpd", "mailkeep-lookup": "lookup",
          "mailkeep-auth": "auth", "mailkeep-queue": "queue", "mailkeep-lmtp": "lmtpd", "mailkeep-imap": "imapd",
@@ -340,6 +341,11 @@ def mail(subject, body="Hello\n", **headers):
 
 class Skip(Exception):
     """What a test raises when the machine lacks what it needs."""
+
+
+def memory(kib):
+    """How much memory a process may take: what a sanitizer keeps back of freed memory comes on top, in its build."""
+    return kib + (512 * 1024 if SANITIZED else 0)
 
 
 def wait_until(condition, patience, step=0.05):
