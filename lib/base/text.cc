@@ -73,8 +73,9 @@ std::optional<uint64_t> parse_u64(std::string_view text, uint64_t max) {
 std::string printable(std::string_view text, size_t max) {
   std::string out;
   for (char c : text) {
-    if (out.size() >= max) return out + "...";
-    if (c >= ' ' && c <= '~' && c != '\\') {
+    const bool is_plain = c >= ' ' && c <= '~' && c != '\\';
+    if (out.size() + (is_plain ? 1 : 4) > max) return out + "...";
+    if (is_plain) {
       out += c;
     } else {
       out += "\\x";

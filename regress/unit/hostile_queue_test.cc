@@ -27,6 +27,8 @@ struct House : hostile::Peerage {
     config.hostname = "mx.mk.test";
     config.lifetime = 100000;
     config.message_size = 1000000;
+    config.history = 100000;
+    config.history_entries = 1000;
     config.postmaster = "postmaster@mk.test";
     tell_parent(config);
     commit(1);
@@ -175,6 +177,29 @@ void a_user_speaks_for_itself(void**) {
   assert_text(house.last<queue::QueueSelected>(kControl).items.at(0).state, "delivering");
 }
 
+// What is put down of its words is never more than a record holds, wherever an escaped byte falls.
+void a_user_may_say_what_it_likes(void**) {
+  queue::SpoolDirectory directory;
+  House house(directory);
+  for (size_t i = 0; i < 8; i++) {
+    house.tell(kSmtpd, House::message(kId + i));
+    house.route({House::to("bob")});
+    queue::Rejected r;
+    r.envelope = {kId + i, 0};
+    r.temporary = true;
+    r.enhanced = "4.0.0";
+    r.text = std::string(463 + i, 'x') + std::string(480 - 463 - i, '\xff');
+    house.tell(kBob, r);
+    house.turns(6);
+    queue::FindLives find;
+    find.past = queue::Past::kWaiting;
+    find.selection.message = kId + i;
+    house.tell(kControl, find);
+    house.turns(6);
+    assert_int_equal(house.last<queue::Lives>(kControl).lives.at(0).tries.size(), 1);
+  }
+}
+
 // Two messages in one file, or another's id: the file stays with the message that was answered 250.
 void one_file_one_message(void**) {
   queue::SpoolDirectory directory;
@@ -313,10 +338,11 @@ void the_most_there_can_be(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(anything_from_anybody),        unit_test(nobody_claims_an_account),
-                              unit_test(addresses_are_addresses),      unit_test(lookup_answers_what_was_asked),
-                              unit_test(a_user_speaks_for_itself),     unit_test(one_file_one_message),
-                              unit_test(an_id_is_not_the_file),        unit_test(spool_files_are_shared_out),
-                              unit_test(waiting_messages_are_bounded), unit_test(the_most_there_can_be)};
+  const CMUnitTest tests[] = {unit_test(anything_from_anybody),      unit_test(nobody_claims_an_account),
+                              unit_test(addresses_are_addresses),    unit_test(lookup_answers_what_was_asked),
+                              unit_test(a_user_speaks_for_itself),   unit_test(a_user_may_say_what_it_likes),
+                              unit_test(one_file_one_message),       unit_test(an_id_is_not_the_file),
+                              unit_test(spool_files_are_shared_out), unit_test(waiting_messages_are_bounded),
+                              unit_test(the_most_there_can_be)};
   return run_unit_tests(tests);
 }

@@ -39,6 +39,12 @@ static void numbers(void**) {
 static void printing(void**) {
   assert_text(printable("a\r\n\\"), "a\\x0d\\x0a\\x5c");
   assert_text(printable("abcdef", 3), "abc...");
+  assert_text(printable("abc", 3), "abc");
+  // What is escaped stays within the limit too: who asks for it has no room for more.
+  for (size_t before = 0; before < 6; before++)
+    assert_in_range(printable(std::string(before, 'a') + "\xff\xff", 5).size(), 1, 8);
+  assert_text(printable("a\xff", 5), "a\\xff");
+  assert_text(printable("ab\xff", 5), "ab...");
 }
 
 int main() {
