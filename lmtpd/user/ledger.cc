@@ -18,7 +18,6 @@ namespace {
 constexpr const char* kName = "deliveries";
 constexpr const char* kNewName = "deliveries.new";
 constexpr size_t kRecord = 32;
-constexpr uint64_t kMaxFile = 4 * Ledger::kKept * kRecord;
 
 template <class T>
 void put(std::string& out, T v) {
@@ -58,26 +57,14 @@ Status write(os::Io& io, int fd, const std::string& bytes, uint64_t offset) {
   return io.pwritev(fd, std::span(&part, 1), offset);
 }
 
-// The last kKept records in a file of their own, which takes the other's name.
-Result<int> shorten(os::Io& io, int dir, const std::string& text) {
-  const size_t whole = text.size() / kRecord;
-  const std::string tail =
-      text.substr((whole - std::min(whole, Ledger::kKept)) * kRecord, std::min(whole, Ledger::kKept) * kRecord);
-  auto fd = io.openat(dir, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-  if (!fd) return fd.error();
-  auto done = write(io, *fd, tail, 0);
-  if (done) done = io.fsync(*fd);
-  if (done) done = io.renameat(dir, kNewName, dir, kName);
-  if (done) done = io.fsync(dir);
-  if (done) return *fd;
-  io.close(*fd);
-  return done.error();
-}
-
 }  // namespace
 
 Ledger::Ledger(Ledger&& other) noexcept
-    : io_(other.io_), fd_(std::exchange(other.fd_, -1)), size_(other.size_), entries_(std::move(other.entries_)) {}
+    : io_(other.io_),
+      dir_(other.dir_),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      entries_(std::move(other.entries_)) {}
 
 Ledger::~Ledger() {
   if (fd_ >= 0) io_->close(fd_);
@@ -86,30 +73,60 @@ Ledger::~Ledger() {
 Result<Ledger> Ledger::open(os::Io& io, int dir) {
   auto fd = io.openat(dir, kName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW);
   if (!fd) return fd.error();
-  Ledger out(io, *fd);
+  Ledger out(io, dir, *fd);
   const auto size = io.file_size(*fd);
   if (!size) return size.error();
-  if (*size > kMaxFile) return Error("deliveries: larger than it can be", EIO);
-  std::string text(*size, '\0');
-  const auto got = io.pread(*fd, text.data(), text.size(), 0);
-  if (!got) return got.error();
-  text.resize(*got);
-  if (text.size() > 2 * kKept * kRecord) {
-    auto shorter = shorten(io, dir, text);
-    if (!shorter) return shorter.error();
-    io.close(out.fd_);
-    out.fd_ = *shorter;
-    text.erase(0, (text.size() / kRecord - kKept) * kRecord);
-  } else if (auto synced = io.fsync(dir); !synced) {
-    return synced.error();
+  out.size_ = *size / kRecord * kRecord;
+  if (out.is_long()) {
+    if (auto done = out.shorten(); !done) return done.error();
+    return out;
   }
-  out.size_ = text.size() / kRecord * kRecord;
+  const auto text = out.tail(2 * kKept);
+  if (!text) return text.error();
+  out.take(*text);
+  if (auto synced = io.fsync(dir); !synced) return synced.error();
+  return out;
+}
+
+bool Ledger::is_long() const { return size_ > 2 * kKept * kRecord; }
+
+// The last records of the file, so many at most, whatever its size.
+Result<std::string> Ledger::tail(size_t most) const {
+  std::string text(std::min<uint64_t>(size_, most * kRecord), '\0');
+  const auto got = io_->pread(fd_, text.data(), text.size(), size_ - text.size());
+  if (!got) return got.error();
+  if (*got != text.size()) return Error("deliveries: shorter than it was", EIO);
+  return text;
+}
+
+void Ledger::take(std::string_view text) {
+  entries_.clear();
   for (size_t at = 0; at + kRecord <= text.size(); at += kRecord) {
     queue::EnvelopeId id;
     Entry entry;
-    if (decode(std::string_view(text).substr(at, kRecord), id, entry)) out.entries_[id] = entry;
+    if (decode(text.substr(at, kRecord), id, entry)) entries_[id] = entry;
   }
-  return out;
+}
+
+// The last kKept records in a file of their own, which takes the other's name. After a failure this object is of no use: nobody
+// knows which of the two has the name.
+Status Ledger::shorten() {
+  const auto text = tail(kKept);
+  if (!text) return text.error();
+  auto fd = io_->openat(dir_, kNewName, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+  if (!fd) return fd.error();
+  auto done = write(*io_, *fd, *text, 0);
+  if (done) done = io_->fsync(*fd);
+  if (done) done = io_->renameat(dir_, kNewName, dir_, kName);
+  if (done) done = io_->fsync(dir_);
+  if (!done) {
+    io_->close(*fd);
+    return done;
+  }
+  io_->close(std::exchange(fd_, *fd));
+  size_ = text->size();
+  take(*text);
+  return {};
 }
 
 Ledger::Entry Ledger::find(const queue::EnvelopeId& id) const {
@@ -125,6 +142,9 @@ Status Ledger::append(const queue::EnvelopeId& id, const Entry& entry) {
 }
 
 Status Ledger::begin(const queue::EnvelopeId& id, uint64_t offset, uint32_t path) {
+  if (is_long()) {
+    if (auto done = shorten(); !done) return done;
+  }
   if (auto done = append(id, {State::kBegun, offset, path}); !done) return done;
   return io_->fdatasync(fd_);
 }

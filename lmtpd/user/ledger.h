@@ -4,12 +4,14 @@
 //   "deliveries": records of 32 bytes, each u64 message · u32 number · u32 state · u64 offset · u32 path · u32 CRC-32C of these
 //   state 1: begun, on the disk before the message can be seen; offset: where in an mbox; path: CRC-32C of the file's path
 //   state 2: ended; not synced, for after a power cut the message itself is looked for
-// A record that is damaged or torn counts for nothing. Process: user.
+// A record that is damaged or torn counts for nothing. When the file has grown it is written anew with its end alone, at start
+// and between two deliveries: the process of a busy account may run for months. Process: user.
 // SPDX-License-Identifier: ISC
 #pragma once
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "lib/os/io.h"
 #include "queue/messages.h"
@@ -39,10 +41,15 @@ class Ledger {
   Status end(const queue::EnvelopeId& id);
 
  private:
-  Ledger(os::Io& io, int fd) : io_(&io), fd_(fd) {}
+  Ledger(os::Io& io, int dir, int fd) : io_(&io), dir_(dir), fd_(fd) {}
+  bool is_long() const;
+  Result<std::string> tail(size_t most) const;
+  void take(std::string_view text);
+  Status shorten();
   Status append(const queue::EnvelopeId& id, const Entry& entry);
 
   os::Io* io_;
+  int dir_;
   int fd_;
   uint64_t size_ = 0;
   std::map<queue::EnvelopeId, Entry> entries_;

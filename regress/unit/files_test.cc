@@ -187,6 +187,43 @@ static void the_ledger_is_kept_short(void**) {
   assert_true(ledger->find({2 * Ledger::kKept + 9, 0}).state == Ledger::State::kEnded);
 }
 
+// A process that runs for long writes more than a file of deliveries holds; the next one can read what it left.
+static void a_busy_ledger_stays_short(void**) {
+  fault::Disk disk(1);
+  constexpr uint64_t kMany = 5 * Ledger::kKept;
+  const auto size = [&disk] {
+    const auto fd = disk.openat(disk.root(), "deliveries", O_RDONLY, 0600);
+    return *disk.file_size(*fd);
+  };
+  {
+    auto ledger = Ledger::open(disk, disk.root());
+    for (uint64_t i = 0; i < kMany; i++) {
+      if (i % 4096 == 0) assert_true(ledger->begin({i, 0}, 0, 0));
+      assert_true(ledger->end({i, 0}));
+    }
+    assert_true(ledger->find({kMany - 1, 0}).state == Ledger::State::kEnded);
+    assert_true(ledger->find({5, 0}).state == Ledger::State::kUnknown);
+  }
+  assert_in_range(size(), 1, (2 * Ledger::kKept + 2 * 4096) * 32);
+  auto ledger = Ledger::open(disk, disk.root());
+  assert_true(ledger);
+  assert_true(ledger->find({kMany - 1, 0}).state == Ledger::State::kEnded);
+}
+
+// However large the file is, by whomever: mail goes on, and little of it is read.
+static void a_huge_ledger_is_cut(void**) {
+  fault::Disk disk(1);
+  {
+    auto ledger = Ledger::open(disk, disk.root());
+    const auto fd = disk.openat(disk.root(), "deliveries", O_RDWR, 0600);
+    assert_true(disk.ftruncate(*fd, 10 * Ledger::kKept * 32));
+  }
+  auto ledger = Ledger::open(disk, disk.root());
+  assert_true(ledger);
+  assert_true(ledger->begin(kId, 7, 0));
+  assert_int_equal(ledger->find(kId).offset, 7);
+}
+
 int main() {
   const CMUnitTest tests[] = {unit_test(maildir_power_cuts),
                               unit_test(mbox_power_cuts),
@@ -195,6 +232,8 @@ int main() {
                               unit_test(a_reader_is_faster),
                               unit_test(others_write_too),
                               unit_test(entries),
-                              unit_test(the_ledger_is_kept_short)};
+                              unit_test(the_ledger_is_kept_short),
+                              unit_test(a_busy_ledger_stays_short),
+                              unit_test(a_huge_ledger_is_cut)};
   return run_unit_tests(tests);
 }
