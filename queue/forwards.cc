@@ -27,7 +27,7 @@ void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
   const auto message = spool_->message(envelope->id.message);
   lookup::Route route;
   route.query = ++last_query_;
-  route.is_forward = true;
+  route.forward_action = envelope->action;
   route.facts.source = "local";
   if (message && message->has_value())
     route.facts.sender = envelope->sender.empty() ? (**message).sender : envelope->sender;

@@ -294,7 +294,8 @@ static void addresses_of_a_forward_file(void**) {
   const auto rules = make_rules(
       "domain mk.test\ndomain other.test\ndomain old.test alias-of mk.test\nsrs key 12345678\naction in deliver "
       "forward-file alias <aliases>\n"
-      "action out relay\nmatch from any for domain mk.test action in\nmatch from auth for any action out\n",
+      "action out relay\naction box maildir\nmatch from any for domain mk.test action in\n"
+      "match from any for domain other.test action box\nmatch from auth for any action out\n",
       "team: ann, x@far.test\n", {"ann", "ben"});
   const auto forward = [&](const std::string& to) { return decide_forward(rules, mailbox(to)); };
   assert_text(show(forward("ben@mk.test")), "250 ben<ben@mk.test>");
@@ -305,11 +306,17 @@ static void addresses_of_a_forward_file(void**) {
   assert_text(show(forward("x@far.test")), "250 >x@far.test");
   assert_true(sender_of(rules, forward("x@far.test").destinations.at(0), "joe@away.test").starts_with("SRS0="));
   Route m;
-  m.is_forward = true;
+  m.forward_action = "in";
   m.recipients = {"x@far.test", "nobody@mk.test", "ben@mk.test"};
   const auto answer = answer_route(&rules, m);
   assert_int_equal(answer.deliveries.size(), 2);
   assert_int_equal(answer.failures.at(0).recipient, 1);
+  // A process that has been taken over says that it has one.
+  for (const char* action : {"box", "out", "none"}) {
+    m.forward_action = action;
+    assert_int_equal(answer_route(&rules, m).failures.size(), 3);
+    assert_false(answer_route(&rules, m).failures.at(0).temporary);
+  }
 }
 
 static void built_from_messages(void**) {

@@ -131,7 +131,7 @@ void forwarded(void**) {
   m.addresses = {"nobody@mk.test", "ben@mk.test"};
   send(alice, m);
   const auto route = expect<lookup::Route>(lookup);
-  assert_true(route.is_forward && route.recipients == m.addresses);
+  assert_true(route.forward_action == "in" && route.recipients == m.addresses);
   assert_text(route.facts.sender, "bob@example.net");
   queue::Routed routed;
   routed.query = route.query;

@@ -282,8 +282,11 @@ void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
   worker_.send(from, answer);
 }
 
-static Verdict ask_forward(const Ruleset* rules, const std::string& address) {
+static Verdict ask_forward(const Ruleset* rules, const std::string& action, const std::string& address) {
   if (!rules) return verdict(451, "4.3.0", "starting up, try again");
+  const auto it = rules->actions.find(action);
+  if (it == rules->actions.end() || !it->second.forward_file)
+    return verdict(550, "5.7.1", "no .forward counts for mail of this action");
   const auto mailbox = smtp::parse_mailbox(address);
   return mailbox ? decide_forward(*rules, *mailbox) : verdict(553, "5.1.3", "not a mailbox");
 }
@@ -296,9 +299,9 @@ queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   answer.query = m.query;
   size_t bytes = 0;
   for (uint32_t i = 0; i < m.recipients.size(); i++) {
-    Verdict result = !sender.accepted() ? sender
-                     : m.is_forward     ? ask_forward(rules, m.recipients[i])
-                                        : ask(rules, facts, m.recipients[i]);
+    Verdict result = !sender.accepted()          ? sender
+                     : !m.forward_action.empty() ? ask_forward(rules, m.forward_action, m.recipients[i])
+                                                 : ask(rules, facts, m.recipients[i]);
     std::vector<queue::Delivery> deliveries;
     if (rules != nullptr) deliveries = deliveries_of(*rules, result, i, m.facts.sender);
     bytes += weight(deliveries);

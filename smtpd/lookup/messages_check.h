@@ -79,14 +79,16 @@ struct Route {
   SessionFacts facts;
   bool check_sender =
       false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
-  bool is_forward = false;  // recipients are an account's .forward: they go where members of an alias would
+  // Not empty: recipients are of the .forward that counts for mail of this action, and go where members of an alias would. No other
+  // action's mail has one, whatever the account's process says.
+  std::string forward_action;
   std::vector<std::string> recipients;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.num(m.query);
     c.part(m.facts);
     c.flag(m.check_sender);
-    c.flag(m.is_forward);
+    c.text(m.forward_action, kMaxTag);
     c.texts(m.recipients, kMaxRecipients, kMaxAddress);
   }
 };
