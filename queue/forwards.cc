@@ -11,6 +11,13 @@ namespace mailkeep::queue {
 using imsg::PeerId;
 using imsg::Role;
 
+namespace {
+
+// Of one message, ever. Accounts whose .forward files name each other multiply it, by a hundred at each step.
+constexpr uint32_t kMaxCopies = 50'000;
+
+}  // namespace
+
 void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
   if (local_.is_of_another(peer.instance, m.envelope))
     return peers_->condemn(peer, "forwarded what is another account's");
@@ -25,6 +32,15 @@ void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
   if (envelope->via.size() >= kMaxForwards)
     return local_.try_again(envelope->id, "5.4.6 forwarded too often", now_unix());
   const auto message = spool_->message(envelope->id.message);
+  envelope->via.push_back(envelope->account + " " + envelope->recipient);
+  if (message && message->has_value() && (**message).next_number >= kMaxCopies) {
+    log::warn("forward-refused")
+        .kv("msg", hex64(envelope->id.message))
+        .kv("envelope", envelope->id.number)
+        .kv("account", envelope->account)
+        .kv("text", "it has been copied too often; kept in the mailbox");
+    return take_forwarded({std::move(*envelope), {}, true}, {});
+  }
   lookup::Route route;
   route.query = ++last_query_;
   route.forward_action = envelope->action;
@@ -32,7 +48,6 @@ void Queue::on_forwarded(PeerId peer, Forwarded&& m) {
   if (message && message->has_value())
     route.facts.sender = envelope->sender.empty() ? (**message).sender : envelope->sender;
   route.recipients = m.addresses;
-  envelope->via.push_back(envelope->account + " " + envelope->recipient);
   const EnvelopeId id = envelope->id;
   forwarding_.emplace(route.query, Forwarding{std::move(*envelope), std::move(m.addresses), m.keep});
   if (peers_->send_role(Role::kLookup, route)) return;

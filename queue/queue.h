@@ -118,6 +118,7 @@ class Queue final : public worker::Hooks {
   lookup::SessionFacts facts_of(const Message& message) const;
   void on_reroute(const Envelope& envelope);
   void take_reroute(const Envelope& envelope, const Routed& routed);
+  Result<uint32_t> unused_number(const Message& message);
   void send_reports();
   void send_report(const Report& report, const Message& about, const std::string& owner);
   Report& report_about(const Envelope& envelope);

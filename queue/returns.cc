@@ -119,6 +119,18 @@ void Queue::on_reroute(const Envelope& envelope) {
   local_.try_again(envelope.id, "no route now", now_unix());
 }
 
+// As the message says; all its envelopes are looked at only when that cannot be, after a salvage: there may be very many.
+Result<uint32_t> Queue::unused_number(const Message& message) {
+  if (message.next_number != 0) {
+    const auto behind = spool_->list({message.id, message.next_number - 1}, 1);
+    if (!behind) return behind.error();
+    if (behind->empty() || behind->front().id.message != message.id) return message.next_number;
+  }
+  const auto siblings = spool_->envelopes(message.id);
+  if (!siblings) return siblings.error();
+  return std::max(message.next_number, siblings->empty() ? 0 : siblings->back().id.number + 1);
+}
+
 void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
   const auto message = spool_->message(envelope.id.message);
   if (!message || !message->has_value()) return local_.try_again(envelope.id, "could not be read now", now_unix());
@@ -140,11 +152,11 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
     d.relay = true;
     d.address = envelope.original;
   }
-  const auto siblings = spool_->envelopes(envelope.id.message);
-  if (!siblings) return local_.try_again(envelope.id, "could not be read now", now_unix());
   // A mailbox knows mail by its number, so none is used twice: not in this turn, nor after a crash, nor when its envelope is gone.
+  const auto unused = unused_number(**message);
+  if (!unused) return local_.try_again(envelope.id, "could not be read now", now_unix());
   uint32_t& number = next_numbers_[envelope.id.message];
-  number = std::max({number, (**message).next_number, siblings->empty() ? 0 : siblings->back().id.number + 1});
+  number = std::max(number, *unused);
   Change change;
   change.durable = true;
   for (const Delivery& d : deliveries) {

@@ -118,6 +118,36 @@ void a_number_that_is_taken_is_not_given(void**) {
   assert_text(listed(house), "=1 ann=2 ");
 }
 
+// Accounts whose .forward files name each other: there is an end to it, and the mail is kept.
+void copies_have_an_end(void**) {
+  SpoolDirectory directory;
+  {
+    auto spool = directory.open();
+    Change change = make_change(kId, "Subject: x\r\n\r\nhello\r\n", {"ann"}, now_unix() - 10);
+    change.put.front().action = "in";
+    change.put.front().expiry = now_unix() + 100000;
+    change.message->next_number = 60'000;
+    assert_true(commit_one(*spool, std::move(change)));
+  }
+  House house(directory);
+  constexpr imsg::PeerId kAnn{Role::kUser, 7};
+  house.wire(kAnn, "ann");
+  for (int n = 0; n < 200 && house.heard_of(kAnn, user::Deliver::kType) == 0; n++) {
+    usleep(30 * 1000);
+    house.turns(4);
+  }
+  Forwarded m;
+  m.envelope = {kId, 0};
+  m.addresses = {"ben@mk.test"};
+  house.tell(kAnn, m);
+  house.turns(10);
+  assert_int_equal(house.heard_of(kLookup, lookup::Route::kType), 0);
+  assert_int_equal(house.heard_of(kAnn, user::Deliver::kType), 2);
+  const auto kept = house.last<user::Deliver>(kAnn);
+  assert_true(kept.envelope == (EnvelopeId{kId, 60'000}));
+  assert_true(kept.via == std::vector<std::string>{"ann ann@mk.test"});
+}
+
 struct Session : House {
   Enqueue enqueue;
   explicit Session(const SpoolDirectory& directory) : House(directory) {
@@ -193,8 +223,11 @@ void a_local_user_is_not_forgotten(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(several_in_one_turn), unit_test(no_number_comes_again),
-                              unit_test(a_number_that_is_taken_is_not_given), unit_test(the_session_is_not_forgotten),
+  const CMUnitTest tests[] = {unit_test(several_in_one_turn),
+                              unit_test(no_number_comes_again),
+                              unit_test(a_number_that_is_taken_is_not_given),
+                              unit_test(copies_have_an_end),
+                              unit_test(the_session_is_not_forgotten),
                               unit_test(a_local_user_is_not_forgotten)};
   return run_unit_tests(tests);
 }
