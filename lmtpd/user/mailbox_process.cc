@@ -158,7 +158,8 @@ void MailboxProcess::deliver_to_place(imsg::PeerId from, const Deliver& m) {
   line.kv("msg", hex64(m.envelope.message)).kv("envelope", std::to_string(m.envelope.number)).kv("account", account_);
   line.kv("size", std::to_string(m.size)).kv("action", m.action);
   if (!done) {
-    const auto rejected = rejection(m.envelope, done.error());
+    auto rejected = rejection(m.envelope, done.error());
+    rejected.uid = ::getuid();
     line.kv("result", rejected.temporary ? "deferred" : "rejected").kv("reason", done.error().text);
     peers_.send(from, rejected);
     return;
@@ -168,6 +169,7 @@ void MailboxProcess::deliver_to_place(imsg::PeerId from, const Deliver& m) {
   stored.envelope = m.envelope;
   stored.sequence = told_durable_;
   stored.duplicate = *done;
+  stored.uid = ::getuid();
   peers_.send(from, stored);
   queue::Durable durable;
   durable.sequence = told_durable_;

@@ -135,27 +135,58 @@ std::string mbox_entry(std::string_view text, const std::string& sender, int64_t
   return out + "\n";
 }
 
-Result<Unlock> lock_mbox(int dir, const std::string& name, int fd) {
-  const std::string lock = name + ".lock";
-  bool has_file = false;
-  for (int tries = 0; tries < 2 && !has_file; tries++) {
+// What is locked must still have the name, or what is written to it is gone with it; and whose file it is may read the mail.
+static Status check_mbox(int dir, const std::string& name, int fd) {
+  struct stat ours {
+  }, named{};
+  if (::fstat(fd, &ours) != 0) return errno_error(name);
+  if (!S_ISREG(ours.st_mode)) return Error(name + " is no file", EINVAL);
+  if (ours.st_uid != ::geteuid() && ours.st_uid != 0)
+    return Error(name + " belongs to uid " + std::to_string(ours.st_uid) + ", who could read the mail", EPERM);
+  if (::fstatat(dir, name.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 || named.st_dev != ours.st_dev ||
+      named.st_ino != ours.st_ino) {
+    return Error(name + " is being replaced by another program", EAGAIN);
+  }
+  return {};
+}
+
+// Where anybody can make files, one that another account has made is no word of a mail program's.
+static bool is_strangers(int dir, const std::string& lock) {
+  struct stat above {
+  }, st{};
+  if (::fstat(dir, &above) != 0 || (above.st_mode & S_IWOTH) == 0) return false;
+  return ::fstatat(dir, lock.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != ::geteuid() && st.st_uid != 0;
+}
+
+// True: it is ours. False: there can be none.
+static Result<bool> make_lock_file(int dir, const std::string& name, const std::string& lock) {
+  for (int tries = 0;; tries++) {
     const Fd made(::openat(dir, lock.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    has_file = static_cast<bool>(made);
-    if (has_file || errno == EACCES || errno == EPERM || errno == EROFS) break;
+    if (made) return true;
+    if (errno == EACCES || errno == EPERM || errno == EROFS) return false;
     if (errno != EEXIST) return errno_error("lock file of " + name);
+    if (is_strangers(dir, lock)) return false;
     if (tries > 0 || age_of(dir, lock) < kStaleLock) return Error(name + " is locked by another program", EAGAIN);
     ::unlinkat(dir, lock.c_str(), 0);
   }
-  const auto drop = [dir, lock, has_file] {
-    if (has_file) ::unlinkat(dir, lock.c_str(), 0);
+}
+
+Result<Unlock> lock_mbox(int dir, const std::string& name, int fd) {
+  const std::string lock = name + ".lock";
+  const auto has_file = make_lock_file(dir, name, lock);
+  if (!has_file) return has_file.error();
+  const auto drop = [dir, lock, made = *has_file] {
+    if (made) ::unlinkat(dir, lock.c_str(), 0);
   };
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  if (fcntl(fd, F_SETLK, &whole) != 0) {
-    const Error why = errno_error(name + " is locked by another program");
+  Status held;
+  if (fcntl(fd, F_SETLK, &whole) != 0) held = errno_error(name + " is locked by another program");
+  if (held) held = check_mbox(dir, name, fd);
+  if (!held) {
     drop();
-    return why;
+    return held.error();
   }
   return Unlock(drop);  // the lock of fcntl ends with the descriptor
 }

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -17,27 +18,43 @@ namespace {
 constexpr std::string_view kJunk = ".Junk";  // Maildir++
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-// Every directory of the path that is missing; where it may not be made, opening says so.
+// Every directory of the path that is missing, on the disk as far as the account may have that; where it may not be made, opening
+// says so.
 void make_path(const std::string& path) {
-  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    (void)mkdir(path.substr(0, slash).c_str(), 0700);
+  size_t above = 0;
+  for (size_t slash = path.find('/', 1);; above = slash, slash = path.find('/', slash + 1)) {
+    if (mkdir(path.substr(0, slash).c_str(), 0700) == 0) {
+      const Fd parent(::open(above == 0 ? "/" : path.substr(0, above).c_str(), kDirectory));
+      if (parent) (void)::fsync(parent.get());
+    }
     if (slash == std::string::npos) return;
   }
 }
 
-// From `from` on, one component after the other, made where missing. None of them may be a link.
+// From `from` on, one component after the other, made where missing, and then on the disk: the message is not safer than the way
+// to it. None of them may be a link.
 Result<Fd> walk(os::Io& io, int from, const std::vector<std::string_view>& parts) {
   Fd at(::openat(from, ".", kDirectory));
   if (!at) return errno_error("open");
   for (const auto part : parts) {
     if (part.empty()) continue;
     const std::string name(part);
-    if (auto made = io.mkdirat(at.get(), name); !made && made.error().code != EEXIST) return made.error();
+    auto made = io.mkdirat(at.get(), name);
+    if (made) made = io.fsync(at.get());
+    if (!made && made.error().code != EEXIST) return made.error();
     auto next = io.openat(at.get(), name, kDirectory);
     if (!next) return next.error();
     at.reset(*next);
   }
   return at;
+}
+
+// In a directory that everybody may write another account can have made it, to read the mail.
+Status check_owner(int maildir, const std::string& path) {
+  struct stat st {};
+  if (::fstat(maildir, &st) != 0) return errno_error(path);
+  if (st.st_uid == ::geteuid() || st.st_uid == 0) return {};
+  return Error(path + " belongs to uid " + std::to_string(st.st_uid) + ", who could read the mail", EPERM);
 }
 
 // A field of the header that says yes: X-Spam or X-Spam-Flag.
@@ -149,6 +166,7 @@ Result<bool> Places::put(const Place& place, const Deliver& m, std::string_view 
     const std::string entry = mbox_entry(lines, m.sender, static_cast<int64_t>(m.envelope.message >> 32));
     return put_into_mbox(*io_, directory->get(), file, entry, *ledger_, m.envelope, lock_mbox);
   }
+  if (auto good = check_owner(directory->get(), *path); !good) return good.error();
   const auto folder = folder_of(place, directory->get(), m, lines);
   if (!folder) return folder.error();
   return put_into_maildir(*io_, folder->get(), maildir_name(m.envelope, hostname), lines, *ledger_, m.envelope);
