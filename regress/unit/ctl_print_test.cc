@@ -42,6 +42,15 @@ static void log_lines(void**) {
 
 static void bytes_are_made_safe(void**) {
   assert_text(safe_for_terminal("a\x1b[2Jb\n"), "a\\x1b[2Jb\n");
+  // U+009B is as good as ESC [.
+  assert_text(safe_for_terminal("a\xc2\x9b"
+                                "2J\xc2\xa0\xc3\x9b"),
+              "a\\xc2\\x9b"
+              "2J\xc2\xa0\xc3\x9b");
+  assert_text(safe_for_terminal("a\x9b"
+                                "2J\xe2\x82\xac\xe2\x82"),
+              "a\\x9b"
+              "2J\xe2\x82\xac\\xe2\\x82");
   assert_text(done_json(false, "\xff\xc3\xa4\xc3"), "{\"ok\":false,\"text\":\"\\\\xff\xc3\xa4\\\\xc3\"}\n");
 }
 

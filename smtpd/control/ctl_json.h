@@ -4,6 +4,7 @@
 
 #include <json-c/json.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -35,20 +36,24 @@ inline std::string line_of(const Json& o) {
          "\n";
 }
 
+// How long the character is that begins here; 0: it is no UTF-8.
+inline size_t utf8_size(std::string_view bytes) {
+  const auto c = static_cast<unsigned char>(bytes[0]);
+  const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+  if (n > bytes.size()) return 0;
+  for (size_t k = 1; k < n; k++) {
+    if ((static_cast<unsigned char>(bytes[k]) & 0xc0) != 0x80) return 0;
+  }
+  return n;
+}
+
 // Bytes that are no UTF-8 must not make the whole output unreadable to a JSON parser.
 inline std::string utf8_or_escaped(std::string_view bytes) {
   std::string out;
   for (size_t i = 0; i < bytes.size();) {
-    const auto c = static_cast<unsigned char>(bytes[i]);
-    const size_t n = c < 0x80                ? 1
-                     : c >= 0xc2 && c < 0xe0 ? 2
-                     : c >= 0xe0 && c < 0xf0 ? 3
-                     : c >= 0xf0 && c < 0xf5 ? 4
-                                             : 0;
-    bool good = n != 0 && i + n <= bytes.size();
-    for (size_t k = 1; good && k < n; k++) good = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
-    out += good ? std::string(bytes.substr(i, n)) : "\\x" + hex(bytes.substr(i, 1));
-    i += good ? n : 1;
+    const size_t n = utf8_size(bytes.substr(i));
+    out += n != 0 ? std::string(bytes.substr(i, n)) : "\\x" + hex(bytes.substr(i, 1));
+    i += std::max<size_t>(n, 1);
   }
   return out;
 }

@@ -63,12 +63,21 @@ std::string duration_text(int64_t seconds) {
   return std::to_string(seconds) + "s";
 }
 
+// Controls are those of ASCII, and U+0080 to U+009F, which terminals obey too: as UTF-8 and, where they read no UTF-8, as a byte.
 std::string safe_for_terminal(std::string_view bytes) {
+  const auto is_control_of_two = [&](size_t i) {
+    return bytes[i] == '\xc2' && i + 1 < bytes.size() && (static_cast<unsigned char>(bytes[i + 1]) & 0xe0) == 0x80;
+  };
   std::string out;
-  for (const char c : bytes) {
+  for (size_t i = 0; i < bytes.size();) {
+    const char c = bytes[i];
     const auto u = static_cast<unsigned char>(c);
-    const bool is_control = (u < 0x20 && c != '\n' && c != '\t') || u == 0x7f;
-    out += is_control ? "\\x" + hex(std::string_view(&c, 1)) : std::string(1, c);
+    const size_t size = u < 0x80 ? 1 : utf8_size(bytes.substr(i));
+    const bool is_plain =
+        u < 0x80 ? (u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t' : size > 0 && !is_control_of_two(i);
+    const size_t taken = is_plain ? size : 1;
+    out += is_plain ? std::string(bytes.substr(i, taken)) : "\\x" + hex(bytes.substr(i, 1));
+    i += taken;
   }
   return out;
 }
