@@ -140,10 +140,18 @@ class Submission {
     return EX_OK;
   }
 
-  // Nothing of this message is kept: the server says 250 at the end of data only, and that was not heard.
+  // Nothing of this transaction is kept: the server says 250 at the end of data only, and that was not heard. But of one before it
+  // perhaps: then the caller must not try again, or all who were in that have the message twice.
   int lost(const Error& why) {
     stop_ = true;
+    if (has_sent_) return the_rest_failed(why.text);
     return complain(a_, EX_TEMPFAIL, why.text + "; the message was not taken, try again later");
+  }
+
+  int the_rest_failed(const std::string& why) {
+    return complain(a_, EX_UNAVAILABLE,
+                    (why.empty() ? "" : why + "; ") + std::to_string(letter_.recipients.size()) +
+                        " recipients did not get the message; the others did");
   }
 
   std::string mail_command() const {
@@ -199,10 +207,8 @@ class Submission {
   // All that is left of the message.
   int refused(const Reply& reply, const std::string& to) {
     stop_ = true;
-    if (!has_sent_) return refusal(reply, to);
-    refusal(reply, to);
-    return complain(a_, EX_UNAVAILABLE,
-                    std::to_string(letter_.recipients.size()) + " recipients did not get the message; the others did");
+    const int code = refusal(reply, to);
+    return has_sent_ ? the_rest_failed("") : code;
   }
 
   int refusal(const Reply& reply, const std::string& to) {
