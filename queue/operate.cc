@@ -70,8 +70,10 @@ void Queue::on_select(PeerId peer, SelectQueue&& ask) {
   s.ask = std::move(ask);
 }
 
-// At the start of the commit, so that nothing else happens to an envelope between its change and that.
+// At the start of the commit, so that nothing else happens to an envelope between its change and that. Answers tell how many
+// there are in all: after a start with very many they wait a moment until that is known.
 void Queue::run_selects() {
+  if (spool_->is_counting()) return;
   const Micros end = now_monotonic() + kSliceTime;
   do {
     if (selects_.empty()) return;
@@ -92,39 +94,45 @@ void Queue::run_select(Select& s) {
     s.answer.error = "no relay action is named " + printable(s.ask.action, kMaxTag);
     return;
   }
-  const bool one_message = s.ask.selection.message != 0;
   const auto after = parse_id(s.ask.after);
   EnvelopeId at = after ? EnvelopeId{after->message, after->number.value_or(0)} : EnvelopeId();
   // The one before its first, which has number 0 and would not be "after" itself.
-  if (!after && one_message) at = {s.ask.selection.message - 1, UINT32_MAX};
-  const size_t most = s.ask.limit == 0 ? kMaxQueueItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
-  const size_t changes = s.ask.verb == QueueVerb::kFail ? kMostFailures : kMostChanges;
-  const Micros end = now_monotonic() + kSliceTime;
+  if (!after && s.ask.selection.message != 0) at = {s.ask.selection.message - 1, UINT32_MAX};
   Change change;
-  for (bool goes_on = true; goes_on;) {
-    const auto batch = spool_->list(at, std::min(kSlice, most));
-    if (!batch) {
-      log::error("queue-list-failed").kv("why", batch.error().text);
-      s.answer.error = "the queue cannot be read now: " + printable(batch.error().text);
-      break;
-    }
-    if (batch->empty()) break;
-    for (const Envelope& e : *batch) {
-      if (one_message && e.id.message != s.ask.selection.message) {
-        goes_on = false;
-        break;
-      }
-      at = e.id;
-      look(s, e, change);
-      if (s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.done >= changes) break;
-    }
-    if (!goes_on) break;
-    goes_on = s.answer.items.size() < most && s.bytes < kMostItemBytes && s.done < changes && now_monotonic() < end;
-    if (!goes_on) s.answer.next = show(at);
-  }
+  walk(s, at, change);
   if (change.put.empty() && change.ended.empty()) return;
   change.durable = true;
   s.place = spool_->stage(std::move(change));
+}
+
+// As much as a slice may be; what is left begins after the answer's `next`.
+void Queue::walk(Select& s, EnvelopeId at, Change& change) {
+  const bool one_message = s.ask.selection.message != 0;
+  const size_t most = s.ask.limit == 0 ? kMaxQueueItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
+  const size_t changes = s.ask.verb == QueueVerb::kFail ? kMostFailures : kMostChanges;
+  const auto is_full = [&] { return s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.done >= changes; };
+  const Wanted wanted = one_message ? Wanted() : wanted_of(s.ask.selection);
+  const size_t rows = wanted.is_all() ? std::min(kSlice, most) : kSlice;
+  for (const Micros end = now_monotonic() + kSliceTime;;) {
+    const auto part = spool_->look_through(at, rows, wanted);
+    if (!part) {
+      log::error("queue-list-failed").kv("why", part.error().text);
+      s.answer.error = "the queue cannot be read now: " + printable(part.error().text);
+      return;
+    }
+    for (const Envelope& e : part->envelopes) {
+      if (one_message && e.id.message != s.ask.selection.message) return;
+      at = e.id;
+      look(s, e, change);
+      if (is_full()) break;
+    }
+    if (!is_full()) at = part->last;
+    if (!is_full() && !part->more) return;
+    if (is_full() || now_monotonic() >= end) {
+      s.answer.next = show(at);
+      return;
+    }
+  }
 }
 
 void Queue::look(Select& s, const Envelope& e, Change& change) {

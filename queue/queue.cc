@@ -13,8 +13,9 @@ using imsg::PeerId;
 using imsg::Role;
 
 namespace {
-constexpr Millis kQuitPatience(3200);  // with relay, which takes 3 s at most; the parent's is 4 s
-}
+constexpr uint64_t kCountedAtOnce = 25'000;  // envelopes, in one turn: some milliseconds
+constexpr Millis kQuitPatience(3200);        // with relay, which takes 3 s at most; the parent's is 4 s
+}  // namespace
 
 imsg::Routes<Queue> Queue::routes() {
   imsg::Routes<Queue> r;
@@ -109,7 +110,8 @@ void Queue::on_commit(uint32_t) {
   log::info("queue-open")
       .kv("local", spool_->counts().local)
       .kv("relay", spool_->counts().relay)
-      .kv("held", spool_->counts().held);
+      .kv("held", spool_->counts().held)
+      .kv("more", spool_->is_counting() ? 1 : 0);
   quarantine_poison();
   tick();
 }
@@ -255,18 +257,27 @@ void Queue::commit_turn() {
 }
 
 bool Queue::has_work() const {
-  return spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() || local_.has_changes() ||
-         remote_.has_changes() || local_.in_memory() > 0 || remote_.in_memory() > 0;
+  return spool_->is_counting() || spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() ||
+         local_.has_changes() || remote_.has_changes() || local_.in_memory() > 0 || remote_.in_memory() > 0;
 }
 
 // Once a second while there is anything to do.
 void Queue::tick() {
   if (config_.generation == 0 && config_.hostname.empty()) return;
   sweep_notes();
+  count_on();
   load_more_ = local_.load(now_unix());
-  load_more_ = remote_.load(now_unix()) || load_more_;
+  load_more_ = remote_.load(now_unix()) || load_more_ || spool_->is_counting();
   if (load_more_ || !spool_->unsettled()) return;
   if (Status s = spool_->settle(); !s) log::error("spool-settle-failed").kv("why", s.error().text);
+}
+
+// After a start with very many.
+void Queue::count_on() {
+  if (!spool_->is_counting()) return;
+  if (!spool_->count_on(kCountedAtOnce) || spool_->is_counting()) return;
+  const Counts& counts = spool_->counts();
+  log::info("queue-counted").kv("local", counts.local).kv("relay", counts.relay).kv("held", counts.held);
 }
 
 // What relay has given away must be known to be gone, or it goes a second time: its last answers are waited for.

@@ -140,6 +140,7 @@ class Queue final : public worker::Hooks {
   void quit_now();
   void commit_turn();
   void tick();
+  void count_on();
   // memory.cc
   void on_keep_note(imsg::PeerId peer, KeepNote&& m);
   void on_find_note(imsg::PeerId peer, FindNote&& m);
@@ -164,6 +165,7 @@ class Queue final : public worker::Hooks {
   void stage_refusals();
   void run_selects();
   void run_select(Select& select);
+  void walk(Select& select, EnvelopeId at, Change& change);
   void look(Select& select, const Envelope& envelope, Change& change);
   void command(Select& select, const Envelope& envelope, Change& change);
   void end_select(Select& select, const Status& status);
@@ -181,7 +183,7 @@ class Queue final : public worker::Hooks {
   event::Timer quit_limit_;
   event::Timer prune_timer_;
   bool quitting_ = false;
-  bool load_more_ = false;
+  bool load_more_ = false;  // in the next turn: there is more to count, or to bring into memory
   uint64_t last_query_ = 0;
   std::unordered_map<uint64_t, Incoming> incoming_;      // by query
   std::map<imsg::PeerId, uint64_t> incoming_weight_;     // bytes of them, by who sent them

@@ -109,9 +109,8 @@ bool Remote::load(int64_t now) {
     overflow_ = false;
     seen_ = {};
   }
-  bool more = sweep(now);
-  if (relays_.empty()) return more;
-  more = scan(now) || more;
+  if (relays_.empty()) return sweep(now);
+  const bool more = scan(now) || sweep(now);  // what may go comes first
   for (auto it = destinations_.begin(); it != destinations_.end();) {
     Destination& d = it->second;
     if (d.behind && takes_more(d, now) && d.count < kWaitingEach / 2) catch_up(it->first, d, now);

@@ -33,6 +33,16 @@ bool is_state(std::string_view wanted, std::string_view state) {
 
 bool is_empty(const Selection& selection) { return selection == Selection(); }
 
+Wanted wanted_of(const Selection& s) {
+  const auto address = [](const std::string& a) { return Needle(a == "<>" || a == "@" ? std::string_view() : a); };
+  Wanted out;
+  out.envelope = address(s.recipient);
+  if (out.envelope.empty() && !s.domain.empty()) out.envelope = Needle("@" + s.domain);
+  out.message = address(s.sender);
+  out.either = Needle(s.account);
+  return out;
+}
+
 bool may_match(const Selection& s, const Envelope& e) {
   if (s.message != 0 && (s.message != e.id.message || (s.number != UINT32_MAX && s.number != e.id.number)))
     return false;

@@ -6,11 +6,14 @@
 #include <functional>
 
 #include "queue/envelope.h"
+#include "queue/needle.h"
 
 namespace mailkeep::queue {
 
 // No condition and no `all`: perhaps a mistake.
 bool is_empty(const Selection& selection);
+// What is in the records of all that it matches.
+Wanted wanted_of(const Selection& selection);
 // What can be said by the envelope alone, before its message is read.
 bool may_match(const Selection& selection, const Envelope& envelope);
 // `state` as it is shown; `subject` gives it decoded, or nothing when the message cannot be read.

@@ -108,25 +108,18 @@ Status Spool::try_start(bool is_suspect) {
     }
   }
   if (s) s = disown();
-  if (s) s = count();
+  if (s) s = count(is_suspect);
   if (s && is_suspect) s = read_all();
   if (!s) shut();
   return s;
 }
 
-// One pass over the index, which is small, then the files that no message names.
-Status Spool::count() {
+// The envelopes, of very many the first; then the files that no message names.
+Status Spool::count(bool all) {
   counts_ = {};
-  {
-    auto cursor = db::Cursor::open(tables_->due);
-    if (!cursor) return cursor.error();
-    for (;;) {
-      const Result<bool> more = cursor->next();
-      if (!more) return more.error();
-      if (!*more) break;
-      ++count_of(counts_, static_cast<Lane>(cursor->key()[0]));
-    }
-  }
+  counted_to_.clear();
+  counting_ = true;
+  if (Status s = count_rows(all ? UINT64_MAX : options_.counted_at_start); !s) return s;
   const Result<std::vector<uint64_t>> ids = files_->list();
   if (!ids) return ids.error();
   for (const uint64_t id : *ids) {
@@ -377,7 +370,7 @@ Status Spool::erase_indexes(db::Transaction& txn, const Envelope& envelope, Coun
   if (!due) return due.error();
   const Result<bool> destination = tables_->destination.erase(txn, destination_key(envelope));
   if (!destination) return destination.error();
-  if (*due) --count_of(delta, lane_of(envelope));
+  if (*due && is_counted(due_key(envelope))) --count_of(delta, lane_of(envelope));
   return {};
 }
 
@@ -394,7 +387,7 @@ Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Count
   }
   if (Status s = tables_->envelope.put(txn, key, encode(envelope)); !s) return s;
   if (Status s = put_indexes(*tables_, txn, envelope); !s) return s;
-  ++count_of(delta, lane_of(envelope));
+  if (is_counted(due_key(envelope))) ++count_of(delta, lane_of(envelope));
   return {};
 }
 

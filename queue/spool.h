@@ -42,6 +42,7 @@
 #include "queue/files.h"
 #include "queue/history.h"
 #include "queue/in_hand.h"
+#include "queue/needle.h"
 #include "queue/tables.h"
 
 namespace mailkeep::queue {
@@ -53,6 +54,7 @@ struct SpoolOptions {
   bool zero_log_files = true;
   // No new message is taken when less than this would stay free: log, recovery and removals need it.
   uint64_t reserve_bytes = 64 * 1024 * 1024;
+  uint64_t counted_at_start = 50'000;                 // envelopes; what is more is counted by count_on()
   std::function<Result<uint64_t>()> free_bytes = {};  // of the file system; for tests. Default: statvfs(3)
   os::Io* io = nullptr;                               // for the large files; default: the kernel's
 };
@@ -95,9 +97,16 @@ struct Counts {
 
 uint64_t& count_of(Counts& counts, Lane lane);
 
+// Some of what waits, in order of the ids.
+struct Part {
+  std::vector<Envelope> envelopes;
+  EnvelopeId last;  // that was looked at
+  bool more = false;
+};
+
 class Spool {
  public:
-  // Makes what is missing, recovers, counts the envelopes, removes files that no message names.
+  // Makes what is missing, recovers, counts the envelopes (of very many the first), removes files that no message names.
   static Result<std::unique_ptr<Spool>> open(SpoolOptions options);
   ~Spool();
 
@@ -138,6 +147,8 @@ class Spool {
   Result<std::optional<int64_t>> next_due(Kind kind, const DuePoint& after);
   // At most `max` envelopes in order of their ids, after `after`. For lists.
   Result<std::vector<Envelope>> list(const EnvelopeId& after, size_t max);
+  // Those that may be wanted among the next `rows` of the same.
+  Result<Part> look_through(const EnvelopeId& after, size_t rows, const Wanted& wanted);
 
   // What this process works on, in case it dies of it (in_hand.h). poison(): what others have died of too often.
   void take_in_hand(uint64_t message) { in_hand_.take(message); }
@@ -157,7 +168,10 @@ class Spool {
   // What waits by destination: so many rows of the index from `after` on, which becomes the last one looked at, or empty at the end.
   Result<std::vector<DestinationStat>> destinations(std::string& after, size_t rows, size_t most);
 
+  // Too little while is_counting(); count_on() counts so many more.
   const Counts& counts() const { return counts_; }
+  bool is_counting() const { return counting_; }
+  Status count_on(uint64_t rows);
   // Grows when the spool had to open itself anew: what was removed but not yet durable may be there again.
   uint32_t generation() const { return generation_; }
   uint64_t set_aside() const { return set_aside_; }
@@ -170,7 +184,9 @@ class Spool {
   Status start(bool is_suspect);
   Status try_start(bool is_suspect);
   Status read_all() const;
-  Status count();
+  Status count(bool all);
+  Status count_rows(uint64_t rows);
+  bool is_counted(const std::string& due_key) const { return !counting_ || due_key <= counted_to_; }
   void shut();
   Status revive();
   Status room_for(uint64_t bytes) const;
@@ -203,6 +219,8 @@ class Spool {
   std::vector<uint64_t> disowned_;  // messages that were refused, but may be found by recovery
   std::vector<uint64_t> unlink_later_;
   Counts counts_;
+  bool counting_ = false;
+  std::string counted_to_;  // while counting: the last row of `due` that is in counts_
   uint64_t set_aside_ = 0;
   uint64_t salvages_ = 0;
   bool suspect_ = false;  // the engine gave up, and the database could not be looked through since

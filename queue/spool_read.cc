@@ -31,7 +31,7 @@ Status Spool::drop_row(db::Database& index, const std::string& key) {
   const Result<bool> gone = index.erase(*txn, key);
   if (!gone) return gone.error();
   if (Status s = txn->commit(); !s) return s;
-  if (*gone && &index == &tables_->due) --count_of(counts_, static_cast<Lane>(key[0]));
+  if (*gone && &index == &tables_->due && is_counted(key)) --count_of(counts_, static_cast<Lane>(key[0]));
   return {};
 }
 
@@ -226,33 +226,6 @@ Result<std::optional<int64_t>> Spool::next_due(Kind kind, const DuePoint& after)
   const auto point =
       *more && cursor->key()[0] == static_cast<char>(lane_of(kind)) ? parse_point(cursor->key()) : std::nullopt;
   return point ? std::optional<int64_t>(point->time) : std::nullopt;
-}
-
-Result<std::vector<Envelope>> Spool::list(const EnvelopeId& after, size_t max) {
-  if (Status s = revive(); !s) return s.error();
-  std::vector<Envelope> out;
-  std::vector<EnvelopeId> bad;
-  {
-    auto cursor = db::Cursor::open(tables_->envelope);
-    if (!cursor) return cursor.error();
-    Result<bool> more = cursor->seek(envelope_key(after));
-    for (; more && *more && out.size() < max; more = cursor->next()) {
-      const auto id = parse_envelope_key(cursor->key());
-      if (!id || *id == after) continue;
-      Result<Envelope> found = decode_envelope(cursor->value());
-      if (found && found->id == *id) {
-        out.push_back(std::move(found).value());
-      } else {
-        bad.push_back(*id);
-      }
-    }
-    if (!more) return more.error();
-  }
-  for (const EnvelopeId& id : bad) {
-    if (const auto aside = envelope(id); !aside) return aside.error();  // sets it aside
-  }
-  if (out.empty() && !bad.empty()) return list(after, max);  // that is not the end
-  return out;
 }
 
 }  // namespace mailkeep::queue

@@ -25,15 +25,42 @@ constexpr size_t kChainItem = 12;
 constexpr size_t kChecksumAt = 28;
 constexpr uint64_t kMostFile = uint64_t{1} << 31;  // of one read whole: a log file has some MiB
 
+constexpr size_t kChunk = 256 * 1024;  // read at a time
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+// What the disk cannot give is zeros.
+void read_chunk(int file, uint64_t from, char* to, size_t size) {
+  constexpr size_t kBlock = 4096;
+  std::memset(to, 0, size);
+  for (size_t at = 0; at < size;) {
+    const ssize_t n = ::pread(file, to + at, size - at, static_cast<off_t>(from + at));
+    if (n > 0) {
+      at += static_cast<size_t>(n);
+    } else if (n == 0 || errno != EINTR) {
+      at += kBlock - at % kBlock;  // go on behind it
+    }
+  }
+}
+
+bool is_zero(std::string_view bytes) {
+  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
 }  // namespace
 
+// 33 times what was before, plus the byte: four at a time, so that one need not wait for the other.
 uint32_t hash(std::string_view bytes) {
+  constexpr uint32_t k1 = 33, k2 = k1 * k1, k3 = k2 * k1, k4 = k3 * k1;
+  const auto at = [bytes](size_t i) { return uint32_t{static_cast<uint8_t>(bytes[i])}; };
   uint32_t value = 0;
-  for (const char c : bytes) value = value * 33 + static_cast<uint8_t>(c);
+  size_t i = 0;
+  for (; i + 4 <= bytes.size(); i += 4) {
+    value = value * k4 + (at(i) * k3 + at(i + 1) * k2 + at(i + 2) * k1 + at(i + 3));
+  }
+  for (; i < bytes.size(); ++i) value = value * k1 + at(i);
   return value;
 }
 
@@ -86,18 +113,23 @@ Result<std::string> read_file(const std::string& path) {
   struct stat st = {};
   if (::fstat(file.get(), &st) != 0) return errno_error("fstat " + path);
   if (static_cast<uint64_t>(st.st_size) > kMostFile) return Error(path + ": too large", EFBIG);
-  constexpr size_t kBlock = 4096;
-  std::string out(static_cast<size_t>(st.st_size), '\0');
-  for (size_t at = 0; at < out.size();) {
-    const ssize_t n = ::pread(file.get(), out.data() + at, out.size() - at, static_cast<off_t>(at));
-    if (n > 0) {
-      at += static_cast<size_t>(n);
-    } else if (n < 0 && errno == EINTR) {
+  const auto size = static_cast<uint64_t>(st.st_size);
+  std::string out;
+  out.reserve(size);  // takes no memory before it is written
+  std::string chunk(kChunk, '\0');
+  uint64_t zeros = 0;  // that follow what is in `out`
+  for (uint64_t at = 0; at < size;) {
+    const size_t n = static_cast<size_t>(std::min<uint64_t>(kChunk, size - at));
+    read_chunk(file.get(), at, chunk.data(), n);
+    at += n;
+    if (is_zero({chunk.data(), n})) {
+      zeros += n;
       continue;
-    } else {
-      at += kBlock - at % kBlock;  // the disk cannot give it: go on behind it
     }
+    out.append(zeros, '\0').append(chunk, 0, n);
+    zeros = 0;
   }
+  out.append(std::min<uint64_t>(zeros, kChunk), '\0');
   return out;
 }
 

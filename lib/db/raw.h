@@ -58,7 +58,7 @@ std::vector<Item> items(std::string_view page);
 // Where the items' bytes begin, or the end of the page's head when what the page says of it cannot be.
 size_t items_start(std::string_view page);
 
-// What cannot be read of a file is zeros.
+// What cannot be read of a file is zeros. Of the zeros at its end, which are most of a log file, only some are in what is returned.
 Result<std::string> read_file(const std::string& path);
 std::string log_name(const std::string& home, uint32_t number);
 Result<std::vector<uint32_t>> log_files(const std::string& home);
