@@ -49,7 +49,7 @@ namespace mailkeep::queue {
 
 struct SpoolOptions {
   std::string directory;
-  uint32_t log_file_bytes = 16 * 1024 * 1024;
+  uint32_t log_file_bytes = 4 * 1024 * 1024;
   uint32_t cache_bytes = 16 * 1024 * 1024;
   bool zero_log_files = true;
   // No new message is taken when less than this would stay free: log, recovery and removals need it.

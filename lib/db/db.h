@@ -36,8 +36,8 @@ namespace mailkeep::db {
 struct EnvironmentOptions {
   std::string home;                         // a directory that exists; no file in it is read for settings
   uint32_t cache_bytes = 16 * 1024 * 1024;  // pages kept in memory
-  uint32_t log_file_bytes = 16 * 1024 * 1024;
-  uint32_t log_buffer_bytes = 2 * 1024 * 1024;
+  uint32_t log_file_bytes = 4 * 1024 * 1024;
+  uint32_t log_buffer_bytes = 1024 * 1024;
   bool zero_log_files = true;  // fill a new log file with zeros, so that a flush writes no metadata
   std::function<void(std::string_view)> on_message = {};  // what the library says about its own errors
 };
