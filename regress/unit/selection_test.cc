@@ -25,10 +25,17 @@ struct Mail {
     m.size = 5000;
   }
   bool is_in(const Selection& s) const {
-    return may_match(s, e) && matches(s, e, m, state, [] {
-             return subject_of(
-                 "To: x@y.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nSubject: no\r\n");
-           });
+    const bool is = may_match(s, e) && matches(s, e, m, state, [] {
+                      return subject_of(
+                          "To: x@y.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n here\r\n\r\nSubject: no\r\n");
+                    });
+    if (is) {  // then nothing of it may be missing in the records
+      const Wanted wanted = wanted_of(s);
+      assert_true(wanted.envelope.is_in(encode(e)));
+      assert_true(wanted.message.is_in(encode(m)));
+      assert_true(wanted.either.is_in(encode(e)) || wanted.either.is_in(encode(m)));
+    }
+    return is;
   }
 };
 
