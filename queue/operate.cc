@@ -1,6 +1,7 @@
 // What an operator does with a selection of the queue: lists it, holds, releases, tries, fails, drops or reroutes it. One
 // SelectQueue is one slice: so many envelopes are looked at, and what is changed of them is one transaction with this turn's
-// commit. Nothing is kept between two slices, so a client that goes away leaves nothing. See queue.h.
+// commit. Nothing is kept between two slices, so a client that goes away leaves nothing; but a slice in which nothing was found
+// is followed by the next one without asking, for a second. See queue.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -18,6 +19,7 @@ namespace {
 constexpr size_t kMostSelects = 256;           // that wait for their slice; control has fewer clients
 constexpr size_t kSlice = 500;                 // envelopes looked at between two looks at the clock,
 constexpr Millis kSliceTime(5);                // and how long that may go on in one turn, for all that ask
+constexpr Seconds kSilence(1);                 // of one that has found nothing: it goes on by itself so long
 constexpr size_t kMostChanges = 500;           // of one slice: one transaction
 constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
 constexpr size_t kMostFailures = 50;           // of one slice: each is a report to write
@@ -50,6 +52,10 @@ bool applies(const SelectQueue& ask, const Envelope& e, const Message& m, int64_
   }
 }
 
+bool has_news(const QueueSelected& answer) {
+  return answer.matched > 0 || !answer.error.empty() || answer.next.empty();
+}
+
 // How the verb is remembered, of all that it changes.
 Attempt attempt_of(const SelectQueue& ask) {
   const std::string action = ask.verb == QueueVerb::kReroute ? ", to action " + ask.action : "";
@@ -66,6 +72,7 @@ void Queue::on_select(PeerId peer, SelectQueue&& ask) {
   if (selects_.size() >= kMostSelects) return peers_->condemn(peer, "more questions at once than control has clients");
   Select& s = selects_.emplace_back();
   s.peer = peer;
+  s.since = now_monotonic();
   s.answer.query = ask.query;
   s.ask = std::move(ask);
 }
@@ -80,7 +87,12 @@ void Queue::run_selects() {
     Select s = std::move(selects_.front());
     selects_.pop_front();
     run_select(s);
-    selected_.push_back(std::move(s));
+    if (has_news(s.answer) || now_monotonic() >= s.since + kSilence) {
+      selected_.push_back(std::move(s));
+    } else {
+      s.ask.after = std::exchange(s.answer.next, {});
+      selects_.push_back(std::move(s));
+    }
   } while (now_monotonic() < end);
 }
 

@@ -77,6 +77,7 @@ class Queue final : public worker::Hooks {
   // What control asked for, and what has come of it in this turn.
   struct Select {
     imsg::PeerId peer;
+    Micros since{0};
     SelectQueue ask;
     QueueSelected answer;
     size_t bytes = 0;  // of the answer's items
