@@ -13,12 +13,14 @@ AWAY = "away.test"
 DOMAINS = 1000
 
 
+def clear(spool):
+    for path in glob.glob(f"{spool}/*"):
+        shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+
 def fill(spool, messages, recipients=1, domains=DOMAINS, action="away"):
     """The spool of a server that does not run, with that many messages for dK.away.test; what was there is gone."""
-    for name in ("db", "large"):
-        shutil.rmtree(f"{spool}/{name}", ignore_errors=True)
-    for path in glob.glob(f"{spool}/db.damaged-*") + glob.glob(f"{spool}/in-hand"):
-        os.remove(path)
+    clear(spool)
     done = subprocess.run([f"{server.BUILD}/regress/bench/spool_fill", spool, str(messages), str(recipients), AWAY, str(domains),
                            "300", action], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
