@@ -149,8 +149,9 @@ constexpr Option kOptions[] = {
      "Mail that could not be delivered for this time goes back to its sender."},
     {"tls-report-interval", T::duration, &O::tls_report_interval, 0, kWeek, "1d", "",
      "How often domains that ask for it (RFC 8460) are sent a report of the TLS sessions with their hosts; 0s for "
-     "never. By mail alone: "
-     "addresses of the web are passed over."},
+     "never. Each address of theirs is served: mailto by mail, https by a POST whose server's certificate must be "
+     "good; "
+     "what fails is tried for a day."},
     {"queue-first-retry", T::duration, &O::queue_first_retry, 1, kDay, "1m", "",
      "Time before the second attempt of a delivery; it doubles with every further one."},
     {"queue-max-retry", T::duration, &O::queue_max_retry, 1, kDay, "1h", "", "The longest time between two attempts."},

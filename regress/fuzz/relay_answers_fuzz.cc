@@ -5,8 +5,8 @@
 #include <cstdlib>
 
 #include "smtpd/relay/http.h"
+#include "smtpd/relay/report_uri.h"
 #include "smtpd/relay/sts.h"
-#include "smtpd/relay/tls_report.h"
 
 using namespace mailkeep::relay;
 
@@ -23,9 +23,38 @@ static void check_http(std::string_view in) {
   if (!parse_http(in, true)) abort();  // nothing more comes: it is an answer or an error
 }
 
+// What a server says to a report: decided by its head, and not otherwise by what follows.
+static void check_status(std::string_view in) {
+  std::optional<int> decided;
+  for (size_t have = 0; have <= in.size(); have += 1 + have / 8) {
+    const auto status = parse_http_status(in.substr(0, have), false);
+    const int is = !status ? 0 : *status ? **status : -1;
+    if (is > 0 && (is < 200 || is > 999)) abort();
+    if (decided && *decided != is) abort();
+    if (is != 0) decided = is;
+  }
+  if (!parse_http_status(in, true)) abort();
+}
+
+static bool is_printable(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > ' '; });
+}
+
+static void check_rua(const std::vector<std::string>& texts) {
+  const auto rua = parse_rua(texts);
+  if (rua.size() > kMaxRua) abort();
+  for (const auto& uri : rua) {
+    if (!is_printable(uri.address) || !is_printable(uri.host) || !is_printable(uri.path)) abort();
+    if (uri.text.empty() || uri.text.size() > kMaxRuaText || uri.address.empty() == uri.host.empty()) abort();
+    if (uri.address.empty() && (uri.port == 0 || !uri.path.starts_with('/') || uri.host.find('@') != uri.host.npos))
+      abort();
+  }
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view in(reinterpret_cast<const char*>(data), size);
   check_http(in);
+  check_status(in);
   if (const auto policy = parse_sts_policy(in)) {
     if (policy->policy.hosts.size() > kMaxStsHosts || policy->max_age < 0 || policy->max_age > kMaxAge) abort();
   }
@@ -33,11 +62,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto id = parse_sts_texts(one)) {
     if (id->empty() || id->size() > kMaxStsId || parse_sts_texts(two)) abort();
   }
-  const auto rua = parse_rua(one);
-  if (rua.size() > kMaxRua) abort();
-  for (const auto& address : rua) {
-    if (std::any_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; }))
-      abort();
-  }
+  check_rua(one);
   return 0;
 }

@@ -106,6 +106,62 @@ void answers(void**) {
   assert_int_equal((*parse_http("HTTP/1.0 301 Moved\r\nLocation: x\r\n\r\n", true))->status, 301);
 }
 
+// Of a POST the status alone counts, once the head is whole; interim answers are none.
+void http_status(void**) {
+  struct Row {
+    std::string bytes;
+    int status;  // 0: an error, whatever may come
+  };
+  const Row rows[] = {
+      {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 200},
+      {"HTTP/1.1 201 Created\r\n\r\n", 201},
+      {"HTTP/1.1 204\r\nServer: x\r\n\r\n", 204},
+      {"HTTP/1.1 200 OK\r\n\r\nuntil the end", 200},
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n", 202},
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 500 No\r\n\r\n", 500},
+      {"HTTP/1.0 404 Not Found\r\n\r\n", 404},
+      {"HTTP/1.1 200 OK\r\n", 0},
+      {"HTTP/1.1 100 Continue\r\n\r\n", 0},
+      {"HTTP/1.1 100 Continue\r\n\r\nhello\r\n\r\n", 0},
+      {"HTTP/1.1 099 What\r\n\r\n", 0},
+      {"220 smtp\r\n\r\n", 0},
+      {"", 0},
+      {"HTTP/1.1 200 OK\r\nX: " + std::string(kMaxHttpHead, 'x') + "\r\n\r\n", 0},
+  };
+  for (const auto& r : rows) {
+    const auto got = parse_http_status(r.bytes, true);
+    assert_true(got.has_value());
+    if (got->has_value() != (r.status != 0)) fail_msg("%.60s", r.bytes.c_str());
+    if (r.status != 0) assert_int_equal(**got, r.status);
+    for (size_t n = 0; n < std::min<size_t>(r.bytes.size(), 400); n++) {
+      const auto part = parse_http_status(std::string_view(r.bytes).substr(0, n), false);
+      if (part && *part) assert_int_equal(**part, r.status);
+      if (part && r.status != 0) assert_true(part->has_value());
+    }
+  }
+}
+
+void requests(void**) {
+  HttpRequest get;
+  get.host = "mta-sts.x.test";
+  get.path = "/a?b";
+  get.accept = "text/plain";
+  assert_text(write_http(get),
+              "GET /a?b HTTP/1.1\r\nHost: mta-sts.x.test\r\nUser-Agent: Mailkeep\r\nAccept: text/plain\r\nConnection: "
+              "close\r\n\r\n");
+  HttpRequest post;
+  post.host = "r.test";
+  post.port = 8443;
+  post.path = "/";
+  post.is_post = true;
+  post.type = "application/tlsrpt+gzip";
+  post.body = std::string("\x1f\x8b\0z", 4);
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: r.test:8443\r\nUser-Agent: Mailkeep\r\nContent-Type: application/tlsrpt+gzip\r\n"
+      "Content-Length: 4\r\nConnection: close\r\n\r\n";
+  assert_true(write_http(post) == head + post.body);
+}
+
 // Answers by hand what the book asks for.
 struct House {
   House()
@@ -256,6 +312,8 @@ int main() {
   const CMUnitTest tests[] = {unit_test(texts),
                               unit_test(policies),
                               unit_test(answers),
+                              unit_test(http_status),
+                              unit_test(requests),
                               unit_test(a_new_domain),
                               unit_test(none),
                               unit_test(what_fails_leaves_it_as_it_was),

@@ -1,4 +1,4 @@
-// One GET over HTTPS: see fetch.h.
+// One request over HTTPS: see fetch.h.
 // SPDX-License-Identifier: ISC
 #include "smtpd/relay/fetch.h"
 
@@ -6,11 +6,10 @@
 
 namespace mailkeep::relay {
 
-Fetch::Fetch(event::Loop& loop, uint64_t id, std::string host, std::string path, StartTls start_tls, Done done)
+Fetch::Fetch(event::Loop& loop, uint64_t id, HttpRequest request, StartTls start_tls, Done done)
     : loop_(loop),
       id_(id),
-      host_(std::move(host)),
-      path_(std::move(path)),
+      request_(std::move(request)),
       start_tls_(std::move(start_tls)),
       done_(std::move(done)),
       patience_(loop, [this] {
@@ -20,20 +19,20 @@ Fetch::Fetch(event::Loop& loop, uint64_t id, std::string host, std::string path,
 }
 
 // Later: whoever calls may be on the stack of what this ends.
-void Fetch::finish(mailkeep::Result<std::string> body) {
+void Fetch::finish(mailkeep::Result<HttpAnswer> answer) {
   if (std::exchange(over_, true)) return;
   patience_.cancel();
-  loop_.defer([this, alive = alive_, body = std::make_shared<mailkeep::Result<std::string>>(std::move(body))] {
-    if (*alive) done_(*body);
+  loop_.defer([this, alive = alive_, answer = std::make_shared<mailkeep::Result<HttpAnswer>>(std::move(answer))] {
+    if (*alive) done_(*answer);
   });
 }
 
 void Fetch::connect(const std::vector<std::string>& addresses, const std::string& why_none) {
   if (over_) return;
-  if (addresses.empty()) return finish(Error(host_ + ": " + why_none));
-  connector_ = std::make_unique<Connector>(loop_, addresses, kHttpsPort, std::vector<std::string>(),
+  if (addresses.empty()) return finish(Error(request_.host + ": " + why_none));
+  connector_ = std::make_unique<Connector>(loop_, addresses, request_.port, std::vector<std::string>(),
                                            [this](Fd fd, const std::string&, const std::string& text) {
-                                             if (!fd) return finish(Error(host_ + " " + text));
+                                             if (!fd) return finish(Error(request_.host + " " + text));
                                              hand_over(std::move(fd));
                                            });
 }
@@ -46,14 +45,14 @@ void Fetch::hand_over(Fd fd) {
   plain_.reset(ends[0]);
   tls::Connect connect;
   connect.session = id_;
-  connect.servername = host_;
+  connect.servername = request_.host;
   connect.check = tls::Check::kAuthority;
   connect.plain.reset(ends[1]);
   connect.server = std::move(fd);
   if (!start_tls_(connect)) finish(Error("the tls process is not there"));
 }
 
-void Fetch::on_tls_failed(const std::string& text) { finish(Error("TLS with " + host_ + ": " + text, EPROTO)); }
+void Fetch::on_tls_failed(const std::string& text) { finish(Error("TLS with " + request_.host + ": " + text, EPROTO)); }
 
 void Fetch::on_established(const tls::Established&) {
   if (over_ || !plain_) return;
@@ -61,19 +60,21 @@ void Fetch::on_established(const tls::Established&) {
       loop_, std::move(plain_), kMaxHttpAnswer + 1,
       event::Stream::Callbacks{
           .readable = [this] { look(false); }, .drained = [] {}, .closed = [this](int) { look(true); }});
-  stream_->write("GET " + path_ + " HTTP/1.1\r\nHost: " + host_ +
-                 "\r\nUser-Agent: Mailkeep\r\nAccept: text/plain\r\nConnection: close\r\n\r\n");
+  stream_->write(write_http(request_));
 }
 
 void Fetch::look(bool ended) {
   if (over_) return;
+  if (request_.is_post) {
+    const auto status = parse_http_status(stream_->input(), ended);
+    if (!status) return;
+    if (!*status) return finish(status->error());
+    HttpAnswer answer;
+    answer.status = **status;
+    return finish(std::move(answer));
+  }
   auto answer = parse_http(stream_->input(), ended);
-  if (!answer) return;
-  if (!*answer) return finish((*answer).error());
-  HttpAnswer& got = **answer;
-  if (got.status != 200) return finish(Error("the web server says " + std::to_string(got.status), EBADMSG));
-  if (got.type != "text/plain") return finish(Error("the web server sends no text/plain", EBADMSG));
-  finish(std::move(got.body));
+  if (answer) finish(std::move(*answer));
 }
 
 }  // namespace mailkeep::relay

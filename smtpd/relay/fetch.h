@@ -1,5 +1,5 @@
-// One GET over HTTPS, port 443, of a text that is small: TCP by us, TLS with a verified name by the tls process, HTTP by us. No
-// redirect is followed (RFC 8461 3.3), and all of it has one time limit.
+// One small request over HTTPS: TCP by us, TLS with a verified name by the tls process, HTTP by us. No redirect is followed (RFC 8461
+// 3.3), and all of it has one time limit.
 // Run by relay. Trusts nothing of the server but what tls says of its certificate.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -17,16 +17,15 @@
 namespace mailkeep::relay {
 
 constexpr Seconds kFetchPatience(20);  // mail of a domain that is new to us waits for it
-constexpr uint16_t kHttpsPort = 443;
 
 class Fetch {
  public:
   using StartTls = std::function<bool(const tls::Connect&)>;
-  // Called once, from the loop; it may destroy the Fetch. The body of a 200 of text/plain.
-  using Done = std::function<void(const mailkeep::Result<std::string>& body)>;
+  // Called once, from the loop; it may destroy the Fetch. Any answer, whatever its status; that of a POST has nothing else.
+  using Done = std::function<void(const mailkeep::Result<HttpAnswer>& answer)>;
 
   // `id` names it to the tls process.
-  Fetch(event::Loop& loop, uint64_t id, std::string host, std::string path, StartTls start_tls, Done done);
+  Fetch(event::Loop& loop, uint64_t id, HttpRequest request, StartTls start_tls, Done done);
   ~Fetch() { *alive_ = false; }
   Fetch(const Fetch&) = delete;
   Fetch& operator=(const Fetch&) = delete;
@@ -39,18 +38,17 @@ class Fetch {
  private:
   void hand_over(Fd fd);
   void look(bool ended);
-  void finish(mailkeep::Result<std::string> body);
+  void finish(mailkeep::Result<HttpAnswer> answer);
 
   event::Loop& loop_;
   uint64_t id_;
-  std::string host_, path_;
+  HttpRequest request_;
   StartTls start_tls_;
   Done done_;
   event::Timer patience_;
   std::unique_ptr<Connector> connector_;
   Fd plain_;
   std::unique_ptr<event::Stream> stream_;
-  std::string bytes_;
   bool over_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -1,4 +1,4 @@
-// An answer of an HTTP server: see http.h.
+// A request to an HTTP server, and its answer: see http.h.
 // SPDX-License-Identifier: ISC
 #include "smtpd/relay/http.h"
 
@@ -11,9 +11,9 @@ using Parsed = std::optional<mailkeep::Result<HttpAnswer>>;
 
 constexpr std::string_view kEnd = "\r\n\r\n";
 
-Parsed bad(const std::string& why) {
-  return mailkeep::Result<HttpAnswer>(Error("the web server's answer: " + why, EBADMSG));
-}
+Error bad_answer(const std::string& why) { return Error("the web server's answer: " + why, EBADMSG); }
+
+Parsed bad(const std::string& why) { return mailkeep::Result<HttpAnswer>(bad_answer(why)); }
 
 struct Head {
   HttpAnswer answer;
@@ -86,6 +86,32 @@ Parsed parse_chunks(Head& head, std::string_view rest, bool ended) {
 }
 
 }  // namespace
+
+std::string write_http(const HttpRequest& r) {
+  std::string out = (r.is_post ? "POST " : "GET ") + r.path + " HTTP/1.1\r\nHost: " + r.host +
+                    (r.port == kHttpsPort ? "" : ":" + std::to_string(r.port)) + "\r\nUser-Agent: Mailkeep\r\n";
+  if (!r.accept.empty()) out += "Accept: " + r.accept + "\r\n";
+  if (r.is_post) out += "Content-Type: " + r.type + "\r\nContent-Length: " + std::to_string(r.body.size()) + "\r\n";
+  return out + "Connection: close\r\n\r\n" + r.body;
+}
+
+std::optional<mailkeep::Result<int>> parse_http_status(std::string_view bytes, bool ended) {
+  using Status = mailkeep::Result<int>;
+  std::string_view rest = bytes.substr(0, kMaxHttpHead);
+  for (;;) {
+    const size_t end = rest.find(kEnd);
+    if (end == rest.npos) {
+      if (bytes.size() >= kMaxHttpHead)
+        return Status(bad_answer("a header of more than " + std::to_string(kMaxHttpHead) + " bytes"));
+      if (!ended) return {};
+      return Status(bad_answer("it ends early"));
+    }
+    const Head head = parse_head(rest.substr(0, end));
+    if (!head.error.empty()) return Status(bad_answer(head.error));
+    if (head.answer.status >= 200) return Status(head.answer.status);
+    rest.remove_prefix(end + kEnd.size());
+  }
+}
 
 Parsed parse_http(std::string_view bytes, bool ended) {
   if (bytes.size() > kMaxHttpAnswer) return bad("too long");

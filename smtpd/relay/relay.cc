@@ -39,7 +39,7 @@ Relay::Relay(event::Loop& loop)
                      refresh_sts_.set(kRefreshSts);
                    }),
       gate_timer_(loop, [this] { run_gate(); }),
-      report_timer_(loop, [this] { send_reports(); }),
+      report_timer_(loop, [this] { run_reports(); }),
       keep_scores_(loop,
                    [this] {
                      keep_scores();
@@ -76,6 +76,8 @@ void Relay::on_commit(uint32_t) {
   active_ = draft_;
   for (const auto& [name, provider] : active_.providers.all()) gate_.set_limits(name, &provider);
   recall_scores();
+  reports_.set_interval(active_.config.report_interval);
+  if (active_.config.report_interval == 0) due_reports_.clear();
   set_report_timer();
   close_idle();
 }

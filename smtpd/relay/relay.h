@@ -26,9 +26,10 @@
 #include "smtpd/relay/learned.h"
 #include "smtpd/relay/policy.h"
 #include "smtpd/relay/providers.h"
+#include "smtpd/relay/report_book.h"
+#include "smtpd/relay/report_uri.h"
 #include "smtpd/relay/scores.h"
 #include "smtpd/relay/sts.h"
-#include "smtpd/relay/tls_report.h"
 
 namespace mailkeep::relay {
 
@@ -37,8 +38,9 @@ constexpr size_t kMaxHostsTried = 16;       // in all
 constexpr uint32_t kMaxTransactions = 200;  // of one connection
 constexpr size_t kMaxIdleEach = 20;         // connections of one destination
 constexpr size_t kMaxIdle = 200;
-constexpr Seconds kKeepScores(10);    // between notes of what has been counted
-constexpr Millis kEndPatience(3000);  // for answers to messages that are sent, at the end of the process
+constexpr Seconds kKeepScores(10);     // between notes of what has been counted
+constexpr size_t kReportsAtOnce = 10;  // under way
+constexpr Millis kEndPatience(3000);   // for answers to messages that are sent, at the end of the process
 
 class Relay final : public worker::Hooks {
  public:
@@ -123,6 +125,17 @@ class Relay final : public worker::Hooks {
     lookup::Hops hops;  // while the domain's policy is waited for
   };
 
+  // A report under way.
+  struct DueReport {
+    ReportBook::Key key;
+    std::string json;
+    ReportFacts facts;
+    bool has_uris = false;  // lookup has answered
+    bool failed = false;    // one of them could not be served
+    std::deque<ReportUri> left;
+    const std::string& domain() const { return key.second; }
+  };
+
   // relay.cc
   void on_config(imsg::PeerId peer, Config&& m);
   void on_action(imsg::PeerId peer, Action&& m);
@@ -182,9 +195,15 @@ class Relay final : public worker::Hooks {
   void report_good(const Job& job, const Connection& connection);
   void report_bad(const Job& job, const Connection& connection);
   void report_refused(const Job& job, const TlsPolicy& policy, const std::string& host, const Objection& why);
+  void report_failure(const std::string& domain, const TlsPolicy& policy, ReportFailure failure);
   void set_report_timer();
-  void send_reports();
+  void run_reports();
   bool take_report_texts(const lookup::Texts& m);
+  void lose_report_texts();
+  void serve_next(uint64_t id);
+  bool mail_report(const DueReport& due, const ReportUri& uri);
+  void post_report(uint64_t id, const ReportUri& uri);
+  void end_report(uint64_t id);
   // show.cc
   void on_show_tls_policy(imsg::PeerId peer, ShowTlsPolicy&& m);
   bool show_hops(lookup::Hops& m);
@@ -197,6 +216,7 @@ class Relay final : public worker::Hooks {
   void on_texts(imsg::PeerId peer, lookup::Texts&& m);
   void on_known(const std::string& domain);
   void start_fetch(const std::string& domain);
+  void fetch(HttpRequest request, Fetch::Done done);
   bool fetch_hops(lookup::Hops& m);
   void sts_peer_down(imsg::Role role);
   void connected(uint64_t job, Fd fd, const std::string& address, const std::string& text);
@@ -224,14 +244,8 @@ class Relay final : public worker::Hooks {
   std::set<std::string> recalled_scores_;  // names of notes that have been asked for
   LearnedBook learned_;
   std::set<std::string> learned_recalls_;  // domains that the queue is asked for
-  TlsReports reports_;
-  struct DueReport {
-    std::string domain;
-    DomainReport report;
-    ReportFacts facts;
-  };
+  ReportBook reports_;
   std::unordered_map<uint64_t, DueReport> due_reports_;  // by query to lookup
-  int64_t reports_since_ = now_unix();
   event::Timer report_timer_;
   event::Timer keep_scores_;
   std::unordered_map<uint64_t, Open> connections_;

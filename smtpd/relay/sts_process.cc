@@ -23,6 +23,14 @@ std::optional<StsRecord> decode(const std::string& bytes) {
   return out;
 }
 
+// RFC 8461 3.3.
+mailkeep::Result<std::string> sts_body(const mailkeep::Result<HttpAnswer>& answer) {
+  if (!answer) return answer.error();
+  if (answer->status != 200) return Error("the web server says " + std::to_string(answer->status), EBADMSG);
+  if (answer->type != "text/plain") return Error("the web server sends no text/plain", EBADMSG);
+  return answer->body;
+}
+
 }  // namespace
 
 // Answers never come from within these calls.
@@ -81,27 +89,36 @@ void Relay::on_texts(PeerId, lookup::Texts&& m) {
 }
 
 void Relay::start_fetch(const std::string& domain) {
+  HttpRequest request;
+  request.host = "mta-sts." + domain;
+  request.path = "/.well-known/mta-sts.txt";
+  request.accept = "text/plain";
+  fetch(std::move(request), [this, domain](const mailkeep::Result<HttpAnswer>& answer) {
+    const auto body = sts_body(answer);
+    log::info("sts-policy").kv("domain", domain).kv("fetched", body ? 1 : 0).kv("text", body ? "" : body.error().text);
+    sts_.fetched(domain, body, now_unix());
+  });
+}
+
+// `done` is called later, from the loop.
+void Relay::fetch(HttpRequest request, Fetch::Done done) {
   const uint64_t id = ++last_id_;
-  const std::string host = "mta-sts." + domain;
-  fetches_[id] = std::make_unique<Fetch>(
-      loop_, id, host, "/.well-known/mta-sts.txt",
-      [this](const tls::Connect& connect) { return worker_.send_role(Role::kTls, connect, connect.session); },
-      [this, id, domain](const mailkeep::Result<std::string>& body) {
-        log::info("sts-policy")
-            .kv("domain", domain)
-            .kv("fetched", body ? 1 : 0)
-            .kv("text", body ? "" : body.error().text);
-        loop_.defer([dead = std::shared_ptr<Fetch>(std::move(fetches_[id]))] {});
-        fetches_.erase(id);
-        sts_.fetched(domain, body, now_unix());
-      });
   lookup::FindHops m;
   m.query = ++last_id_;
-  m.name = host;
+  m.name = request.host;
   m.is_host = true;
-  m.port = kHttpsPort;
+  m.port = request.port;
+  fetches_[id] = std::make_unique<Fetch>(
+      loop_, id, std::move(request),
+      [this](const tls::Connect& connect) { return worker_.send_role(Role::kTls, connect, connect.session); },
+      [this, id, done = std::move(done)](const mailkeep::Result<HttpAnswer>& answer) {
+        const std::shared_ptr<Fetch> dead = std::move(fetches_[id]);
+        loop_.defer([dead] {});  // it is on the stack
+        fetches_.erase(id);
+        done(answer);
+      });
   fetch_hosts_[m.query] = id;
-  if (host.size() <= kMaxDomain && worker_.send_role(Role::kLookup, m)) return;
+  if (m.name.size() <= kMaxDomain && worker_.send_role(Role::kLookup, m)) return;
   fetch_hosts_.erase(m.query);
   fetches_[id]->connect({}, "the lookup process is not there");
 }
@@ -134,7 +151,7 @@ void Relay::sts_peer_down(Role role) {
     for (const auto& domain : std::exchange(recalls_, {})) sts_.recalled(domain, {}, now_unix());
   }
   if (role == Role::kLookup) {
-    due_reports_.clear();
+    lose_report_texts();
     for (const auto& [query, domain] : std::exchange(looks_, {})) sts_.looked(domain, true, {}, now_unix());
     for (const auto& [query, id] : std::exchange(fetch_hosts_, {})) {
       const auto it = fetches_.find(id);

@@ -40,6 +40,29 @@ std::string timestamp(int64_t at) {
   return out;
 }
 
+std::string tlsa_text(const tls::Association& a) {
+  return std::to_string(a.usage) + " " + std::to_string(a.selector) + " " + std::to_string(a.matching) + " " +
+         hex(a.data);
+}
+
+void note_policy(DomainReport& r, const TlsPolicy& policy, const StsPolicy* sts) {
+  if (policy.authority == Authority::kDane) {
+    r.policy_type = "tlsa";
+    if (r.policy.empty()) {
+      for (const auto& a : policy.associations) r.policy.push_back(tlsa_text(a));
+    }
+  } else if (sts != nullptr && sts->mode != StsMode::kNone && r.policy_type != "tlsa") {
+    r.policy_type = "sts";
+    r.hosts = sts->hosts;
+    r.policy = {"version: STSv1", std::string("mode: ") + (sts->mode == StsMode::kEnforce ? "enforce" : "testing")};
+    for (const auto& host : sts->hosts) r.policy.push_back("mx: " + host);
+  } else if (r.policy_type.empty()) {
+    r.policy_type = "no-policy-found";
+  }
+}
+
+}  // namespace
+
 mailkeep::Result<std::string> gzip(std::string_view text) {
   z_stream z = {};
   if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
@@ -57,13 +80,6 @@ mailkeep::Result<std::string> gzip(std::string_view text) {
   return out;
 }
 
-std::string tlsa_text(const tls::Association& a) {
-  return std::to_string(a.usage) + " " + std::to_string(a.selector) + " " + std::to_string(a.matching) + " " +
-         hex(a.data);
-}
-
-}  // namespace
-
 std::string_view report_type(tls::Problem problem) {
   switch (problem) {
     case tls::Problem::kExpired: return "certificate-expired";
@@ -79,59 +95,25 @@ std::string_view report_type(const Objection& objection, Authority authority) {
   return authority == Authority::kDane && objection.enhanced == "4.4.3" ? "dnssec-invalid" : "validation-failure";
 }
 
-DomainReport* TlsReports::find(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts) {
-  const auto it = domains_.find(domain);
-  if (it == domains_.end() && domains_.size() >= kMaxReported) return nullptr;
-  DomainReport& r = domains_[domain];
-  if (policy.authority == Authority::kDane) {
-    r.policy_type = "tlsa";
-    if (r.policy.empty()) {
-      for (const auto& a : policy.associations) r.policy.push_back(tlsa_text(a));
-    }
-  } else if (sts != nullptr && sts->mode != StsMode::kNone && r.policy_type != "tlsa") {
-    r.policy_type = "sts";
-    r.hosts = sts->hosts;
-    r.policy = {"version: STSv1", std::string("mode: ") + (sts->mode == StsMode::kEnforce ? "enforce" : "testing")};
-    for (const auto& host : sts->hosts) r.policy.push_back("mx: " + host);
-  } else if (r.policy_type.empty()) {
-    r.policy_type = "no-policy-found";
-  }
-  return &r;
+void count_good(DomainReport& report, const TlsPolicy& policy, const StsPolicy* sts) {
+  note_policy(report, policy, sts);
+  ++report.good;
 }
 
-void TlsReports::good(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts) {
-  if (DomainReport* r = find(domain, policy, sts)) ++r->good;
-}
-
-void TlsReports::bad(const std::string& domain, const TlsPolicy& policy, const StsPolicy* sts, ReportFailure failure) {
-  DomainReport* r = find(domain, policy, sts);
-  if (r == nullptr || (r->failures.size() >= kMaxFailureKinds && !r->failures.contains(failure))) return;
+void count_bad(DomainReport& report, const TlsPolicy& policy, const StsPolicy* sts, ReportFailure failure) {
+  note_policy(report, policy, sts);
   failure.text = printable(failure.text, 200);
-  ++r->failures[std::move(failure)];
+  if (report.failures.size() >= kMaxFailureKinds && !report.failures.contains(failure)) return;
+  ++report.failures[std::move(failure)];
 }
 
-std::vector<std::string> parse_rua(const std::vector<std::string>& texts) {
-  std::vector<std::string> out;
-  size_t records = 0;
-  for (const std::string& text : texts) {
-    bool first = true, is_ours = false;
-    for (const std::string_view field : split(text, ';')) {
-      const size_t equals = field.find('=');
-      const std::string_view name = trim(field.substr(0, equals));
-      const std::string_view value = equals == field.npos ? std::string_view() : trim(field.substr(equals + 1));
-      if (first) is_ours = name == "v" && value == "TLSRPTv1";
-      if (first && is_ours) ++records;
-      first = false;
-      if (!is_ours || name != "rua") continue;
-      for (const std::string_view uri : split(value, ',')) {
-        const std::string_view one = trim(uri);
-        if (!starts_with_nocase(one, "mailto:") || out.size() >= kMaxRua) continue;
-        const std::string address(one.substr(7, one.find_first_of("!?") - 7));
-        if (smtp::parse_mailbox(address)) out.push_back(address);
-      }
-    }
-  }
-  return records == 1 ? out : std::vector<std::string>();
+std::string report_id(const ReportFacts& facts, const std::string& domain) {
+  return std::to_string(facts.from) + "." + domain + "@" + facts.hostname;
+}
+
+std::string report_file(const ReportFacts& facts, const std::string& domain) {
+  return facts.hostname + "!" + domain + "!" + std::to_string(facts.from) + "!" + std::to_string(facts.until) +
+         ".json.gz";
 }
 
 std::string report_json(const ReportFacts& facts, const std::string& domain, const DomainReport& report) {
@@ -150,8 +132,7 @@ std::string report_json(const ReportFacts& facts, const std::string& domain, con
                     ",\"date-range\":{\"start-datetime\":" + quoted(timestamp(facts.from)) +
                     ",\"end-datetime\":" + quoted(timestamp(facts.until)) +
                     "},\"contact-info\":" + quoted("postmaster@" + facts.hostname) +
-                    ",\"report-id\":" + quoted(std::to_string(facts.from) + "." + domain + "@" + facts.hostname) +
-                    ",\"policies\":[{\"policy\":" + policy +
+                    ",\"report-id\":" + quoted(report_id(facts, domain)) + ",\"policies\":[{\"policy\":" + policy +
                     "},\"summary\":{\"total-successful-session-count\":" + std::to_string(report.good) +
                     ",\"total-failure-session-count\":" + std::to_string(bad) + "}";
   if (!failures.empty()) out += ",\"failure-details\":[" + failures + "]";
@@ -162,24 +143,22 @@ mailkeep::Result<std::string> report_mail(const ReportFacts& facts, const std::s
                                           const std::string& json) {
   const auto packed = gzip(json);
   if (!packed) return packed.error();
-  const std::string id = std::to_string(facts.from) + "." + domain;
-  const std::string name =
-      facts.hostname + "!" + domain + "!" + std::to_string(facts.from) + "!" + std::to_string(facts.until) + ".json.gz";
+  const std::string id = report_id(facts, domain);
   const std::string boundary = "=_tlsrpt_" + hex64(static_cast<uint64_t>(facts.from));
   std::string out;
   out += "From: <postmaster@" + facts.hostname + ">\r\nTo: <" + to + ">\r\nDate: " + rfc5322::format_date(facts.until) +
          "\r\n";
-  out += "Message-ID: <" + id + "@" + facts.hostname + ">\r\n";
-  out += "Subject: Report Domain: " + domain + "\r\n Submitter: " + facts.hostname + "\r\n Report-ID: <" + id + "@" +
-         facts.hostname + ">\r\n";
+  out += "Message-ID: <" + id + ">\r\n";
+  out += "Subject: Report Domain: " + domain + "\r\n Submitter: " + facts.hostname + "\r\n Report-ID: <" + id + ">\r\n";
   out += "TLS-Report-Domain: " + domain + "\r\nTLS-Report-Submitter: " + facts.hostname + "\r\nTLS-Required: No\r\n";
   out += "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n";
   out += "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n boundary=\"" + boundary + "\"\r\n\r\n";
   out += "--" + boundary +
          "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nThis is an aggregate TLS report from " +
          facts.hostname + ".\r\n\r\n";
-  out += "--" + boundary + "\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n";
-  out += "Content-Disposition: attachment;\r\n filename=\"" + name + "\"\r\n\r\n";
+  out +=
+      "--" + boundary + "\r\nContent-Type: " + std::string(kReportType) + "\r\nContent-Transfer-Encoding: base64\r\n";
+  out += "Content-Disposition: attachment;\r\n filename=\"" + report_file(facts, domain) + "\"\r\n\r\n";
   const std::string encoded = text::base64_encode(*packed);
   for (size_t at = 0; at < encoded.size(); at += 76) out += encoded.substr(at, 76) + "\r\n";
   out += "\r\n--" + boundary + "--\r\n";
