@@ -24,6 +24,7 @@ std::string key_of(NoteKind kind, const std::string& name) {
 void Queue::on_keep_note(PeerId, KeepNote&& m) {
   Change change;
   change.notes.push_back({key_of(m.kind, m.name), m.expires, std::move(m.value)});
+  change.durable = m.durable;
   spool_->stage(std::move(change));
 }
 

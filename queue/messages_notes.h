@@ -13,20 +13,22 @@ constexpr size_t kMaxNoteValue = 60 * 1024;
 // Of what a note is; relay alone knows what stands in it.
 enum class NoteKind : uint8_t { kSts, kLearned, kScores, kTlsReport };
 
-// From relay: keep this until then, over what was kept under that name; an empty value forgets it. Not answered; after a power cut
-// the last seconds' may be gone.
+// From relay: keep this until then, over what was kept under that name; an empty value forgets it. Not answered; after a crash the
+// last seconds' may be gone, unless it is asked to be durable: then it is so before what relay says next has any effect.
 struct KeepNote {
   static constexpr uint16_t kType = 485;
   NoteKind kind = NoteKind::kSts;
   std::string name;
   int64_t expires = 0;  // seconds since 1970
   std::string value;
+  bool durable = false;
   template <class C, class M>
   static void fields(C& c, M& m) {
     c.choice(m.kind, NoteKind::kTlsReport);
     c.text(m.name, kMaxNoteName);
     c.i64(m.expires);
     c.text(m.value, kMaxNoteValue);
+    c.flag(m.durable);
   }
 };
 

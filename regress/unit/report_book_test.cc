@@ -140,10 +140,191 @@ void bounded(void**) {
   assert_int_equal(begun, kMaxReported);
 }
 
+// --- on disk ---------------------------------------------------------------------------------------
+
+// The notes of a queue.
+struct Disk {
+  void take(const ReportBook::Notes& notes) {
+    for (const auto& [slot, value] : notes) {
+      assert_true(value.size() <= kMaxValue && slot < kReportSlots);
+      if (value.empty()) {
+        values.erase(slot);
+      } else {
+        values[slot] = value;
+      }
+    }
+  }
+  ReportBook read(int64_t now) const {
+    ReportBook book;
+    book.set_interval(kDay);
+    for (const auto& [slot, value] : values) book.restore(slot, value, now);
+    return book;
+  }
+  static constexpr size_t kMaxValue = 60 * 1024;  // queue::kMaxNoteValue
+  std::map<size_t, std::string> values;
+};
+
+void count(ReportBook& book, const std::string& domain, int64_t now, int failures = 0, size_t length = 10) {
+  DomainReport* r = book.count(domain, now);
+  assert_non_null(r);
+  count_good(*r, TlsPolicy(), nullptr);
+  for (int i = 0; i < failures; i++)
+    count_bad(*r, TlsPolicy(), nullptr, {"validation-failure", std::to_string(i), std::string(length, 'x')});
+}
+
+void read_back(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  count(book, "a.test", kMidnight, 3);
+  count(book, "b.test", kMidnight + kDay);
+  assert_true(book.is_changed());
+  disk.take(book.changed());
+  assert_false(book.is_changed());
+  assert_true(book.changed().empty());
+  ReportBook again = disk.read(kMidnight + kDay);
+  assert_false(again.is_changed());
+  assert_int_equal(again.size(), 2);
+  const ReportKey key(kMidnight, "a.test");
+  assert_text(report_json({"m", key.first, again.find(key)->until}, "a.test", again.find(key)->report),
+              report_json({"m", key.first, book.find(key)->until}, "a.test", book.find(key)->report));
+  assert_int_equal(again.next().value(), book.next().value());
+  // The tries, and what has been served, are known too.
+  const int64_t at = book.next().value();
+  assert_true(again.begin(at).value() == key);
+  again.served(key, "mailto:x@a.test");
+  assert_true(again.put_off(key, at));
+  disk.take(again.changed(key));
+  ReportBook third = disk.read(at);
+  assert_true(third.is_served(key, "mailto:x@a.test"));
+  assert_false(third.is_served(key, "https://a.test/"));
+  assert_int_equal(third.find(key)->next_try, at + kReportRetry);
+  assert_int_equal(third.find(key)->first_try, at);
+  // What is done leaves nothing behind.
+  third.finish(key);
+  third.finish({kMidnight + kDay, "b.test"});
+  disk.take(third.changed());
+  assert_true(disk.values.empty());
+}
+
+// Before the notes have been read a new process counts already.
+void counted_meanwhile(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  count(book, "a.test", kMidnight, 2);
+  disk.take(book.changed());
+  ReportBook next;
+  next.set_interval(kDay);
+  count(next, "a.test", kMidnight + 5, 1);
+  for (const auto& [slot, value] : disk.values) next.restore(slot, value, kMidnight + 6);
+  const DomainReport& r = next.find({kMidnight, "a.test"})->report;
+  assert_int_equal(r.good, 2);
+  uint64_t bad = 0;
+  for (const auto& [f, n] : r.failures) bad += n;
+  assert_int_equal(bad, 3);
+  assert_true(next.is_changed());
+  disk.take(next.changed());
+  assert_int_equal(disk.read(kMidnight + 7).find({kMidnight, "a.test"})->report.good, 2);
+}
+
+// As many domains as may be, some of them with all the failures that may be: nothing is lost, no note is too large, and one change
+// writes one note.
+void many(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  for (int round = 0; round < 3; round++) {
+    for (size_t i = 0; i < kMaxReported; i++)
+      count(book, std::to_string(i) + ".example.test", kMidnight + round, i % 1000 == 7 ? 40 * (round + 1) : 0, 150);
+    disk.take(book.changed());
+    assert_false(book.is_changed());
+  }
+  ReportBook again = disk.read(kMidnight + 9);
+  assert_int_equal(again.size(), kMaxReported);
+  for (size_t i = 0; i < kMaxReported; i++) {
+    const ReportKey key(kMidnight, std::to_string(i) + ".example.test");
+    assert_int_equal(again.find(key)->report.good, 3);
+    assert_true(again.find(key)->report.failures == book.find(key)->report.failures);
+  }
+  assert_false(again.is_changed());
+  count(again, "3.example.test", kMidnight + 9);
+  assert_int_equal(again.changed().size(), 1);
+  again.set_interval(0);
+  disk.take(again.changed());
+  assert_true(disk.values.empty());
+}
+
+// The largest that an entry may be: it fits a note of its own.
+void largest(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  const StsPolicy sts = {StsMode::kEnforce, std::vector<std::string>(100, std::string(250, 'h'))};
+  count(book, "b.test", kMidnight);
+  count_good(*book.count("a.test", kMidnight), TlsPolicy(), &sts);
+  for (int i = 0; i < 200; i++)
+    count_bad(*book.count("a.test", kMidnight), TlsPolicy(), &sts,
+              {"validation-failure", std::to_string(i) + std::string(400, 'm'), std::string(400, 'x')});
+  for (size_t i = 0; i < 2 * kMaxServed; i++)
+    book.served({kMidnight, "a.test"}, std::to_string(i) + std::string(kMaxRuaText - 4, 'u'));
+  disk.take(book.changed());
+  assert_int_equal(disk.values.size(), 2);
+  assert_int_equal(disk.read(kMidnight).size(), 2);
+  assert_true(book.is_served({kMidnight, "a.test"}, "mailto:one@more.test"));  // it has had enough
+}
+
+// A crash while an entry moved: it is in two notes. It is counted once.
+void twice_on_disk(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  count(book, "a.test", kMidnight);
+  disk.take(book.changed());
+  const std::string old = disk.values[0];
+  count(book, "a.test", kMidnight + 1);
+  disk.take(book.changed());
+  for (const bool is_old_first : {true, false}) {
+    Disk both;
+    both.values[is_old_first ? 0 : 1] = old;
+    both.values[is_old_first ? 1 : 0] = disk.values[0];
+    ReportBook again = both.read(kMidnight + 2);
+    assert_int_equal(again.size(), 1);
+    assert_int_equal(again.find({kMidnight, "a.test"})->report.good, 2);
+    both.take(again.changed());
+    assert_int_equal(both.values.size(), 1);
+  }
+}
+
+void what_is_no_note(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  count(book, "a.test", kMidnight, 2);
+  disk.take(book.changed());
+  const std::string good = disk.values[0];
+  for (size_t n = 0; n < good.size(); n++) {
+    ReportBook again;
+    again.set_interval(kDay);
+    again.restore(0, good.substr(0, n), kMidnight);
+    assert_int_equal(again.size(), 0);
+  }
+  ReportBook late = disk.read(kMidnight + 30 * kDay);  // of long ago
+  assert_int_equal(late.size(), 0);
+  disk.take(late.changed());
+  assert_true(disk.values.empty());
+  ReportBook early;
+  early.set_interval(kDay);
+  early.restore(0, good, kMidnight - 30 * kDay);  // of a clock that was wrong
+  assert_int_equal(early.size(), 0);
+}
+
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(uris), unit_test(periods), unit_test(tried_for_a_day),
-                              unit_test(short_interval), unit_test(bounded)};
+  const CMUnitTest tests[] = {
+      unit_test(uris),    unit_test(periods),       unit_test(tried_for_a_day),   unit_test(short_interval),
+      unit_test(bounded), unit_test(read_back),     unit_test(counted_meanwhile), unit_test(many),
+      unit_test(largest), unit_test(twice_on_disk), unit_test(what_is_no_note)};
   return run_unit_tests(tests);
 }

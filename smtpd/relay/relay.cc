@@ -39,6 +39,7 @@ Relay::Relay(event::Loop& loop)
                      refresh_sts_.set(kRefreshSts);
                    }),
       gate_timer_(loop, [this] { run_gate(); }),
+      keep_reports_(loop, [this] { keep_reports(); }),
       report_timer_(loop, [this] { run_reports(); }),
       keep_scores_(loop,
                    [this] {
@@ -78,6 +79,8 @@ void Relay::on_commit(uint32_t) {
   recall_scores();
   reports_.set_interval(active_.config.report_interval);
   if (active_.config.report_interval == 0) due_reports_.clear();
+  if (has_reports_) reports_changed();
+  recall_reports();
   set_report_timer();
   close_idle();
 }
@@ -314,7 +317,11 @@ void Relay::on_tls_failed(PeerId, tls::Failed&& m) {
 }
 
 void Relay::on_peer_up(PeerId peer, const std::string&) {
-  if (peer.role == Role::kQueue) recall_scores();
+  if (peer.role != Role::kQueue) return;
+  recall_scores();
+  recall_reports();
+  reports_.change_all();  // its last moment's may be lost
+  reports_changed();
 }
 
 void Relay::on_peer_down(PeerId peer) {
@@ -343,6 +350,7 @@ void Relay::on_peer_down(PeerId peer) {
     queries_.clear();
     for (const uint64_t id : ids) drop(id);
     lose_recalls();
+    report_recalls_.clear();
   }
 }
 
@@ -350,6 +358,7 @@ void Relay::on_peer_down(PeerId peer) {
 void Relay::on_quit() {
   quitting_ = true;
   keep_scores();
+  keep_reports();
   end_.set(kEndPatience);
   close_idle();
   std::vector<uint64_t> pointless;

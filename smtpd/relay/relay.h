@@ -38,9 +38,11 @@ constexpr size_t kMaxHostsTried = 16;       // in all
 constexpr uint32_t kMaxTransactions = 200;  // of one connection
 constexpr size_t kMaxIdleEach = 20;         // connections of one destination
 constexpr size_t kMaxIdle = 200;
-constexpr Seconds kKeepScores(10);     // between notes of what has been counted
-constexpr size_t kReportsAtOnce = 10;  // under way
-constexpr Millis kEndPatience(3000);   // for answers to messages that are sent, at the end of the process
+constexpr Seconds kKeepScores(10);      // between notes of what has been counted
+constexpr Seconds kKeepReports(60);     // the same, of TLS reports, while there is much
+constexpr Seconds kKeepReportsSoon(1);  // and when there was nothing for a while
+constexpr size_t kReportsAtOnce = 10;   // under way
+constexpr Millis kEndPatience(3000);    // for answers to messages that are sent, at the end of the process
 
 class Relay final : public worker::Hooks {
  public:
@@ -197,6 +199,13 @@ class Relay final : public worker::Hooks {
   void report_refused(const Job& job, const TlsPolicy& policy, const std::string& host, const Objection& why);
   void report_failure(const std::string& domain, const TlsPolicy& policy, ReportFailure failure);
   void set_report_timer();
+  void recall_reports();
+  void recall_report(const std::string& note);
+  void take_report(const queue::NoteFound& m);
+  void reports_changed();
+  void keep_reports();
+  void write_reports(const ReportBook::Notes& notes);
+  void report_served(const DueReport& due, const ReportUri& uri);
   void run_reports();
   bool take_report_texts(const lookup::Texts& m);
   void lose_report_texts();
@@ -246,6 +255,10 @@ class Relay final : public worker::Hooks {
   std::set<std::string> learned_recalls_;  // domains that the queue is asked for
   ReportBook reports_;
   std::unordered_map<uint64_t, DueReport> due_reports_;  // by query to lookup
+  std::set<std::string> report_recalls_;                 // names of notes that the queue is asked for
+  bool has_reports_ = false;                             // all notes of before have been read
+  event::Timer keep_reports_;
+  Micros reports_kept_{0};  // when, by now_monotonic()
   event::Timer report_timer_;
   event::Timer keep_scores_;
   std::unordered_map<uint64_t, Open> connections_;

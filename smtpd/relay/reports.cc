@@ -2,12 +2,17 @@
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
+#include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "smtpd/relay/relay.h"
 
 namespace mailkeep::relay {
 
 using imsg::Role;
+
+namespace {
+constexpr char kSlotsNote[] = "slots";  // how many the others are, which have numbers as their names
+}  // namespace
 
 // Of a session that has come as far as a transaction. Without TLS there is nothing to report, unless somebody wants it.
 void Relay::report_good(const Job& job, const Connection& connection) {
@@ -20,6 +25,7 @@ void Relay::report_good(const Job& job, const Connection& connection) {
   DomainReport* const report = reports_.count(job.transfer.domain, now_unix());
   if (report == nullptr) return;
   set_report_timer();
+  reports_changed();
   if (is_good) return count_good(*report, policy, sts);
   const char* type = connection.tls().empty() ? "starttls-not-supported"
                      : is_host                ? "certificate-not-trusted"
@@ -48,6 +54,65 @@ void Relay::report_failure(const std::string& domain, const TlsPolicy& policy, R
   if (report == nullptr) return;
   count_bad(*report, policy, sts_.policy(domain, now_unix()), std::move(failure));
   set_report_timer();
+  reports_changed();
+}
+
+// --- what is kept ----------------------------------------------------------------------------------
+
+// Of the process before this one, once it is known what is wanted: first how many notes there are, then all of them. Until then
+// nothing is written or sent.
+void Relay::recall_reports() {
+  if (has_reports_ || active_.config.generation == 0 || !report_recalls_.empty()) return;
+  recall_report(kSlotsNote);
+}
+
+void Relay::recall_report(const std::string& note) {
+  queue::FindNote m;
+  m.kind = queue::NoteKind::kTlsReport;
+  m.name = note;
+  if (worker_.send_role(Role::kQueue, m)) report_recalls_.insert(note);
+}
+
+void Relay::take_report(const queue::NoteFound& m) {
+  if (report_recalls_.erase(m.name) == 0) return;
+  if (m.name == kSlotsNote) {
+    const uint64_t slots = m.found ? parse_u64(m.value, kReportSlots).value_or(0) : 0;
+    for (uint64_t i = 0; i < slots; i++) recall_report(std::to_string(i));
+  } else if (m.found) {
+    reports_.restore(*parse_u64(m.name), m.value, now_unix());
+  }
+  if (!report_recalls_.empty()) return;
+  has_reports_ = true;
+  set_report_timer();
+  reports_changed();
+}
+
+// After a while without changes at once, so to say; under load once a minute.
+void Relay::reports_changed() {
+  if (!has_reports_ || keep_reports_.pending() || !reports_.is_changed()) return;
+  const Micros since = now_monotonic() - reports_kept_;
+  keep_reports_.set(std::max<Micros>(kKeepReports - since, kKeepReportsSoon));
+}
+
+void Relay::keep_reports() {
+  if (!has_reports_) return;
+  reports_kept_ = now_monotonic();
+  write_reports(reports_.changed());
+}
+
+void Relay::write_reports(const ReportBook::Notes& notes) {
+  const auto keep = [&](const std::string& name, const std::string& value) {
+    if (value.size() > queue::kMaxNoteValue) fatal("relay: a TLS report is larger than its limits allow");
+    queue::KeepNote m;
+    m.kind = queue::NoteKind::kTlsReport;
+    m.name = name;
+    m.expires = now_unix() + kForgetReport;
+    m.value = value;
+    m.durable = true;
+    worker_.send_role(Role::kQueue, m);
+  };
+  if (!notes.empty()) keep(kSlotsNote, std::to_string(reports_.slots()));
+  for (const auto& [slot, value] : notes) keep(std::to_string(slot), value);
 }
 
 // --- what is owed ----------------------------------------------------------------------------------
@@ -55,12 +120,12 @@ void Relay::report_failure(const std::string& domain, const TlsPolicy& policy, R
 void Relay::set_report_timer() {
   report_timer_.cancel();
   const auto next = reports_.next();
-  if (!next || due_reports_.size() >= kReportsAtOnce || quitting_) return;
+  if (!next || due_reports_.size() >= kReportsAtOnce || quitting_ || !has_reports_) return;
   report_timer_.set(Seconds(std::max<int64_t>(*next - now_unix(), 0)));
 }
 
 void Relay::run_reports() {
-  while (due_reports_.size() < kReportsAtOnce) {
+  while (has_reports_ && due_reports_.size() < kReportsAtOnce) {
     const auto key = reports_.begin(now_unix());
     if (!key) break;
     const ReportBook::Entry& entry = *reports_.find(*key);
@@ -107,29 +172,36 @@ void Relay::serve_next(uint64_t id) {
   while (!due.left.empty()) {
     const ReportUri uri = std::move(due.left.front());
     due.left.pop_front();
-    const ReportBook::Entry* entry = reports_.find(due.key);
-    if (entry == nullptr || std::count(entry->served.begin(), entry->served.end(), uri.text) > 0) continue;
+    if (reports_.is_served(due.key, uri.text)) continue;
     if (uri.address.empty()) return post_report(id, uri);
     if (!mail_report(due, uri)) due.failed = true;
   }
   end_report(id);
 }
 
-// False: again later. After this the queue looks after it.
+// False: again later. The note goes first: after a crash between the two a report is missing, not there twice.
 bool Relay::mail_report(const DueReport& due, const ReportUri& uri) {
   const auto mail = report_mail(due.facts, due.domain(), uri.address, due.json);
-  queue::SubmitReport out;
-  out.recipients = {uri.address};
-  if (mail) out.text = *mail;
-  const bool is_sent = mail && worker_.send_role(Role::kQueue, out);
+  const bool has_queue = worker_.pick(Role::kQueue, 0).has_value();
   log::info("tls-report")
       .kv("domain", due.domain())
       .kv("to", uri.address)
-      .kv("text", !mail     ? mail.error().text
-                  : is_sent ? ""
-                            : "the queue process is not there");
-  if (is_sent || !mail) reports_.served(due.key, uri.text);
-  return is_sent || !mail;
+      .kv("text", !mail       ? mail.error().text
+                  : has_queue ? ""
+                              : "the queue process is not there");
+  if (!has_queue) return false;
+  report_served(due, uri);
+  if (!mail) return true;
+  queue::SubmitReport out;
+  out.recipients = {uri.address};
+  out.text = *mail;
+  worker_.send_role(Role::kQueue, out);
+  return true;
+}
+
+void Relay::report_served(const DueReport& due, const ReportUri& uri) {
+  reports_.served(due.key, uri.text);
+  write_reports(reports_.changed(due.key));
 }
 
 // RFC 8460 5.4: a POST, and any 2xx says that it was taken.
@@ -153,7 +225,7 @@ void Relay::post_report(uint64_t id, const ReportUri& uri) {
         .kv("text", !answer    ? answer.error().text
                     : is_taken ? ""
                                : "the web server says " + std::to_string(answer->status));
-    if (is_taken) reports_.served(it->second.key, uri.text);
+    if (is_taken) report_served(it->second, uri);
     if (!is_taken) it->second.failed = true;
     serve_next(id);
   });
@@ -168,6 +240,7 @@ void Relay::end_report(uint64_t id) {
     log::warn("tls-report").kv("domain", due.domain()).kv("to", "").kv("text", "given up after a day");
   }
   set_report_timer();
+  reports_changed();
 }
 
 }  // namespace mailkeep::relay

@@ -78,6 +78,7 @@ bool Relay::wants_sts(const std::string& domain) const {
 
 void Relay::on_note_found(PeerId, queue::NoteFound&& m) {
   if (take_score(m)) return;
+  if (m.kind == queue::NoteKind::kTlsReport) return take_report(m);
   if (m.kind != queue::NoteKind::kSts || recalls_.erase(m.name) == 0) return;
   sts_.recalled(m.name, m.found ? decode(m.value) : std::nullopt, now_unix());
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "lib/base/limits.h"
 #include "lib/base/text.h"
 #include "lib/rfc5322/date.h"
 #include "lib/smtp/address.h"
@@ -45,6 +46,12 @@ std::string tlsa_text(const tls::Association& a) {
          hex(a.data);
 }
 
+void clip(std::vector<std::string>& lines) {
+  size_t bytes = 0, keep = 0;
+  while (keep < std::min(lines.size(), kMaxPolicyLines) && (bytes += lines[keep].size()) <= kMaxPolicyBytes) ++keep;
+  lines.resize(keep);
+}
+
 void note_policy(DomainReport& r, const TlsPolicy& policy, const StsPolicy* sts) {
   if (policy.authority == Authority::kDane) {
     r.policy_type = "tlsa";
@@ -59,6 +66,8 @@ void note_policy(DomainReport& r, const TlsPolicy& policy, const StsPolicy* sts)
   } else if (r.policy_type.empty()) {
     r.policy_type = "no-policy-found";
   }
+  clip(r.policy);
+  clip(r.hosts);
 }
 
 }  // namespace
@@ -103,8 +112,16 @@ void count_good(DomainReport& report, const TlsPolicy& policy, const StsPolicy* 
 void count_bad(DomainReport& report, const TlsPolicy& policy, const StsPolicy* sts, ReportFailure failure) {
   note_policy(report, policy, sts);
   failure.text = printable(failure.text, 200);
-  if (report.failures.size() >= kMaxFailureKinds && !report.failures.contains(failure)) return;
-  ++report.failures[std::move(failure)];
+  add_failure(report, std::move(failure), 1);
+}
+
+void add_failure(DomainReport& report, ReportFailure failure, uint64_t count) {
+  failure.host = failure.host.substr(0, kMaxDomain);
+  if (const auto it = report.failures.find(failure); it != report.failures.end()) return it->second += count, void();
+  size_t bytes = failure.type.size() + failure.host.size() + failure.text.size();
+  for (const auto& [f, n] : report.failures) bytes += f.type.size() + f.host.size() + f.text.size();
+  if (report.failures.size() >= kMaxFailureKinds || bytes > kMaxFailureBytes) return;
+  report.failures[std::move(failure)] = count;
 }
 
 std::string report_id(const ReportFacts& facts, const std::string& domain) {

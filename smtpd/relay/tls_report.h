@@ -13,7 +13,10 @@
 
 namespace mailkeep::relay {
 
-constexpr size_t kMaxFailureKinds = 100;  // of one domain
+constexpr size_t kMaxFailureKinds = 100;        // of one domain
+constexpr size_t kMaxFailureBytes = 30 * 1024;  // all of them
+constexpr size_t kMaxPolicyLines = 100;         // and as many hosts
+constexpr size_t kMaxPolicyBytes = 8 * 1024;    // and as much of hosts
 constexpr size_t kMaxReportMail = 60 * 1024;
 
 struct ReportFailure {
@@ -44,6 +47,8 @@ struct ReportFacts {
   int64_t from = 0;      // seconds since 1970
   int64_t until = 0;
 };
+// So often more, where the limits allow another one.
+void add_failure(DomainReport& report, ReportFailure failure, uint64_t count);
 // "1700000000.example.net@mx.example.org": the same whenever it is asked for.
 std::string report_id(const ReportFacts& facts, const std::string& domain);
 std::string report_json(const ReportFacts& facts, const std::string& domain, const DomainReport& report);
