@@ -1,14 +1,16 @@
-"""The two servers that the bench compares, each in a control group of its own.
+"""The servers that the bench compares, each in a control group of its own.
 
 Mailkeep: the installed tree under its own users, as regress/e2e/server.py starts it. Postfix: Debian's package, unpacked into
 the build folder and not installed; local(8) delivers to ~/Maildir/ of system users that exist in this mount namespace alone.
-Both keep their queue and mailboxes below the build folder, on the same disk. Postfix's logging goes to syslog(3), where
+OpenSMTPD: the same way, into Maildirs of the same users elsewhere. All keep their queue and mailboxes below the build folder, on the same
+disk. Postfix's logging goes to syslog(3), where
 nobody listens in this namespace: that is the cheapest for it. Mailkeep's log goes to a file.
 """
 import contextlib
 import glob
 import imaplib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import measure  # noqa: E402
+import mta_peers  # noqa: E402
 import postfix_tree  # noqa: E402
 import server  # noqa: E402
 
@@ -35,9 +38,9 @@ def account(number):
 
 
 def extra_users():
-    """passwd and group lines: what Postfix needs, and the accounts, the busiest first as they are looked up from the top."""
+    """passwd and group lines: what Postfix and OpenSMTPD need, and the accounts, the busiest first as they are looked up from the top."""
     users = [(account(n), FIRST_UID + n, f"{WORK}/home/{account(n)}") for n in range(ACCOUNTS)]
-    users[4:4] = [("postfix", FIRST_UID - 1, "/nonexistent"), ("postdrop", FIRST_UID - 2, "/nonexistent")]
+    users[4:4] = [(name, FIRST_UID - 1 - n, "/nonexistent") for n, name in enumerate(("postfix", "postdrop", "opensmtpd", "opensmtpq"))]
     return users
 
 
@@ -90,6 +93,7 @@ def tree_size(path):
 
 class Mailkeep(server.Server):
     name = "Mailkeep"
+    drains = True  # its queue goes out when it is told to and the host is back
 
     def __init__(self):
         shutil.rmtree(f"{WORK}/mailkeep", ignore_errors=True)
@@ -194,34 +198,105 @@ class Mailkeep(server.Server):
         return [line for line in self.log().splitlines() if " level=error" in line or " level=warn" in line]
 
 
-class Postfix:
-    name = "Postfix"
-    PACKAGE = f"{WORK}/package"
+class MaildirServer:
+    """A server of an unpacked package that delivers to ~/Maildir/ of the accounts: `name`, `queue` (its folder), start(),
+    list_queue(), retry_queue(), settle() and trouble() are each one's own."""
+    drains = True
 
-    def __init__(self):
-        unpack()
-        self.directory = f"{WORK}/postfix"
+    def __init__(self, homes):
+        self.directory = f"{WORK}/{self.name.lower()}"
+        self.homes = homes
         shutil.rmtree(self.directory, ignore_errors=True)
-        shutil.rmtree(f"{WORK}/home", ignore_errors=True)
+        shutil.rmtree(self.homes, ignore_errors=True)
         self.port = server.free_port()
-        self.group = measure.Group("postfix")
+        self.group = measure.Group(self.name.lower())
         self.expected = {}
-        self.queue = f"{self.directory}/queue"
-        self.conf = f"{self.directory}/conf"
         self.make_homes()
-        self.make_configuration()
         self.child = self.watching = None
 
     def make_homes(self):
         os.makedirs(WORK, 0o755, exist_ok=True)
         os.chmod(WORK, 0o755)
         for n in range(ACCOUNTS):
-            home = f"{WORK}/home/{account(n)}"
+            home = f"{self.homes}/{account(n)}"
             os.makedirs(home, 0o700)
             for box in ("", "/Maildir", "/Maildir/new", "/Maildir/tmp", "/Maildir/cur"):
                 os.makedirs(home + box, 0o700, exist_ok=True)
                 os.chown(home + box, FIRST_UID + n, FIRST_UID + n)
-        os.chmod(f"{WORK}/home", 0o755)
+        os.chmod(self.homes, 0o755)
+
+    def answers(self):
+        def look():
+            if self.child.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.child.returncode}")
+            with contextlib.suppress(OSError, AssertionError):
+                server.Smtp(self.port).close()
+                return True
+            return False
+        assert server.wait_until(look, 20), f"{self.name} does not answer"
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(20)
+        server.wait_until(lambda: not self.group.pids(), 10)
+
+    def restart(self):
+        pass  # nothing of it belongs to an account
+
+    def queue_size(self):
+        return tree_size(self.queue)
+
+    def end(self):
+        if self.watching:
+            self.watching.end()
+        if self.child and self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            self.child.wait(20)
+        server.wait_until(lambda: not self.group.pids(), 5)
+        for pid in self.group.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.group.remove()
+
+    def begin(self):
+        if self.watching:
+            self.watching.end()
+        self.watching = self.watch(map(account, range(ACCOUNTS)))
+
+    def arrived(self):
+        """Messages that are in their mailboxes since begin()."""
+        return self.watching.count()
+
+    def held(self, accounts):
+        return {name: len(os.listdir(f"{self.homes}/{name}/Maildir/new")) for name in accounts}
+
+    def watch(self, accounts):
+        return Watch("maildir", *(f"{self.homes}/{name}/Maildir" for name in accounts))
+
+    def appeared(self, events, _before):
+        out = {}
+        for path, at in events:
+            with open(path, "rb") as f:
+                for line in f:
+                    if line.startswith(b"X-Bench:"):
+                        out[int(line.split(b":")[1])] = at
+                        break
+        return out
+
+    def queue_pid(self):
+        return None
+
+
+class Postfix(MaildirServer):
+    name = "Postfix"
+    PACKAGE = f"{WORK}/package"
+
+    def __init__(self):
+        unpack("postfix", self.PACKAGE, "usr/lib/postfix/sbin/smtpd", "usr/lib/postfix")
+        super().__init__(f"{WORK}/home")  # where passwd has them
+        self.queue = f"{self.directory}/queue"
+        self.conf = f"{self.directory}/conf"
+        self.make_configuration()
 
     def make_configuration(self):
         postfix_tree.lay_out(self.PACKAGE, self.directory, self.port, f"""biff = no
@@ -255,27 +330,6 @@ smtpd_banner = $myhostname ESMTP
         self.answers()
         return self
 
-    def answers(self):
-        def look():
-            if self.child.poll() is not None:
-                raise AssertionError(f"Postfix's master ended with {self.child.returncode}")
-            with contextlib.suppress(OSError, AssertionError):
-                server.Smtp(self.port).close()
-                return True
-            return False
-        assert server.wait_until(look, 20), "Postfix does not answer"
-
-    def stop(self):
-        self.child.send_signal(signal.SIGTERM)
-        self.child.wait(20)
-        server.wait_until(lambda: not self.group.pids(), 10)
-
-    def restart(self):
-        pass  # nothing of it belongs to an account
-
-    def queue_size(self):
-        return tree_size(self.queue)
-
     def list_queue(self):
         done = subprocess.run([f"{self.PACKAGE}/usr/sbin/postqueue", "-c", self.conf, "-p"], env=self.environment(), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
@@ -290,64 +344,88 @@ smtpd_banner = $myhostname ESMTP
                                           for _, _, files in os.walk(f"{self.queue}/{d}")), 30)
         time.sleep(1)
 
-    def end(self):
-        if self.watching:
-            self.watching.end()
-        if self.child and self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
-            self.child.wait(20)
-        server.wait_until(lambda: not self.group.pids(), 5)
-        for pid in self.group.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.group.remove()
-
-    def begin(self):
-        if self.watching:
-            self.watching.end()
-        self.watching = self.watch(map(account, range(ACCOUNTS)))
-
-    def arrived(self):
-        """Messages that are in their mailboxes since begin()."""
-        return self.watching.count()
-
-    def held(self, accounts):
-        return {name: len(os.listdir(f"{WORK}/home/{name}/Maildir/new")) for name in accounts}
-
-    def watch(self, accounts):
-        return Watch("maildir", *(f"{WORK}/home/{name}/Maildir" for name in accounts))
-
-    def appeared(self, events, _before):
-        out = {}
-        for path, at in events:
-            with open(path, "rb") as f:
-                for line in f:
-                    if line.startswith(b"X-Bench:"):
-                        out[int(line.split(b":")[1])] = at
-                        break
-        return out
-
-    def queue_pid(self):
-        return None
-
     def trouble(self):
         return [f"in the queue: {p}" for n in ("deferred", "corrupt") for p in glob.glob(f"{self.queue}/{n}/**/*", recursive=True)
                 if os.path.isfile(p)]
 
 
-def unpack():
-    """Debian's package, by apt-get download and dpkg -x, once."""
-    if os.path.exists(f"{Postfix.PACKAGE}/usr/lib/postfix/sbin/master"):
+class OpenSmtpd(MaildirServer):
+    """Its folders are at fixed places: they are bound there in this mount namespace, once the package has been fetched."""
+    name = "OpenSMTPD"
+    drains = False
+    PACKAGE = f"{WORK}/package-opensmtpd"
+
+    def __init__(self):
+        unpack("opensmtpd", self.PACKAGE, "usr/sbin/smtpd", "usr/lib")
+        os.chown(f"{self.PACKAGE}/usr/sbin/smtpctl", 0, pwd.getpwnam("opensmtpq").pw_gid)  # it insists, also as root
+        os.chmod(f"{self.PACKAGE}/usr/sbin/smtpctl", 0o2555)
+        super().__init__(f"{WORK}/home-opensmtpd")
+        self.queue = f"{self.directory}/spool/smtpd"
+        self.conf = f"{self.directory}/smtpd.conf"
+        self.log_path = f"{self.directory}/log"
+
+    def bind_folders(self):
+        os.makedirs(f"{self.directory}/lib/opensmtpd/empty", exist_ok=True)
+        for source, target in (("lib", "/var/lib"), ("spool", "/var/spool"), ("run", "/run")):
+            mta_peers.bind(f"{self.directory}/{source}", target)
+        mta_peers.bind(f"{self.PACKAGE}/usr/libexec", "/usr/libexec")
+        with open(self.conf, "w") as f:
+            f.write(f"""smtp max-message-size {MESSAGE_SIZE}
+listen on 127.0.0.1 port {self.port} hostname mx.{DOMAIN}
+action in maildir "{self.homes}/%{{user.username}}/Maildir"
+action away relay host smtp://127.0.0.1:{SINK_PORT} helo mx.{DOMAIN}
+match from any for domain {DOMAIN} action in
+match from any for domain {AWAY} action away
+""")
+        os.chmod(self.conf, 0o644)
+
+    def start(self):
+        if not os.path.exists(self.conf):
+            self.bind_folders()
+        with open(self.log_path, "ab") as log:  # -d keeps it in the foreground; that it logs to a file is what that costs it
+            self.child = self.group.popen([f"{self.PACKAGE}/usr/sbin/smtpd", "-d", "-f", self.conf], stdin=subprocess.DEVNULL, stdout=log,
+                                          stderr=log, cwd="/")
+        self.answers()
+        return self
+
+    def control(self, *arguments):
+        done = subprocess.run([f"{self.PACKAGE}/usr/sbin/smtpctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace")
+        assert done.returncode == 0, f"smtpctl {' '.join(arguments)}: {done.stdout[-500:]}"
+        return done.stdout
+
+    def list_queue(self):
+        return self.control("show", "queue").count("\n")
+
+    def forget_queue(self):
+        self.stop()
+        shutil.rmtree(self.queue)
+        self.start()
+
+    def waiting(self):
+        return [os.path.join(d, n) for d, _, names in os.walk(f"{self.queue}/queue") for n in names]
+
+    def settle(self):
+        server.wait_until(lambda: not self.waiting(), 30)
+        time.sleep(1)
+
+    def trouble(self):
+        return [f"in the queue: {p}" for p in self.waiting()]
+
+
+def unpack(name, directory, program, libraries):
+    """Debian's package, by apt-get download and dpkg -x, once. `program` and `libraries` are below it."""
+    if os.path.exists(f"{directory}/{program}"):
         return
     os.makedirs(f"{WORK}/download", exist_ok=True)
-    done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", "postfix"], cwd=f"{WORK}/download",
+    done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], cwd=f"{WORK}/download",
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    found = glob.glob(f"{WORK}/download/postfix_*.deb")
+    found = glob.glob(f"{WORK}/download/{name}_*.deb")
     if not found:
-        sys.exit(f"bench: apt-get download postfix: {done.stdout.strip()}\nor run it with --only-mailkeep")
-    subprocess.run(["dpkg", "-x", found[0], Postfix.PACKAGE], check=True)
-    libraries = subprocess.run(["ldd", f"{Postfix.PACKAGE}/usr/lib/postfix/sbin/smtpd"], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "LD_LIBRARY_PATH": f"{Postfix.PACKAGE}/usr/lib/postfix"}).stdout
-    missing = [line.split()[0] for line in libraries.splitlines() if "not found" in line]
+        sys.exit(f"bench: apt-get download {name}: {done.stdout.strip()}\nor run it without that server")
+    subprocess.run(["dpkg", "-x", found[0], directory], check=True)
+    linked = subprocess.run(["ldd", f"{directory}/{program}"], stdout=subprocess.PIPE, text=True,
+                            env={**os.environ, "LD_LIBRARY_PATH": f"{directory}/{libraries}"}).stdout
+    missing = [line.split()[0] for line in linked.splitlines() if "not found" in line]
     if missing:
-        sys.exit(f"bench: Postfix needs {', '.join(missing)}, which is not installed here")
+        sys.exit(f"bench: {name} needs {', '.join(missing)}, which is not installed here")
