@@ -14,11 +14,12 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/mime/leaf_encoder.h"
+#include "lib/mime/open_parts.h"
+
 namespace mailkeep::mime {
 
 constexpr size_t kMaxParts = 10'000;
-constexpr size_t kMaxPartDepth = 50;
-constexpr size_t kMaxPartHeader = 256 * 1024;
 
 class SevenBit {
  public:
@@ -38,15 +39,11 @@ class SevenBit {
 
  private:
   enum class State : uint8_t { kHeader, kOutside, kLeaf };
-  enum class Encoding : uint8_t { kNone, kQuotedPrintable, kBase64 };
 
   void take_line(std::string_view line, std::string& out);
   bool take_delimiter(std::string_view line, std::string& out);
   void end_header(std::string& out);
-  void end_leaf(std::string& out, bool is_last);
   void take_leaf_line(std::string_view line, std::string& out);
-  void put_base64(std::string_view bytes, std::string& out);
-  std::string header_with(std::string_view encoding) const;
   void fail(std::string_view why) {
     if (plan_.problem.empty()) plan_.problem = why;
   }
@@ -56,13 +53,10 @@ class SevenBit {
   std::string rest_;  // of a line that is not yet whole
   State state_ = State::kHeader;
   std::string header_;
-  std::vector<std::string> boundaries_;
-  size_t signed_depth_ = 0;  // boundaries_.size() inside of a multipart/signed; 0: nothing is signed here
+  OpenParts parts_;
   size_t leaves_ = 0;
   bool says_identity_ = true;  // the leaf's encoding is 7bit, 8bit or binary
-  Encoding encoding_ = Encoding::kNone;
-  std::string pending_;     // of base64
-  bool owes_crlf_ = false;  // of base64: the line end before a delimiter is the delimiter's
+  LeafEncoder encoder_;
 };
 
 }  // namespace mailkeep::mime
