@@ -35,7 +35,7 @@ void Session::cmd_bdat(const smtp::Command& c) {
 void Session::begin_chunk() {
   if (!transaction_->chunks) {
     begin_content();
-    transaction_->chunks.emplace(server_.config().message_size);
+    transaction_->chunks.emplace(server_.config().message_size, transaction_->is_binary);
   }
   chunk_begins_at_ = transaction_->chunks->size();
 }

@@ -135,6 +135,7 @@ void Session::cmd_mail(const smtp::Command& c) {
   transaction_->message = server_.new_message_id();
   transaction_->sender = sender;
   transaction_->options = mail_options(args->params, now_unix());
+  transaction_->is_binary = args->params.body == smtp::Body::binary;
   if (!ask_filters(conf::Phase::mail_from)) accept_sender();
 }
 
@@ -179,6 +180,7 @@ void Session::cmd_rcpt(const smtp::Command& c) {
 
 void Session::cmd_data(const smtp::Command& c) {
   if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument");
+  if (transaction_->is_binary) return bad(503, "5.5.1", "DATA cannot carry BODY=BINARYMIME; send it with BDAT");
   if (transaction_->recipients.empty()) return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients");
   if (transaction_->chunks) return bad(503, "5.5.1", "DATA cannot follow BDAT; say RSET first");
   if (!ask_filters(conf::Phase::data)) begin_data();

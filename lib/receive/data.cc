@@ -170,6 +170,7 @@ void Session::note_fault() {
     case DataReader::Fault::kTooLarge:
       set_trouble(552, "5.3.4", "Message is larger than " + std::to_string(server_.config().message_size) + " bytes");
       break;
+    case DataReader::Fault::kUnencodable: set_trouble(554, "5.6.1", transaction_->chunks->problem()); break;
   }
 }
 

@@ -17,7 +17,15 @@ constexpr size_t kMaxTextLine = 65536;
 
 class DataReader {
  public:
-  enum class Fault : uint8_t { kNone, kBareCr, kBareLf, kNul, kLongLine, kTooLarge };
+  enum class Fault : uint8_t {
+    kNone,
+    kBareCr,
+    kBareLf,
+    kNul,
+    kLongLine,
+    kTooLarge,
+    kUnencodable
+  };  // the last: see chunk_reader.h
 
   explicit DataReader(uint64_t max_size) : max_size_(max_size) {}
 

@@ -33,6 +33,7 @@ constexpr Extension kExtensions[] = {
     {"SIZE", always, [](const Terms& t) { return std::to_string(t.config.message_size); }},  // RFC 1870
     {"8BITMIME", always, nullptr},                                                           // RFC 6152
     {"CHUNKING", always, nullptr},                                                           // RFC 3030
+    {"BINARYMIME", always, nullptr},                                                         // RFC 3030 3
     {"SMTPUTF8", always, nullptr},                                                           // RFC 6531
     {"DSN", dsn, nullptr},                                                                   // RFC 3461
     {"STARTTLS", [](const Terms& t) { return t.offers_tls; }, nullptr},                      // RFC 3207
@@ -113,7 +114,8 @@ std::optional<Refusal> refuse_rcpt(const Terms& terms, const smtp::RcptArgs& arg
 
 queue::MailOptions mail_options(const smtp::MailParams& p, int64_t now) {
   queue::MailOptions out;
-  if (p.body == smtp::Body::eight_bit) out.body = queue::Body::k8bit;
+  // A binary message is not binary any more when the queue gets it: see chunk_reader.h.
+  if (p.body == smtp::Body::eight_bit || p.body == smtp::Body::binary) out.body = queue::Body::k8bit;
   out.smtputf8 = p.smtputf8;
   out.require_tls = p.require_tls;
   out.ret = p.ret == smtp::Ret::full      ? queue::Ret::kFull

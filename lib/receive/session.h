@@ -47,10 +47,11 @@ struct Transaction {
   std::vector<std::string> authors;  // of a submission: what lookup was asked about
   size_t header_seen = 0;            // of the content, when looking for the header's end
   bool spool_asked = false;
-  bool ended = false;     // the end of data has been seen
-  bool is_junk = false;   // a filter says so
-  bool is_chunk = false;  // what is answered is a chunk, not the message: one reply, in LMTP too
-  int trouble = 0;        // 0, or the reply code that the end of data gets, with the next two
+  bool is_binary = false;  // RFC 3030: BDAT alone carries it, and what goes to the queue is text
+  bool ended = false;      // the end of data has been seen
+  bool is_junk = false;    // a filter says so
+  bool is_chunk = false;   // what is answered is a chunk, not the message: one reply, in LMTP too
+  int trouble = 0;         // 0, or the reply code that the end of data gets, with the next two
   std::string trouble_enhanced;
   std::string trouble_text;
 

@@ -21,7 +21,7 @@ static void offers(void**) {
   config.max_hold = 3600;
   Terms world{.config = config, .offers_tls = true};
   assert_text(offered(world),
-              "PIPELINING\nSIZE 1000\n8BITMIME\nCHUNKING\nSMTPUTF8\nDSN\nSTARTTLS\nLIMITS MAILMAX=7 "
+              "PIPELINING\nSIZE 1000\n8BITMIME\nCHUNKING\nBINARYMIME\nSMTPUTF8\nDSN\nSTARTTLS\nLIMITS MAILMAX=7 "
               "RCPTMAX=100\nENHANCEDSTATUSCODES\nHELP\n");
   world.has_tls = true;
   world.offers_tls = false;
@@ -57,7 +57,7 @@ static void refused_parameters(void**) {
   } table[] = {
       {"FROM:<a@b.test> SIZE=1000 BODY=7BIT RET=FULL ENVID=x", 0, 0},
       {"FROM:<a@b.test> SIZE=1001", 552, 552},
-      {"FROM:<a@b.test> BODY=BINARYMIME", 555, 555},
+      {"FROM:<a@b.test> BODY=BINARYMIME", 0, 0},
       {"FROM:<a@b.test> HOLDFOR=3600", 555, 0},
       {"FROM:<a@b.test> HOLDFOR=3601", 555, 501},
       {"FROM:<a@b.test> HOLDUNTIL=2026-01-31T13:00:00Z", 555, 0},
@@ -255,6 +255,98 @@ static void lmtp_chunks(void**) {
   h.expect(c, "250 2.0.0");
 }
 
+constexpr std::string_view kBinaryHead = "Content-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+constexpr std::string_view kMadeHead = "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+
+// The transaction of a binary message with one recipient.
+static void begin_binary(House& h, Client& c) {
+  h.say(c, "MAIL FROM:<sender@client.test> BODY=BINARYMIME\r\nRCPT TO:<alice@mk.test>\r\n");
+  h.verdict(h.asked());
+  h.expect(c, "250 2.1.0");
+  h.expect(c, "250 2.1.5");
+}
+
+static std::string bdat(std::string_view octets, bool is_last = false) {
+  return "BDAT " + std::to_string(octets.size()) + (is_last ? " LAST\r\n" : "\r\n") + std::string(octets);
+}
+
+// What the queue gets is text.
+static void binary_messages(void**) {
+  for (const auto protocol : {smtpd::Protocol::kSmtp, smtpd::Protocol::kLmtp}) {
+    House h(protocol);
+    Client c = h.greeted();
+    begin_binary(h, c);
+    h.say(c, "DATA\r\n");
+    h.expect(c, "503 5.5.1 DATA cannot carry BODY=BINARYMIME");
+    h.say(c, bdat(std::string(kBinaryHead) + std::string("\0\r\n\n", 4)) + bdat("\r", true));
+    const auto m = h.submitted();
+    assert_int_equal(static_cast<int>(m.options.body), static_cast<int>(queue::Body::k8bit));
+    const std::string content = read_all(m.content.get());
+    assert_text(body_of(content), std::string(kMadeHead) + "AA0KCg0=\r\n");
+    assert_int_equal(m.size, content.size());
+    h.enqueued(m);
+    h.expect(c, "250 2.0.0 " + std::to_string(kBinaryHead.size() + 4) + " octets");
+    h.expect(c, protocol == smtpd::Protocol::kLmtp ? "250 2.0.0 <alice@mk.test> Ok" : "250 2.0.0 Ok");
+  }
+}
+
+static void binary_messages_that_are_refused(void**) {
+  House h;
+  h.config.message_size = 1000;
+  assert_text(h.configure(), "");
+  Client c = h.greeted();
+  const struct {
+    std::string octets;
+    const char* reply;
+  } table[] = {
+      {"A: b\n\r\n", "550 5.6.0 Bare LF"},
+      {"A: b\r\n\r\nx\n", "554 5.6.1 A part has binary content"},
+      {"Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\nContent-Transfer-Encoding: "
+       "binary\r\n\r\n\n\r\n--s--\r\n",
+       "554 5.6.1 A signed part is binary"},
+      {std::string(kBinaryHead) + std::string(800, '\n'), "552 5.3.4"},  // too large in base64
+  };
+  for (const auto& row : table) {
+    for (const bool is_last : {false, true}) {
+      begin_binary(h, c);
+      h.say(c, bdat(row.octets, is_last) + "NOOP\r\n");
+      h.expect(c, row.reply);
+      h.expect(c, "250 2.0.0 Ok");
+      assert_false(has_frame(h.queue.get()));
+    }
+  }
+  h.say(c, "HELO client.test\r\nMAIL FROM:<a@b.test> BODY=BINARYMIME\r\n");
+  h.expect(c, "250 mx.mk.test");
+  h.expect(c, "555 5.5.4 Parameters need EHLO");
+}
+
+static void large_binary_messages_go_to_the_spool(void**) {
+  House h;
+  Client c = h.greeted();
+  begin_binary(h, c);
+  const std::string octets = std::string(kBinaryHead) + std::string(150000, '\xff');
+  h.say(c, bdat(octets));
+  const auto need = get<queue::NeedSpoolFile>(h.queue.get());
+  Fd file(memfd_create("spool", MFD_CLOEXEC));
+  queue::SpoolFile s;
+  s.session = need.session;
+  s.message = need.message;
+  s.file.reset(dup(file.get()));
+  put(h.queue.get(), s);
+  h.turns(24);
+  h.expect(c, "250 2.0.0 " + std::to_string(octets.size()) + " octets");
+  h.say(c, bdat("", true));
+  const auto m = h.submitted();
+  std::string made(kMadeHead);
+  for (size_t left = 200000; left > 0; left -= std::min<size_t>(left, 76))
+    made += std::string(std::min<size_t>(left, 76), '/') + "\r\n";
+  const std::string content = read_all(file.get());
+  assert_true(body_of(content) == made);
+  assert_int_equal(m.size, content.size());
+  h.enqueued(m);
+  h.expect(c, "250 2.0.0 Ok");
+}
+
 static void messages_of_a_session(void**) {
   House h;
   h.config.max_messages_per_session = 1;
@@ -283,6 +375,9 @@ int main() {
       unit_test(large_chunks_go_to_the_spool),
       unit_test(chunks_that_come_to_nothing),
       unit_test(lmtp_chunks),
+      unit_test(binary_messages),
+      unit_test(binary_messages_that_are_refused),
+      unit_test(large_binary_messages_go_to_the_spool),
       unit_test(messages_of_a_session),
   };
   return run_unit_tests(tests);

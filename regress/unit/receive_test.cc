@@ -41,7 +41,7 @@ static void order_of_commands(void**) {
   for (const char* reply : {"503", "503", "250 2.1.0", "503", "554 5.5.1", "250", "503"}) h.expect(c, reply);
   h.say(c,
         "MAIL FROM:<a@b.test> SIZE=1000001\r\nMAIL FROM:<a@b.test> FOO=1\r\nMAIL FROM:<a@b.test> "
-        "BODY=BINARYMIME\r\nMAIL TO:<x>\r\n");
+        "AUTH=<>\r\nMAIL TO:<x>\r\n");
   for (const char* reply : {"552 5.3.4", "555 5.5.4", "555 5.5.4", "501 5.5.4"}) h.expect(c, reply);
 }
 
