@@ -6,7 +6,6 @@
 #include "lib/log/log.h"
 #include "lib/receive/server.h"
 #include "lib/receive/session.h"
-#include "lib/receive/xclient.h"
 #include "lib/smtp/reply.h"
 
 namespace mailkeep::receive {
@@ -20,7 +19,7 @@ lookup::SessionFacts Session::facts() const {
   f.source = peer_.address;
   f.name_state = name_state_;
   f.name = client_name_;
-  f.helo = helo_;
+  f.helo = client_helo();
   f.tag = tag_;
   f.tls = tls_.has_value();
   if (login_) f.account = login_->account;
@@ -205,38 +204,6 @@ void Session::cmd_vrfy(const smtp::Command& c) {
 void Session::cmd_help(const smtp::Command&) {
   send(smtp::format_multiline_reply(214, {"2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH",
                                           "2.0.0 RFC 5321 says the rest"}));
-}
-
-// Postfix's XCLIENT_README: the session starts anew for the client that is named. Whether the front end may go on to speak for
-// others stays as its connection's address says.
-void Session::cmd_xclient(const smtp::Command& c) {
-  if (!peer_.may_xclient) return bad(550, "5.7.0", "XCLIENT is not for your address");
-  if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
-  if (login_) return bad(503, "5.5.1", "You are logged in already");
-  const auto args = parse_xclient(c.arguments);
-  if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200));
-  if (args->names_login) return bad(550, "5.7.1", "LOGIN is not taken: who has logged in is found out here");
-  // Its own address would be trusted in the client's place.
-  if (args->hides_address)
-    return refuse("4.7.0", server_.config().hostname + " The address of the client must be known");
-  log::info("xclient")
-      .kv("session", hex64(id_))
-      .kv("via", peer_.address)
-      .kv("src", args->address.value_or(peer_.address));
-  if (args->address) {
-    const bool may_go_on = peer_.may_xclient;
-    const auto verdict = server_.change_source(*this, *args->address, peer_);
-    peer_.may_xclient = may_go_on;
-    if (verdict != Admission::Verdict::kWelcome)
-      return refuse("4.7.0", server_.config().hostname + " Too many sessions from that address");
-    name_state_ = lookup::NameState::kUnasked;  // what is known was the front end's own
-    client_name_.clear();
-    ask_client_name();
-  }
-  helo_.clear();
-  extended_ = false;
-  connect_is_junk_ = false;
-  welcome();
 }
 
 // RFC 3207.

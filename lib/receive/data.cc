@@ -44,7 +44,7 @@ std::string_view loop_in(std::string_view content, uint32_t max_received,
 std::string Session::with_protocol() const {
   const std::string kind = transaction_->options.smtputf8 ? "UTF8" : "";  // RFC 6531 4.3
   if (is_lmtp()) return kind + "LMTP";
-  if (!extended_) return "SMTP";
+  if (!client_is_extended() && kind.empty()) return "SMTP";
   return (kind.empty() ? "ESMTP" : kind + "SMTP") + (tls_ ? "S" : "") + (login_ ? "A" : "");
 }
 
@@ -53,7 +53,7 @@ std::string Session::received_field() const {
   const std::string mark = is_junk() ? "X-Spam: yes\r\n" : "";  // as OpenSMTPD's filters mark
   const bool is_named = name_state_ != lookup::NameState::kUnasked;
   const std::string name = !is_named ? "" : client_name_.empty() ? "unknown " : client_name_ + " ";
-  const std::string from = login_ ? "[authenticated]" : helo_ + " (" + name + peer_.literal + ")";
+  const std::string from = login_ ? "[authenticated]" : client_helo() + " (" + name + peer_.literal + ")";
   std::string out = "Received: from " + from + "\r\n\tby " + server_.config().hostname + " with " + with_protocol();
   if (is_local() && login_) out = "Received: by " + server_.config().hostname + " (from user " + login_->user + ")";
   if (tls_) out += "\r\n\t(" + tls_->version + " " + tls_->cipher + ")";
@@ -190,11 +190,11 @@ void Session::hand_over() {
     m.ticket_high = login_->ticket_high;
     m.ticket_low = login_->ticket_low;
   }
-  m.protocol = is_lmtp()    ? queue::Protocol::kLmtp
-               : !extended_ ? queue::Protocol::kSmtp
-               : login_     ? queue::Protocol::kEsmtpsa
-               : tls_       ? queue::Protocol::kEsmtps
-                            : queue::Protocol::kEsmtp;
+  m.protocol = is_lmtp()               ? queue::Protocol::kLmtp
+               : !client_is_extended() ? queue::Protocol::kSmtp
+               : login_                ? queue::Protocol::kEsmtpsa
+               : tls_                  ? queue::Protocol::kEsmtps
+                                       : queue::Protocol::kEsmtp;
   m.tls = tls_text();
   m.options = t.options;
   m.options.junk = is_junk();

@@ -17,7 +17,7 @@ void Session::note_refusal(queue::Judge by, std::string sender, std::vector<std:
   if (transaction_) m.message = transaction_->message;
   m.source = peer_.address;
   m.name = client_name_;
-  m.helo = helo_;
+  m.helo = client_helo();
   m.tls = tls_text();
   if (login_) m.account = login_->account;
   m.sender = std::move(sender);

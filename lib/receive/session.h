@@ -32,6 +32,7 @@
 namespace mailkeep::receive {
 
 class Server;
+struct Xclient;
 
 struct Transaction {
   uint64_t message = 0;  // id: seconds << 32 | random
@@ -194,12 +195,21 @@ class Session {
   void cmd_vrfy(const smtp::Command& c);
   void cmd_help(const smtp::Command& c);
   void cmd_starttls(const smtp::Command& c);
-  void cmd_xclient(const smtp::Command& c);
   void say_hello();
   void accept_sender();
   void begin_data();
   Terms terms() const;
   lookup::SessionFacts facts() const;
+
+  // front_end.cc
+  void cmd_xclient(const smtp::Command& c);
+  void note_front_end(const Xclient& args) const;
+  bool speak_for(const std::string& address, bool asks_name);
+  void believe(const Xclient& args);
+  void start_anew();
+  // Of the client, which need not be what the front end says of itself.
+  const std::string& client_helo() const { return named_helo_ ? *named_helo_ : helo_; }
+  bool client_is_extended() const { return named_extended_.value_or(extended_); }
 
   // filters.cc
   bool ask_filters(conf::Phase phase);
@@ -275,7 +285,9 @@ class Session {
   bool hello_is_junk_ = false;
   std::unique_ptr<event::Stream> stream_;
   std::string helo_;
-  bool extended_ = false;  // EHLO or LHLO
+  bool extended_ = false;                  // EHLO or LHLO
+  std::optional<std::string> named_helo_;  // by a front end
+  std::optional<bool> named_extended_;
   std::optional<tls::Established> tls_;
   std::unique_ptr<sasl::Exchange> exchange_;  // AUTH under way
   std::optional<Login> login_;

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <iterator>
-#include <vector>
+#include <optional>
+#include <utility>
 
-#include "lib/base/limits.h"
 #include "lib/base/text.h"
 #include "lib/smtp/command.h"
 
@@ -17,8 +17,10 @@ namespace {
 
 constexpr size_t kMaxValue = 255;
 
-bool is_unknown(std::string_view value) {
-  return equals_nocase(value, "[UNAVAILABLE]") || equals_nocase(value, "[TEMPUNAVAIL]");
+Said::State state_of(std::string_view value) {
+  return equals_nocase(value, "[UNAVAILABLE]")   ? Said::State::kUnavailable
+         : equals_nocase(value, "[TEMPUNAVAIL]") ? Said::State::kTemporarily
+                                                 : Said::State::kKnown;
 }
 
 std::optional<std::string> numeric(std::string_view value) {
@@ -31,46 +33,76 @@ std::optional<std::string> numeric(std::string_view value) {
   return inet_ntop(family, bytes, out, sizeof out) == nullptr ? std::nullopt : std::optional<std::string>(out);
 }
 
-bool is_address(std::string_view value) { return numeric(value).has_value(); }
-bool is_port(std::string_view value) { return parse_u64(value, 65535).has_value(); }
-bool is_proto(std::string_view value) { return equals_nocase(value, "SMTP") || equals_nocase(value, "ESMTP"); }
-bool is_text(std::string_view value) {
-  return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c > 32 && c <= 126; });
+std::optional<std::string> port(std::string_view value) {
+  return parse_u64(value, 65535) ? std::optional<std::string>(value) : std::nullopt;
+}
+
+std::optional<std::string> domain(std::string_view value) {
+  if (!smtp::is_domain(value)) return {};
+  if (value.back() == '.') value.remove_suffix(1);
+  return lower(value);
+}
+
+std::optional<std::string> protocol(std::string_view value) {
+  const std::string out = upper(value);
+  return out == "SMTP" || out == "ESMTP" ? std::optional(out) : std::nullopt;
+}
+
+std::optional<std::string> text(std::string_view value) {
+  const bool is_good = std::all_of(value.begin(), value.end(), [](char c) { return c >= 32 && c <= 126; });
+  return is_good && !value.empty() ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// What clients say is anything.
+std::optional<std::string> harmless(std::string_view value) {
+  auto out = text(value);
+  if (out) {
+    for (char& c : *out) {
+      if (std::string_view(" <>()\\\";@").find(c) != std::string_view::npos) c = '?';
+    }
+  }
+  return out;
 }
 
 struct Row {
   std::string_view name;
-  bool (*is_good)(std::string_view value);
+  Said Xclient::*said;
+  std::optional<std::string> (*read)(std::string_view value);
 };
-constexpr Row kRows[] = {{"NAME", smtp::is_domain}, {"ADDR", is_address}, {"PORT", is_port},
-                         {"PROTO", is_proto},       {"HELO", is_text},    {"LOGIN", is_text},
-                         {"DESTADDR", is_address},  {"DESTPORT", is_port}};
+constexpr Row kRows[] = {{"NAME", &Xclient::name, domain},
+                         {"ADDR", &Xclient::address, numeric},
+                         {"PORT", &Xclient::port, port},
+                         {"PROTO", &Xclient::proto, protocol},
+                         {"HELO", &Xclient::helo, harmless},
+                         {"LOGIN", &Xclient::login, text},
+                         {"DESTADDR", &Xclient::destination, numeric},
+                         {"DESTPORT", &Xclient::destination_port, port}};
 
 }  // namespace
 
 Result<Xclient> parse_xclient(std::string_view arguments) {
   Xclient out;
-  std::vector<std::string_view> seen;
+  bool is_empty = true;
   for (const auto word : split(arguments, ' ')) {
     if (word.empty()) continue;
+    is_empty = false;
     const size_t equals = word.find('=');
     if (equals == std::string_view::npos) return Error("expected name=value");
     const auto name = word.substr(0, equals);
     const auto row =
         std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return equals_nocase(r.name, name); });
     if (row == std::end(kRows)) return Error("no such attribute: " + printable(name, 40));
-    if (std::find(seen.begin(), seen.end(), row->name) != seen.end())
-      return Error(std::string(row->name) + " given twice");
-    seen.push_back(row->name);
+    Said& said = out.*row->said;
+    if (said.is_said()) return Error(std::string(row->name) + " given twice");
     const auto value = smtp::decode_xtext(word.substr(equals + 1));
     if (!value || value->size() > kMaxValue) return Error("bad value of " + std::string(row->name));
-    if (row->name == "ADDR") out.hides_address = is_unknown(*value);
-    if (is_unknown(*value)) continue;
-    if (!row->is_good(*value)) return Error("bad value of " + std::string(row->name));
-    if (row->name == "ADDR") out.address = numeric(*value);
-    if (row->name == "LOGIN") out.names_login = true;
+    said.state = state_of(*value);
+    if (!said.is_known()) continue;
+    auto read = row->read(*value);
+    if (!read) return Error("bad value of " + std::string(row->name));
+    said.value = std::move(*read);
   }
-  if (seen.empty()) return Error("expected name=value");
+  if (is_empty) return Error("expected name=value");
   return out;
 }
 

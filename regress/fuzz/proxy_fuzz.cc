@@ -18,7 +18,8 @@ static void check_address(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view in(reinterpret_cast<const char*>(data), size);
-  if (const auto xclient = parse_xclient(in); xclient && xclient->address) check_address(*xclient->address);
+  if (const auto xclient = parse_xclient(in); xclient && xclient->address.is_known())
+    check_address(xclient->address.value);
   size_t have = 0;
   for (;;) {
     const auto header = parse_proxy_header(in.substr(0, have));

@@ -106,15 +106,43 @@ static void bad_headers(void**) {
 }
 
 static void xclient_arguments(void**) {
-  assert_text(*parse_xclient("NAME=a.test ADDR=192.0.2.7 PORT=1 PROTO=ESMTP HELO=a.test DESTADDR=IPV6:::1 DESTPORT=25")
-                   ->address,
-              "192.0.2.7");
-  assert_text(*parse_xclient("addr=ipv6:2001:DB8::7")->address, "2001:db8::7");
-  assert_false(parse_xclient("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] LOGIN=[TEMPUNAVAIL]")->address.has_value());
-  assert_false(parse_xclient("LOGIN=[UNAVAILABLE]")->names_login);
-  assert_true(parse_xclient("LOGIN=alice")->names_login);
-  for (const char* bad : {"", "ADDR", "ADDR=", "ADDR=x", "ADDR=2001:db8::7", "ADDR=192.0.2.7 ADDR=192.0.2.8", "FOO=1",
-                          "PORT=65536", "PROTO=HTTP", "NAME=a..b", "HELO=a+0D+0Ab", "ADDR=192.0.2.7+00", "NAME=+"}) {
+  using State = receive::Said::State;
+  const auto all = *parse_xclient(
+      "NAME=A.Test. ADDR=192.0.2.7 PORT=1 PROTO=esmtp HELO=a+20(b)+3D LOGIN=a DESTADDR=IPV6:::1 DESTPORT=25");
+  const std::pair<const receive::Said*, const char*> known[] = {
+      {&all.name, "a.test"}, {&all.address, "192.0.2.7"}, {&all.port, "1"},          {&all.proto, "ESMTP"},
+      {&all.helo, "a??b?="}, {&all.login, "a"},           {&all.destination, "::1"}, {&all.destination_port, "25"}};
+  for (const auto& [said, value] : known) {
+    assert_true(said->is_known());
+    assert_text(said->value, value);
+  }
+  assert_text(parse_xclient("addr=ipv6:2001:DB8::7")->address.value, "2001:db8::7");
+  const auto none = *parse_xclient("NAME=[TempUnavail] ADDR=[UNAVAILABLE] LOGIN=[TEMPUNAVAIL] HELO=+5BUNAVAILABLE+5D");
+  assert_true(none.name.state == State::kTemporarily && none.address.state == State::kUnavailable);
+  assert_true(none.login.state == State::kTemporarily && none.helo.state == State::kUnavailable);
+  assert_true(none.port.state == State::kNothing && none.address.value.empty());
+  assert_true(parse_xclient("HELO=" + std::string(255, 'a')).has_value());
+  assert_false(parse_xclient("HELO=" + std::string(256, 'a')).has_value());
+  for (const char* bad : {"",
+                          "ADDR",
+                          "ADDR=",
+                          "ADDR=x",
+                          "ADDR=2001:db8::7",
+                          "ADDR=192.0.2.7 ADDR=192.0.2.8",
+                          "ADDR=[UNAVAILABLE] addr=192.0.2.8",
+                          "FOO=1",
+                          "PORT=65536",
+                          "PORT=",
+                          "PROTO=HTTP",
+                          "NAME=a..b",
+                          "NAME=",
+                          "HELO=",
+                          "HELO=a+0D+0Ab",
+                          "HELO=+C3+A4",
+                          "HELO=+0",
+                          "ADDR=192.0.2.7+00",
+                          "NAME=+",
+                          "DESTADDR=x"}) {
     if (parse_xclient(bad)) fail_msg("taken: %s", bad);
   }
 }
@@ -183,8 +211,90 @@ static void xclient_starts_anew(void**) {
   h.say(c, "EHLO other.test\r\nMAIL FROM:<a@b.test>\r\nXCLIENT ADDR=192.0.2.8\r\nRCPT TO:<a@mk.test>\r\n");
   const auto q = h.asked();
   assert_text(q.facts.source, "192.0.2.7");
-  assert_text(q.facts.helo, "other.test");
+  assert_text(q.facts.helo, "a.test");
   assert_text(q.facts.account, "");
+}
+
+// What the front end says of its client holds in rules, filters and the Received field, not what it says of itself.
+static void xclient_says_who_it_is(void**) {
+  House h;
+  h.xclients = {"127.0.0.1"};
+  assert_text(h.configure(), "");
+  Client c = h.greeted();
+  const auto facts = [&](const std::string& said, const std::string& hello = "EHLO front.test") {
+    h.say(c, "XCLIENT " + said + "\r\n");
+    if (said.find("ADDR") != std::string::npos && said.find("NAME") == std::string::npos) h.answer_names();
+    h.expect(c, "220 mx.mk.test");
+    h.say(c, hello + "\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<a@mk.test>\r\n");
+    const auto q = h.asked();
+    h.verdict(q);
+    h.hear(c);
+    c.heard.clear();
+    return q.facts;
+  };
+  const auto received = [&] {
+    h.say(c, "DATA\r\nx\r\n.\r\n");
+    h.expect(c, "354");
+    auto m = h.submitted();
+    h.enqueued(m);
+    h.expect(c, "250 2.0.0");
+    const std::string content = read_all(m.content.get());
+    return std::make_pair(content.substr(0, content.find("\r\n\tid")), std::move(m));
+  };
+  auto f = facts("ADDR=192.0.2.7 NAME=Client.Test HELO=[192.0.2.7] PROTO=SMTP PORT=1234");
+  assert_text(f.source, "192.0.2.7");
+  assert_text(f.name, "client.test");
+  assert_true(f.name_state == lookup::NameState::kConfirmed);
+  assert_text(f.helo, "[192.0.2.7]");
+  auto [text, enqueue] = received();
+  assert_text(text, "Received: from [192.0.2.7] (client.test [192.0.2.7])\r\n\tby mx.mk.test with SMTP");
+  assert_true(enqueue.protocol == queue::Protocol::kSmtp);
+  assert_text(enqueue.facts.helo, "[192.0.2.7]");
+  // More of the same client, said later.
+  f = facts("NAME=[TEMPUNAVAIL] PROTO=ESMTP", "HELO front.test");
+  assert_text(f.source, "192.0.2.7");
+  assert_text(f.helo, "[192.0.2.7]");
+  assert_text(f.name, "");
+  assert_true(f.name_state == lookup::NameState::kFailed);
+  assert_text(received().first, "Received: from [192.0.2.7] (unknown [192.0.2.7])\r\n\tby mx.mk.test with ESMTP");
+  f = facts("NAME=[UNAVAILABLE] HELO=[UNAVAILABLE]");
+  assert_true(f.name_state == lookup::NameState::kNone);
+  assert_text(f.helo, "front.test");
+  static_cast<void>(received());
+  // Of another client what was said of the last one does not hold.
+  static_cast<void>(facts("HELO=old.test PROTO=SMTP NAME=old.test"));
+  static_cast<void>(received());
+  f = facts("ADDR=192.0.2.8");
+  assert_text(f.source, "192.0.2.8");
+  assert_text(f.helo, "front.test");
+  assert_text(f.name, "");
+  assert_text(received().first, "Received: from front.test (unknown [192.0.2.8])\r\n\tby mx.mk.test with ESMTP");
+}
+
+// Its errors and its messages are not the next client's.
+static void xclient_counts_anew(void**) {
+  House h;
+  h.xclients = {"127.0.0.1"};
+  h.config.max_errors = 3;
+  h.config.max_messages_per_session = 1;
+  assert_text(h.configure(), "");
+  Client c = h.greeted();
+  for (int i = 0; i < 3; i++) {
+    h.say(c, "FOO\r\nFOO\r\n");
+    h.expect(c, "500");
+    h.expect(c, "500");
+    h.begin(c);
+    h.say(c, "DATA\r\nx\r\n.\r\n");
+    h.expect(c, "354");
+    h.enqueued(h.submitted());
+    h.expect(c, "250 2.0.0");
+    h.say(c, "XCLIENT NAME=client.test\r\nEHLO x.test\r\n");
+    h.expect(c, "220");
+    h.hear(c);
+    c.heard.clear();
+  }
+  h.say(c, "FOO\r\nFOO\r\nFOO\r\n");
+  for (const char* reply : {"500", "500", "500", "421 4.7.0"}) h.expect(c, reply);
 }
 
 // A front end that does not know for whom it speaks is not to be taken for its client, whom the rules may trust.
@@ -217,7 +327,8 @@ int main() {
   const CMUnitTest tests[] = {unit_test(good_headers),        unit_test(bad_headers),
                               unit_test(xclient_arguments),   unit_test(the_named_client_counts),
                               unit_test(proxy_before_tls),    unit_test(nobody_else_may),
-                              unit_test(xclient_starts_anew), unit_test(an_unknown_client_is_turned_away),
+                              unit_test(xclient_starts_anew), unit_test(xclient_says_who_it_is),
+                              unit_test(xclient_counts_anew), unit_test(an_unknown_client_is_turned_away),
                               unit_test(expn_is_no_xclient)};
   return run_unit_tests(tests);
 }
