@@ -99,15 +99,17 @@ void Queue::on_enqueue(PeerId peer, Enqueue&& enqueue) {
   if (!e.content) {  // from here on the file is this message's, and no other's
     const auto file = files_.find(e.message);
     in.owns_file = file != files_.end() && file->second == peer;
-    if (!in.owns_file) return refuse(in, 451, "4.3.0", "Message could not be read");
+    if (!in.owns_file) return refuse(in, 451, "4.3.0", "Message could not be read, try again later");
     files_.erase(file);
   }
   if (!who) return refuse(in, 451, "4.7.0", "Your login is not known here any more: connect and log in again");
-  if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message");
-  if (config_.message_size != 0 && e.size > config_.message_size) return refuse(in, 552, "5.3.4", "Message too large");
+  if (e.recipients.empty() || e.size == 0) return refuse(in, 554, "5.5.0", "No message: send one");
+  if (config_.message_size != 0 && e.size > config_.message_size)
+    return refuse(in, 552, "5.3.4",
+                  "Message is larger than " + std::to_string(config_.message_size) + " bytes: send a smaller one");
   if (e.content) {
     Result<std::string> body = read_memory_file(e.content.get(), e.size);
-    if (!body) return refuse(in, 451, "4.3.0", "Message could not be read");
+    if (!body) return refuse(in, 451, "4.3.0", "Message could not be read, try again later");
     in.body = std::move(body).value();
   }
   uint64_t& weight = incoming_weight_[peer];
@@ -242,7 +244,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   std::vector<Envelope> envelopes = envelopes_of(in, routed, refusal);
   if (envelopes.empty() && refusal == nullptr && !routed.discarded.empty()) return discard(in);
   if (envelopes.empty()) {
-    if (refusal == nullptr) return refuse(in, 451, "4.3.0", "No route");
+    if (refusal == nullptr) return refuse(in, 451, "4.3.0", "No way for the message now, try again later");
     return refuse(in, refusal->temporary ? 451 : 550, refusal->enhanced, refusal->text, Judge::kLookup);
   }
   Change change;
@@ -293,7 +295,7 @@ void Queue::answer(const Accepted& accepted, const Status& status) {
     const bool full = status.error().code == ENOSPC || status.error().code == EDQUOT;
     out.code = full ? 452 : 451;
     out.enhanced = full ? "4.3.1" : "4.3.0";
-    out.text = full ? "Insufficient system storage" : "Message could not be kept";
+    out.text = full ? "Insufficient system storage, try again later" : "Message could not be kept, try again later";
     log::error("not-queued")
         .kv("session", hex64(accepted.session))
         .kv("msg", hex64(m.id))

@@ -211,6 +211,7 @@ Result<Refusal> parse_refusal(std::string_view text) {
       text = trim(text.substr(word.size()));
     }
   }
+  if (text.empty()) return Error("words, which the client gets to read");
   out.text = text;
   return out;
 }

@@ -15,14 +15,15 @@ constexpr std::string_view kNoLogins = "No logins now, try again later";
 
 // A transaction wants a login, so AUTH within one (RFC 4954 4: 503) is AUTH after a login.
 void Session::cmd_auth(const smtp::Command& c) {
-  if (!is_submission()) return bad(502, "5.5.1", "Command not offered here");
+  if (!is_submission()) return bad(502, "5.5.1", "AUTH is not offered here: log in on the port for submission");
   if (!tls_) return bad(538, "5.7.11", "Encryption is needed first: say STARTTLS");
   if (!extended_) return bad(503, "5.5.1", "Say EHLO first");
-  if (login_) return bad(503, "5.5.1", "You are logged in already");
+  if (login_) return bad(503, "5.5.1", "You are logged in already: go on with MAIL");
   const auto words = split(c.arguments, ' ');
   if (words.size() > 2 || words[0].empty()) return bad(501, "5.5.4", "AUTH wants a mechanism and at most one response");
   exchange_ = sasl::Exchange::make(words[0]);
-  if (!exchange_) return bad(504, "5.5.4", "No such mechanism here: " + printable(words[0], 40));
+  if (!exchange_)
+    return bad(504, "5.5.4", "No such mechanism here, say EHLO for those there are: " + printable(words[0], 40));
   take_step(exchange_->begin(words.size() == 2 ? std::optional(words[1]) : std::nullopt));
 }
 
@@ -31,7 +32,7 @@ void Session::take_step(sasl::Exchange::Step step) {
   if (step == Step::kChallenge) return reply(334, "", exchange_->challenge());
   if (step == Step::kDone) return ask_auth();
   const auto over = std::move(exchange_);
-  if (step == Step::kCancelled) return bad(501, "5.7.0", "Authentication cancelled");
+  if (step == Step::kCancelled) return bad(501, "5.7.0", "Authentication cancelled: say AUTH to begin anew");
   if (step == Step::kBad) return bad(501, "5.5.2", over->error());
   log::info("auth-failed")
       .kv("session", hex64(id_))
@@ -57,10 +58,10 @@ void Session::ask_auth() {
 }
 
 void Session::denied() {
-  reply(535, "5.7.8", "Wrong user name or password");
+  reply(535, "5.7.8", "Wrong user name or password: check both");
   if (++failed_logins_ < kMaxFailedLogins) return;
   log::warn("too-many-failed-logins").kv("session", hex64(id_)).kv("src", peer_.address);
-  refuse("4.7.0", server_.config().hostname + " Too many failed logins, closing the connection");
+  refuse("4.7.0", server_.config().hostname + " Too many failed logins, closing the connection: check the password");
 }
 
 void Session::on_checked(auth::Checked&& m) {

@@ -14,7 +14,8 @@ std::optional<Refusal> Session::refuse_chunk() const {
   if (is_submission() && !login_)
     return Refusal{530, "5.7.0", tls_ ? "Log in first: say AUTH" : "Encryption is needed first: say STARTTLS"};
   if (!transaction_) return Refusal{503, "5.5.1", "Say MAIL first"};
-  if (transaction_->recipients.empty()) return Refusal{is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients"};
+  if (transaction_->recipients.empty())
+    return Refusal{is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients: say RCPT first"};
   return {};
 }
 
@@ -22,10 +23,11 @@ std::optional<Refusal> Session::refuse_chunk() const {
 void Session::cmd_bdat(const smtp::Command& c) {
   const auto args = smtp::parse_bdat_args(c.arguments);
   if (!args) {
-    bad(501, "5.5.4", "BDAT: " + printable(args.error().text, 200));
+    bad(501, "5.5.4", "BDAT: " + printable(args.error().text, 200) + "; say BDAT size [LAST]");
     return over_ ? void()
-                 : refuse("4.5.4", server_.config().hostname +
-                                       " What follows cannot be told from commands, closing the connection");
+                 : refuse("4.5.4",
+                          server_.config().hostname +
+                              " What follows cannot be told from commands, closing the connection: connect again");
   }
   chunk_ = Chunk{args->size, args->is_last, refuse_chunk()};
   if (chunk_->refusal) return;

@@ -58,8 +58,9 @@ void Session::run(const smtp::Command& c) {
     case Verb::bdat: return cmd_bdat(c);
     case Verb::xclient: return cmd_xclient(c);
     case Verb::expn:
-    case Verb::etrn: return bad(502, "5.5.1", "Command not offered here");
-    case Verb::unknown: return bad(500, "5.5.1", "Command not recognized: " + printable(c.name, 40));
+    case Verb::etrn: return bad(502, "5.5.1", "Command not offered here, say HELP for those that are");
+    case Verb::unknown:
+      return bad(500, "5.5.1", "Command not recognized, say HELP for those that are: " + printable(c.name, 40));
   }
 }
 
@@ -116,8 +117,9 @@ void Session::cmd_mail(const smtp::Command& c) {
   if (most > 0 && messages_ >= most)
     return refuse("4.5.3", server_.config().hostname + " Enough messages for one session: connect again");
   auto args = smtp::parse_mail_args(c.arguments);
-  if (!args) return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200));
-  if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO");
+  if (!args)
+    return bad(501, "5.5.4", "MAIL: " + printable(args.error().text, 200) + "; say MAIL FROM:<address> [parameters]");
+  if (!extended_ && !args->params.needs.empty()) return bad(555, "5.5.4", "Parameters need EHLO: say that first");
   const std::string sender = args->path.is_null ? "" : args->path.mailbox.text();
   if (const auto no = refuse_mail(terms(), *args)) {
     note_refusal(itself(), sender, {}, *no);
@@ -145,9 +147,12 @@ void Session::accept_sender() {
 
 void Session::cmd_rcpt(const smtp::Command& c) {
   const auto args = smtp::parse_rcpt_args(c.arguments);
-  if (!args) return reply_in_order(501, "5.5.4", "RCPT: " + printable(args.error().text, 200));
+  if (!args)
+    return reply_in_order(501, "5.5.4",
+                          "RCPT: " + printable(args.error().text, 200) + "; say RCPT TO:<address> [parameters]");
   if (transaction_->has_content()) return reply_in_order(503, "5.5.1", "The message has begun; say RSET first");
-  if (!extended_ && !args->params.needs.empty()) return reply_in_order(555, "5.5.4", "Parameters need EHLO");
+  if (!extended_ && !args->params.needs.empty())
+    return reply_in_order(555, "5.5.4", "Parameters need EHLO: say that first");
   const auto refuse_it = [&](const Refusal& no) {
     note_refusal(itself(), transaction_->sender, {args->path.mailbox.text()}, no);
     reply_in_order(no.code, no.enhanced, no.text);
@@ -178,9 +183,10 @@ void Session::cmd_rcpt(const smtp::Command& c) {
 }
 
 void Session::cmd_data(const smtp::Command& c) {
-  if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument");
+  if (!c.arguments.empty()) return bad(501, "5.5.4", "DATA takes no argument: leave it out");
   if (transaction_->is_binary) return bad(503, "5.5.1", "DATA cannot carry BODY=BINARYMIME; send it with BDAT");
-  if (transaction_->recipients.empty()) return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients");
+  if (transaction_->recipients.empty())
+    return bad(is_lmtp() ? 503 : 554, "5.5.1", "No valid recipients: say RCPT first");
   if (transaction_->chunks) return bad(503, "5.5.1", "DATA cannot follow BDAT; say RSET first");
   if (!ask_filters(conf::Phase::data)) begin_data();
 }
@@ -208,9 +214,11 @@ void Session::cmd_help(const smtp::Command&) {
 
 // RFC 3207.
 void Session::cmd_starttls(const smtp::Command& c) {
-  if (!offers_tls()) return bad(tls_ ? 503 : 502, "5.5.1", tls_ ? "TLS is on already" : "STARTTLS is not offered here");
-  if (!c.arguments.empty()) return bad(501, "5.5.4", "STARTTLS takes no argument");
-  if (!server_.tls_is_up()) return reply(454, "4.7.0", "TLS is not available now");
+  if (!offers_tls())
+    return bad(tls_ ? 503 : 502, "5.5.1",
+               tls_ ? "TLS is on already: go on with EHLO" : "STARTTLS is not offered here: go on without");
+  if (!c.arguments.empty()) return bad(501, "5.5.4", "STARTTLS takes no argument: leave it out");
+  if (!server_.tls_is_up()) return reply(454, "4.7.0", "TLS is not available now, try again later");
   reply(220, "2.0.0", "Ready to start TLS");
   if (!stream_->flush() || stream_->unsent() > 0 || !hand_to_tls()) return end();
 }

@@ -29,9 +29,9 @@ std::string_view loop_in(std::string_view content, uint32_t max_received,
     const std::string_view line = content.substr(0, end);
     if (line.empty() || end == std::string_view::npos) break;
     if (starts_with_nocase(line, "Received:") && ++received > max_received)
-      return "Too many Received fields: this message loops";
+      return "Too many Received fields: this message loops, find who forwards it back";
     if (starts_with_nocase(line, kDeliveredTo) && is_recipient(trim(line.substr(kDeliveredTo.size())), recipients)) {
-      return "Delivered-To names a recipient: this message loops";
+      return "Delivered-To names a recipient: this message loops, find who forwards it back";
     }
     content.remove_prefix(end + 2);
   }
@@ -165,10 +165,16 @@ void Session::note_fault() {
     case DataReader::Fault::kBareLf:
       set_trouble(550, "5.6.0", "Bare LF in the message: lines must end with CRLF");
       break;
-    case DataReader::Fault::kNul: set_trouble(550, "5.6.0", "NUL byte in the message"); break;
-    case DataReader::Fault::kLongLine: set_trouble(554, "5.6.0", "A line of the message is too long"); break;
+    case DataReader::Fault::kNul:
+      set_trouble(550, "5.6.0", "NUL byte in the message: encode that part in base64");
+      break;
+    case DataReader::Fault::kLongLine:
+      set_trouble(554, "5.6.0", "A line of the message is too long: break or encode it");
+      break;
     case DataReader::Fault::kTooLarge:
-      set_trouble(552, "5.3.4", "Message is larger than " + std::to_string(server_.config().message_size) + " bytes");
+      set_trouble(
+          552, "5.3.4",
+          "Message is larger than " + std::to_string(server_.config().message_size) + " bytes: send a smaller one");
       break;
     case DataReader::Fault::kUnencodable: set_trouble(554, "5.6.1", transaction_->chunks->problem()); break;
   }

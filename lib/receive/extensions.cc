@@ -70,7 +70,7 @@ bool takes(const Terms& terms, std::string_view keyword) {
 std::optional<Refusal> not_offered(const Terms& terms, const std::vector<smtp::Need>& needs) {
   for (const auto& need : needs) {
     if (!takes(terms, need.extension))
-      return Refusal{555, "5.5.4", "Parameter not offered here: " + printable(need.param, 60)};
+      return Refusal{555, "5.5.4", "Parameter not offered here, leave it out: " + printable(need.param, 60)};
   }
   return {};
 }
@@ -94,12 +94,13 @@ std::optional<Refusal> refuse_mail(const Terms& terms, const smtp::MailArgs& arg
   if (auto no = not_offered(terms, p.needs)) return no;
   if (args.path.is_international && !p.smtputf8) return kNeedsSmtputf8;
   if (p.size && *p.size > config.message_size) {
-    return Refusal{552, "5.3.4", "Message is larger than " + std::to_string(config.message_size) + " bytes"};
+    return Refusal{552, "5.3.4",
+                   "Message is larger than " + std::to_string(config.message_size) + " bytes: send a smaller one"};
   }
   const int64_t hold = p.hold_for ? *p.hold_for : p.hold_until ? *p.hold_until - terms.now : 0;
   if (hold > config.max_hold)
     return Refusal{501, "5.5.4", "A message is held for at most " + std::to_string(config.max_hold) + " seconds"};
-  if (p.hold_until && hold <= 0) return Refusal{501, "5.5.4", "HOLDUNTIL is in the past"};
+  if (p.hold_until && hold <= 0) return Refusal{501, "5.5.4", "HOLDUNTIL is in the past: give a time to come"};
   if (p.by && !p.by->notifies && p.by->seconds < config.min_deliver_by) {
     return Refusal{555, "5.5.4", "BY wants at least " + std::to_string(config.min_deliver_by) + " seconds"};
   }

@@ -19,11 +19,11 @@
 namespace mailkeep::receive {
 
 void Session::cmd_xclient(const smtp::Command& c) {
-  if (!peer_.may_xclient) return bad(550, "5.7.0", "XCLIENT is not for your address");
+  if (!peer_.may_xclient) return bad(550, "5.7.0", "XCLIENT is not for your address: its listener must name that");
   if (transaction_) return bad(503, "5.5.1", "A transaction is under way; say RSET first");
-  if (login_) return bad(503, "5.5.1", "You are logged in already");
+  if (login_) return bad(503, "5.5.1", "You are logged in already: connect again for another client");
   const auto args = parse_xclient(c.arguments);
-  if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200));
+  if (!args) return bad(501, "5.5.4", "XCLIENT: " + printable(args.error().text, 200) + "; say XCLIENT name=value ...");
   if (args->login.is_known())
     return bad(550, "5.7.1", "LOGIN is not taken, leave it out: who has logged in is found out here");
   // Its own address would be trusted in the client's place.

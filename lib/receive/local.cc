@@ -29,7 +29,8 @@ void Session::on_identified(auth::Identified&& m) {
     if (m.unavailable)
       return refuse("4.3.0", server_.config().hostname + " Who you are cannot be found out now, try again later");
     reply(554, "5.7.1",
-          server_.config().hostname + " " + (m.text.empty() ? "You may not send from here" : printable(m.text, 200)));
+          server_.config().hostname + " " +
+              (m.text.empty() ? "You may not send from here: ask the administrator" : printable(m.text, 200)));
     return end();
   }
   Login& login = login_.emplace();

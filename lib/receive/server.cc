@@ -17,6 +17,7 @@
 #include "lib/os/descriptors.h"
 #include "lib/receive/proxy_header.h"
 #include "lib/smtp/address.h"
+#include "lib/smtp/reply.h"
 
 namespace mailkeep::receive {
 
@@ -257,11 +258,11 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   session = std::make_unique<Session>(*this, id, listening.listener, std::move(peer), std::move(connection));
   if (is_full) return session->refuse("4.3.2", config_.hostname + " Too many sessions, try again later");
   if (of_locals != Verdict::kWelcome)
-    return session->refuse("4.7.0", config_.hostname + " Too many sessions of your user");
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions of your user, try again later");
   if (verdict == Verdict::kSourceCrowded)
-    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address");
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your address, try again later");
   if (verdict == Verdict::kNetworkCrowded)
-    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network");
+    return session->refuse("4.7.0", config_.hostname + " Too many sessions from your network, try again later");
   session->start();
 }
 
@@ -384,8 +385,12 @@ void Server::sweep() {
   sweep_.set(kSweepEvery);
 }
 
-// What a client may be told: yes, or an error.
-static bool is_answer(uint16_t code) { return code == 250 || (code >= 400 && code < 600); }
+// What a client may be told: yes, or an error with a status of its class (RFC 2034) and words.
+static bool is_answer(uint16_t code, std::string_view enhanced, std::string_view text) {
+  if (code == 250) return true;
+  return code >= 400 && code < 600 && smtp::is_enhanced_code(enhanced) && enhanced[0] - '0' == code / 100 &&
+         !text.empty();
+}
 
 static bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127; });
@@ -398,18 +403,19 @@ static bool is_file(const Fd& fd) {
 }
 
 void Server::on_verdict(imsg::PeerId from, lookup::RcptVerdict&& m) {
-  if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
+  if (!is_answer(m.code, m.enhanced, m.text)) return peers_.condemn(from, "a verdict that is no reply");
   if (Session* s = find(m.session)) s->on_verdict(std::move(m));
 }
 
 void Server::on_phase_verdict(imsg::PeerId from, lookup::PhaseVerdict&& m) {
-  const uint16_t code = m.filtered.code;
-  if (code != 0 && (!is_answer(code) || code < 400)) return peers_.condemn(from, "a filter's verdict that is no reply");
+  const lookup::Filtered& f = m.filtered;
+  if (f.code != 0 && (!is_answer(f.code, f.enhanced, f.text) || f.code < 400))
+    return peers_.condemn(from, "a filter's verdict that is no reply");
   if (Session* s = find(m.session)) s->on_phase_verdict(std::move(m));
 }
 
 void Server::on_sender_verdict(imsg::PeerId from, lookup::SenderVerdict&& m) {
-  if (!is_answer(m.code)) return peers_.condemn(from, "a verdict that is no reply");
+  if (!is_answer(m.code, m.enhanced, m.text)) return peers_.condemn(from, "a verdict that is no reply");
   const auto is_address = [](const std::string& a) { return smtp::parse_mailbox(a).has_value(); };
   if (!std::all_of(m.addresses.begin(), m.addresses.end(), is_address))
     return peers_.condemn(from, "a sender that is no address");
@@ -435,7 +441,7 @@ void Server::on_identified(imsg::PeerId from, auth::Identified&& m) {
 }
 
 void Server::on_enqueued(imsg::PeerId from, queue::Enqueued&& m) {
-  if (!is_answer(m.code)) return peers_.condemn(from, "an answer that is no reply");
+  if (!is_answer(m.code, m.enhanced, m.text)) return peers_.condemn(from, "an answer that is no reply");
   if (Session* s = find(m.session)) s->on_enqueued(std::move(m));
 }
 

@@ -185,7 +185,8 @@ void Session::count_error() {
 void Session::too_many_errors() {
   if (over_) return;
   log::warn("too-many-errors").kv("session", hex64(id_)).kv("src", peer_.address);
-  refuse("4.7.0", server_.config().hostname + " Too many errors, closing the connection");
+  refuse("4.7.0",
+         server_.config().hostname + " Too many errors, closing the connection: read the replies, then connect again");
 }
 
 void Session::reply_in_order(int code, std::string_view enhanced, std::string_view text) {
@@ -199,7 +200,8 @@ void Session::reply_in_order(int code, std::string_view enhanced, std::string_vi
 void Session::shut_down() {
   if (over_) return;
   shutting_down_ = true;
-  if (waiting_ != Waiting::kQueue) refuse("4.3.2", server_.config().hostname + " Server is shutting down");
+  if (waiting_ != Waiting::kQueue)
+    refuse("4.3.2", server_.config().hostname + " Server is shutting down, connect again later");
 }
 
 void Session::tick(Micros now, Micros idle_limit) {
@@ -208,7 +210,7 @@ void Session::tick(Micros now, Micros idle_limit) {
   const Micros usual = Seconds(server_.config().idle_timeout);
   if (now - last_ < (login_ || peer_.is_trusted ? usual : std::min(usual, idle_limit))) return;
   log::info("timeout").kv("session", hex64(id_));
-  refuse("4.4.2", server_.config().hostname + " Nothing heard for too long, closing the connection");
+  refuse("4.4.2", server_.config().hostname + " Nothing heard for too long, closing the connection: connect again");
 }
 
 // Does all that the input allows now. Callable again from what it causes: the outer call goes on.
@@ -266,7 +268,8 @@ bool Session::next_line(std::string_view& line, size_t& taken) {
       skipping_line_ = false;
       const bool in_auth = exchange_ != nullptr;
       exchange_.reset();
-      bad(500, in_auth ? "5.5.6" : "5.5.2", in_auth ? "Authentication line too long" : "Command line too long");
+      bad(500, in_auth ? "5.5.6" : "5.5.2",
+          in_auth ? "Authentication line too long, say AUTH anew" : "Command line too long, shorten it");
       if (over_) return false;
       continue;
     }
@@ -287,7 +290,8 @@ bool Session::next_line(std::string_view& line, size_t& taken) {
 void Session::on_line(std::string_view line) {
   if (exchange_) return take_step(exchange_->next(line));
   const auto command = smtp::parse_command(line);
-  if (!command) return bad(500, "5.5.2", "Syntax error: " + printable(command.error().text, 200));
+  if (!command)
+    return bad(500, "5.5.2", "Syntax error, send commands in ASCII: " + printable(command.error().text, 200));
   run(*command);
 }
 

@@ -99,8 +99,9 @@ bool Session::take_header() {
   size_t end = find_header_end(content, t.header_seen);
   if (end == std::string::npos && is_at_end()) end = content.size();
   if (std::min(end, content.size()) > kMaxSubmittedHeader) {
-    set_trouble(552, "5.3.4",
-                "The header of the message is larger than " + std::to_string(kMaxSubmittedHeader) + " bytes");
+    set_trouble(
+        552, "5.3.4",
+        "The header of the message is larger than " + std::to_string(kMaxSubmittedHeader) + " bytes: shorten it");
     return true;
   }
   if (end == std::string::npos) {

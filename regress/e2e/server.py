@@ -283,7 +283,20 @@ match from any  for domain mk.test action in
 
 
 class Smtp:
-    """A client that sends just what it is told."""
+    """A client that sends just what it is told, and looks at all that it hears from a server of ours."""
+    ours = False
+
+    def judge(self, lines):
+        """RFC 2034, 3463: an enhanced code of the reply's class, and words, but for the greeting, HELO, EHLO and what asks for more."""
+        code = lines[0][:3]
+        greets = code == "220" and "Mailkeep" in lines[0]
+        self.ours = self.ours or greets
+        hello = code == "250" and re.fullmatch(r"[\w.-]+\.[\w.-]+", lines[0][4:])
+        if not self.ours or greets or hello or code[0] == "3":
+            return
+        for line in lines:
+            assert re.match(rf"{code}[ -]{code[0]}\.\d{{1,3}}\.\d{{1,3}} .*\w", line), f"a reply without its parts: {line!r}"
+            assert len(line) <= 510 and line.isascii() and line.isprintable(), f"no reply line: {line!r}"
 
     def __init__(self, port=None, path=None, greeting=220, patience=20):
         if path:
@@ -310,6 +323,7 @@ class Smtp:
             line, self.buffer = self.buffer.split(b"\r\n", 1)
             lines.append(line.decode(errors="replace"))
             if lines[-1][3:4] != "-":
+                self.judge(lines)
                 return int(lines[-1][:3]), "\n".join(l[4:] for l in lines)
 
     def cmd(self, line, code=None):

@@ -98,7 +98,7 @@ static void the_refusal_names_the_address(void**) {
   const Verdict v = check_sender(r, "ann", "ben@mk.test");
   assert_int_equal(v.code, 550);
   assert_text(v.enhanced, "5.7.1");
-  assert_text(v.text, "<ben@mk.test> does not belong to the account ann that has logged in");
+  assert_text(v.text, "<ben@mk.test> does not belong to the account ann that has logged in: use one that does");
   assert_true(check_sender(r, "ann", "").accepted());
   // A system user is known by its own name at this host, with or without an account.
   assert_true(check_sender(r, "", "www-data@" + r.hostname, "www-data").accepted());

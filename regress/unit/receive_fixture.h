@@ -217,8 +217,8 @@ struct House {
       if (line.starts_with(other)) return;
     }
     const auto reply = smtp::parse_reply_line(line);
-    if (!reply || reply->enhanced.empty() || reply->text.empty())
-      fail_msg("no enhanced code or no words: %s", line.c_str());
+    if (!reply || reply->enhanced.empty() || reply->text.empty() || line.size() > 510)  // RFC 5321 4.5.3.1.5
+      fail_msg("no enhanced code of its class, no words or too many: %s", line.c_str());
   }
   void expect_silence(Client& c) { assert_text(hear(c), ""); }
 

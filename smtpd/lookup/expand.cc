@@ -18,16 +18,19 @@ bool is_duty(const smtp::Mailbox& recipient) {
 Verdict deliver(const Ruleset& rules, const conf::Action& action, const smtp::Mailbox& recipient) {
   Expansion expansion(rules);
   const bool known = expansion.add(recipient, action);
-  if (expansion.too_much) return verdict(451, "4.3.5", "the alias of this recipient expands to too much");
+  if (expansion.too_much)
+    return verdict(451, "4.3.5", "the alias of this recipient expands to too much, try again later");
   if (expansion.found.empty()) {
-    if (expansion.looped) return verdict(451, "4.3.5", "the alias of this recipient leads in a circle");
-    if (is_duty(recipient)) return verdict(451, "4.3.5", "no account for " + lower(recipient.local));
-    return verdict(550, "5.1.1", "no such user here");
+    if (expansion.looped)
+      return verdict(451, "4.3.5", "the alias of this recipient leads in a circle, try again later");
+    if (is_duty(recipient))
+      return verdict(451, "4.3.5", "no account for " + lower(recipient.local) + ", try again later");
+    return verdict(550, "5.1.1", "no such user here: check the address");
   }
   if (!known) fatal("lookup: destinations of an unknown recipient");
   const auto stays = [](const Destination& d) { return !d.leaves(); };
   if (action.only == conf::Only::forwarded && std::any_of(expansion.found.begin(), expansion.found.end(), stays)) {
-    return verdict(550, "5.1.1", "no such address to forward to");
+    return verdict(550, "5.1.1", "no such address to forward to: check the address");
   }
   Verdict out = verdict(250, "2.1.5", "recipient ok");
   out.destinations = std::move(expansion.found);
@@ -70,11 +73,13 @@ Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& rec
   if (const std::string domain = to.canonical_domain(); rules.real_domain(domain) != domain)
     to.domain = rules.real_domain(domain);
   const FirstMatch first = first_match(rules, facts, to);
-  if (first.is_undecided) return verdict(451, "4.3.5", "a rule of this server cannot be decided for this mail");
+  if (first.is_undecided)
+    return verdict(451, "4.3.5", "a rule of this server cannot be decided for this mail, try again later");
   const conf::Match* match = first.match;
   if (match != nullptr && match->reject) {
-    Verdict no = verdict(match->reject_code, match->reject_status,
-                         match->reject_text.empty() ? "refused by the rules of this server" : match->reject_text);
+    Verdict no = verdict(
+        match->reject_code, match->reject_status,
+        match->reject_text.empty() ? "refused by the rules of this server: ask its administrator" : match->reject_text);
     no.rule = match->position.file;
     return no;
   }
@@ -87,7 +92,8 @@ Verdict judge(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& rec
   }
   const bool is_postmaster = equals_nocase(to.local, "postmaster") && rules.is_local_domain(to.canonical_domain());
   if (action == nullptr && is_postmaster) action = any_delivering(rules);
-  if (action == nullptr) return verdict(550, "5.7.1", "relaying denied: not a recipient of this server");
+  if (action == nullptr)
+    return verdict(550, "5.7.1", "relaying denied: not a recipient of this server, log in to send elsewhere");
   Verdict out = carry_out(rules, *action, to);
   out.ttl = static_cast<uint32_t>(action->ttl.count());
   if (match != nullptr) out.rule = match->position.file;
@@ -106,7 +112,8 @@ Verdict verdict(unsigned code, std::string enhanced, std::string text) {
 
 Verdict decide(const Ruleset& rules, const Facts& facts, const smtp::Mailbox& recipient) {
   Verdict out = judge(rules, facts, recipient);
-  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now") : out;
+  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now, try again later")
+                              : out;
 }
 
 Verdict decide_forward(const Ruleset& rules, const smtp::Mailbox& address) {
@@ -121,7 +128,8 @@ Verdict decide_forward(const Ruleset& rules, const smtp::Mailbox& address) {
     out.destinations.push_back({"", "", to.text(), "", ""});
     out.destinations.back().is_forwarded = true;
   }
-  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now") : out;
+  return rules.take_failure() ? verdict(451, "4.3.5", "a table of this server cannot be read now, try again later")
+                              : out;
 }
 
 std::string sender_of(const Ruleset& rules, const Destination& d, const std::string& sender) {

@@ -26,7 +26,8 @@ Filtered ask_filters(const Ruleset& rules, uint32_t listener, conf::Phase phase,
     const auto fits = all_hold(rules, facts, recipient, filter->tests);
     if (rules.take_failure())
       return refuse(filter->name, 451, "4.3.0", "a table of this server cannot be read now, try again later");
-    if (!fits) return refuse(filter->name, 451, "4.3.5", "a filter of this server takes too long for this");
+    if (!fits)
+      return refuse(filter->name, 451, "4.3.5", "a filter of this server takes too long for this, try again later");
     if (!*fits) continue;
     out.name = filter->name;
     if (filter->decision == conf::Decision::bypass) break;

@@ -220,7 +220,7 @@ static Verdict ask(const Ruleset* rules, const Facts& facts, const std::string& 
   if (recipient.find('@') == recipient.npos && equals_nocase(recipient, "postmaster"))
     return decide(*rules, facts, {recipient, ""});
   const auto mailbox = smtp::parse_mailbox(recipient);
-  if (!mailbox) return verdict(553, "5.1.3", "not a mailbox");
+  if (!mailbox) return verdict(553, "5.1.3", "not a mailbox: check the address");
   return decide(*rules, facts, *mailbox);
 }
 
@@ -267,7 +267,8 @@ void Lookup::on_check_sender(PeerId from, CheckSender&& m) {
     const auto written = canonical_sender(*rules_, address);
     if (!written) {
       log::error("canonical").kv("text", written.error().text);
-      result = verdict(451, "4.3.5", "the sender's address cannot be rewritten now, see this server's log");
+      result = verdict(451, "4.3.5",
+                       "the sender's address cannot be rewritten now, see this server's log and try again later");
     } else {
       answer.addresses.push_back(*written);
       if (!m.any_sender) result = check_sender(*rules_, m.account, *written, m.user);
@@ -288,12 +289,12 @@ static Verdict ask_forward(const Ruleset* rules, const std::string& action, cons
   if (it == rules->actions.end() || !it->second.forward_file)
     return verdict(550, "5.7.1", "no .forward counts for mail of this action");
   const auto mailbox = smtp::parse_mailbox(address);
-  return mailbox ? decide_forward(*rules, *mailbox) : verdict(553, "5.1.3", "not a mailbox");
+  return mailbox ? decide_forward(*rules, *mailbox) : verdict(553, "5.1.3", "not a mailbox: check the address");
 }
 
 queue::Routed answer_route(const Ruleset* rules, const Route& m) {
   const Facts facts = to_facts(m.facts);
-  Verdict sender = verdict(250, "", "");
+  Verdict sender = verdict(250, "2.1.0", "sender ok");
   if (rules != nullptr && m.check_sender) sender = check_sender(*rules, m.facts.account, m.facts.sender, m.facts.user);
   queue::Routed answer;
   answer.query = m.query;
@@ -307,7 +308,7 @@ queue::Routed answer_route(const Ruleset* rules, const Route& m) {
     bytes += weight(deliveries);
     if (result.accepted() && (answer.deliveries.size() + deliveries.size() > kMaxRouted || bytes > kMaxRoutedBytes)) {
       bytes -= weight(deliveries);
-      result = verdict(451, "4.5.3", "the recipients of this message expand to too many");
+      result = verdict(451, "4.5.3", "the recipients of this message expand to too many, send to fewer");
     }
     if (!result.accepted()) {
       answer.failures.push_back({i, result.code < 500, result.enhanced, result.text});

@@ -87,14 +87,17 @@ Verdict check_sender(const Ruleset& rules, const std::string& account, const std
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
   const bool is_own = mailbox && (belongs(rules, account, *mailbox) || is_users_own(rules, user, *mailbox));
-  if (rules.take_failure()) return verdict(451, "4.3.5", "a table of this server cannot be read now");
+  if (rules.take_failure()) return verdict(451, "4.3.5", "a table of this server cannot be read now, try again later");
   if (is_own) return good;
   const std::string name = printable(address, 200);
-  if (!mailbox) return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from");
+  if (!mailbox)
+    return verdict(550, "5.7.1", "<" + name + "> is not an address that can be sent from: use one of yours");
   if (!user.empty())
-    return verdict(550, "5.7.1", "<" + name + "> is no address of the local user " + printable(user, 100));
+    return verdict(550, "5.7.1",
+                   "<" + name + "> is no address of the local user " + printable(user, 100) + ": use one that is");
   return verdict(550, "5.7.1",
-                 "<" + name + "> does not belong to the account " + printable(account, 100) + " that has logged in");
+                 "<" + name + "> does not belong to the account " + printable(account, 100) +
+                     " that has logged in: use one that does");
 }
 
 }  // namespace mailkeep::lookup
