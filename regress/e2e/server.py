@@ -82,12 +82,18 @@ def install():
         assert out.returncode == 0, f"make install: {out.stdout[-2000:]}"
 
 
+GIVEN = set()
+
+
 def free_port():
-    """Below the range that the kernel gives to clients: one of those must not take it while the server is down."""
+    """Below the range that the kernel gives to clients: one of those must not take it while the server is down. Never one twice."""
     while True:
         port = random.randrange(10_000, 32_000)
+        if port in GIVEN:
+            continue
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
+            GIVEN.add(port)
             return port
 
 

@@ -105,7 +105,8 @@ void subjects(void**) {
   for (const char* bad : {"no", "x@y.test", "gruesse"})
     assert_false(selects(mail, &Selection::subject, std::string(bad)));
   assert_text(message_id_of("Message-ID:  <a\x01@b>\r\n\r\n"), "<a\\x01@b>");
-  assert_int_equal(message_id_of("Message-Id: " + std::string(5000, '\x02') + "\r\n\r\n").size(), kMaxMessageId);
+  assert_in_range(message_id_of("Message-Id: " + std::string(5000, '\x02') + "\r\n\r\n").size(), kMaxMessageId - 4,
+                  kMaxMessageId);  // an escape is not cut
   assert_text(message_id_of("no header"), "");
 }
 

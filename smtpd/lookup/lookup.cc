@@ -287,7 +287,7 @@ static Verdict ask_forward(const Ruleset* rules, const std::string& action, cons
   if (!rules) return verdict(451, "4.3.0", "starting up, try again");
   const auto it = rules->actions.find(action);
   if (it == rules->actions.end() || !it->second.forward_file)
-    return verdict(550, "5.7.1", "no .forward counts for mail of this action");
+    return verdict(550, "5.7.1", "no .forward counts for mail of this action, ask its postmaster");
   const auto mailbox = smtp::parse_mailbox(address);
   return mailbox ? decide_forward(*rules, *mailbox) : verdict(553, "5.1.3", "not a mailbox: check the address");
 }
