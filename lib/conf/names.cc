@@ -31,7 +31,7 @@ bool is_domain(std::string_view text) {
 
 bool is_rewriting(std::string_view text) {
   const size_t at = text.rfind('@');
-  return at != text.npos && at <= kMaxLocalPart && is_domain(text.substr(at + 1));
+  return at <= kMaxLocalPart && is_domain(text.substr(at + 1));
 }
 
 bool is_absolute_path(std::string_view text) {

@@ -27,7 +27,7 @@ std::optional<Phase> find_phase(const Token& token) {
 bool is_known(Subject subject, Phase phase) {
   switch (subject) {
     case Subject::helo: return phase >= Phase::helo;
-    case Subject::auth: return phase >= Phase::mail_from;
+    case Subject::auth:
     case Subject::mail_from: return phase >= Phase::mail_from;
     case Subject::rcpt_to: return phase == Phase::rcpt_to;
     default: return true;

@@ -57,7 +57,7 @@ bool is_domain_pattern(std::string_view text) {
 bool is_address_pattern(std::string_view text) {
   if (text == "<>") return true;
   const size_t at = text.rfind('@');
-  return at != text.npos && at <= kMaxLocalPart && is_domain_pattern(text.substr(at + 1));
+  return at <= kMaxLocalPart && is_domain_pattern(text.substr(at + 1));
 }
 
 bool Parser::parse_match(const Token& keyword) {

@@ -74,11 +74,11 @@ std::optional<Format> parse_format(std::string_view text) {
   return out;
 }
 
-std::string part_of(std::string address, std::string_view part, bool strip) {
+std::string part_of(const std::string& address, std::string_view part, bool strip) {
   const size_t at = address.rfind('@');
   const size_t plus = address.find('+', 1);
   std::string user = address.substr(0, strip ? std::min(at, plus) : at);
-  const std::string domain = at == std::string::npos ? "" : address.substr(at + 1);
+  std::string domain = at == std::string::npos ? "" : address.substr(at + 1);
   if (part == "user") return user;
   if (part == "domain") return domain;
   return at == std::string::npos ? user : user + "@" + domain;
