@@ -17,7 +17,8 @@ namespace mailkeep::user {
 
 namespace {
 
-constexpr int64_t kStaleLock = 300;  // seconds; who holds a lock file longer is gone
+constexpr std::string_view kLockText = "mailkeep\n";  // in a lock file of ours
+constexpr int64_t kStaleLock = 300;                   // seconds; who holds a lock file longer is gone
 
 Result<std::string> read_range(os::Io& io, int fd, uint64_t from, uint64_t size) {
   std::string out(size, '\0');
@@ -158,15 +159,31 @@ static bool is_strangers(int dir, const std::string& lock) {
   return ::fstatat(dir, lock.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != ::geteuid() && st.st_uid != 0;
 }
 
+// A lock file of an earlier process of this account, which was killed: one process at a time has the account's mail, and this one
+// holds no lock. Should another live all the same, it holds fcntl's lock too.
+static bool is_left_behind(int dir, const std::string& lock) {
+  const Fd file(::openat(dir, lock.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat st {};
+  char text[kLockText.size() + 1];
+  return file && ::fstat(file.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == ::geteuid() &&
+         ::read(file.get(), text, sizeof text) == static_cast<ssize_t>(kLockText.size()) &&
+         std::string_view(text, kLockText.size()) == kLockText;
+}
+
 // True: it is ours. False: there can be none.
 static Result<bool> make_lock_file(int dir, const std::string& name, const std::string& lock) {
   for (int tries = 0;; tries++) {
     const Fd made(::openat(dir, lock.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (made) return true;
+    if (made) {
+      // Where there is no room for it, the lock holds all the same; left behind, it would be in the way until it is stale.
+      static_cast<void>(!::write(made.get(), kLockText.data(), kLockText.size()));
+      return true;
+    }
     if (errno == EACCES || errno == EPERM || errno == EROFS) return false;
     if (errno != EEXIST) return errno_error("lock file of " + name);
     if (is_strangers(dir, lock)) return false;
-    if (tries > 0 || age_of(dir, lock) < kStaleLock) return Error(name + " is locked by another program", EAGAIN);
+    if (tries > 0 || (!is_left_behind(dir, lock) && age_of(dir, lock) < kStaleLock))
+      return Error(name + " is locked by another program", EAGAIN);
     ::unlinkat(dir, lock.c_str(), 0);
   }
 }

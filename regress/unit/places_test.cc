@@ -120,6 +120,21 @@ static void strangers_lock_nothing(void**) {
   assert_false(w.deliver(Kind::kMbox, "/ann"));
 }
 
+// A process that was killed leaves its lock file; the next one of the account knows it.
+static void what_was_left_behind_is_no_lock(void**) {
+  World w;
+  const std::string lock = w.path + "/ann.lock";
+  for (const auto& [text, taken] :
+       {std::pair<std::string, bool>{"12345\n", false}, {"", false}, {"mailkeep\n", true}}) {
+    FILE* f = fopen(lock.c_str(), "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text.data(), 1, text.size(), f), text.size());
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(static_cast<bool>(w.deliver(Kind::kMbox, "/ann")), taken);
+    assert_int_equal(access(lock.c_str(), F_OK), taken ? -1 : 0);
+  }
+}
+
 // A reader that removes or replaces the file between its opening and the lock takes no mail away.
 static void a_file_that_is_replaced(void**) {
   World w;
@@ -149,6 +164,7 @@ static void the_way_is_on_the_disk(void**) {
 
 int main() {
   const CMUnitTest tests[] = {unit_test(anothers_are_refused), unit_test(strangers_lock_nothing),
-                              unit_test(a_file_that_is_replaced), unit_test(the_way_is_on_the_disk)};
+                              unit_test(what_was_left_behind_is_no_lock), unit_test(a_file_that_is_replaced),
+                              unit_test(the_way_is_on_the_disk)};
   return run_unit_tests(tests);
 }
