@@ -30,9 +30,9 @@ void a_connection_of_an_old_configuration(void**) {
 void a_connection_of_an_old_policy(void**) {
   if (geteuid() != 0) skip();  // port 25
   House house({}, relay::Tls::kMay, true);
-  Host host("127.0.0.33", 25);
+  Host host("127.0.0.34", 25);
   house.transfer(1);
-  const auto hops = house.hops({hop("a.test", 5, {"127.0.0.33"})});
+  const auto hops = house.hops({hop("a.test", 5, {"127.0.0.34"})});
   house.tell(kLookup, hops);
   const int64_t end = now_unix() + 3;
   relay::StsRecord record;
@@ -52,7 +52,7 @@ void a_connection_of_an_old_policy(void**) {
   assert_int_equal(host.connections, 1);
   house.until([&] { return now_unix() >= end; });
   house.transfer(3);
-  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.34"})}));
   assert_true(house.result(3).results.at(0).outcome == Outcome::kDelivered);
   assert_int_equal(host.connections, 2);
 }
@@ -60,10 +60,10 @@ void a_connection_of_an_old_policy(void**) {
 // Whatever the DNS says sooner, and without MTA-STS too: the mail waits for what is known of the domain.
 void what_was_learned_is_waited_for(void**) {
   if (geteuid() != 0) skip();  // port 25
-  Host host("127.0.0.33", 25);
+  Host host("127.0.0.34", 25);
   House house({}, relay::Tls::kMay, false, relay::Learn::kEnforce);
   house.transfer(1);
-  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.34"})}));
   house.turns(50);
   assert_int_equal(host.connections, 0);
   relay::Learned kept{"x.test", now_unix() - 30 * 86400, now_unix(), 100};
@@ -73,7 +73,7 @@ void what_was_learned_is_waited_for(void**) {
   assert_int_equal(host.messages, 0);
   // Of another domain nothing is known: that is an answer too.
   house.transfer(2, "y.test");
-  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+  house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.34"})}));
   house.turns(50);
   assert_int_equal(house.heard_of(kQueue, relay::Transferred::kType), 1);
   house.remember<relay::Learned>(queue::NoteKind::kLearned, "y.test", nullptr);
@@ -86,11 +86,11 @@ void what_was_learned_is_waited_for(void**) {
 // One question for all who wait.
 void several_wait_for_what_was_learned(void**) {
   if (geteuid() != 0) skip();  // port 25
-  Host host("127.0.0.33", 25);
+  Host host("127.0.0.34", 25);
   House house({}, relay::Tls::kMay, false, relay::Learn::kSuggest);
   for (uint64_t n = 1; n <= 3; n++) {
     house.transfer(n);
-    house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.33"})}));
+    house.tell(kLookup, house.hops({hop("a.test", 5, {"127.0.0.34"})}));
   }
   house.turns(50);
   assert_int_equal(house.heard_of(kQueue, queue::FindNote::kType), house.recalled + 1);
