@@ -50,8 +50,7 @@ std::string with_encoding(std::string_view text, std::string_view encoding) {
 // "--" boundary [ "--" ]
 OpenParts::Delimiter OpenParts::take(std::string_view line) {
   if (!line.starts_with("--")) return Delimiter::kNone;
-  if (line.ends_with("\n")) line.remove_suffix(1);
-  if (line.ends_with("\r")) line.remove_suffix(1);
+  if (line.ends_with("\n")) line.remove_suffix(line.ends_with("\r\n") ? 2 : 1);
   const std::string_view text = trim(line).substr(2);
   for (size_t i = boundaries_.size(); i-- > 0;) {
     const std::string& boundary = boundaries_[i];

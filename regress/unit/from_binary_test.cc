@@ -69,6 +69,10 @@ const struct {
      "Content-Transfer-Encoding: binary\r\n\r\n\x80\r\n--o--",
      "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n"
      "Content-Transfer-Encoding: quoted-printable\r\n\r\n=80\r\n--o--\r\n"},
+    // A CR without its LF belongs to no delimiter, at the end of all neither.
+    {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\n--b\r\r\n--b\r",
+     "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+     "Content-Transfer-Encoding: quoted-printable\r\n\r\n--b=0D\r\n--b=0D\r\n"},
     {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: binary\r\n\r\nSubject: y\r\nContent-Type: "
      "a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n\n",
      "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: y\r\nContent-Type: "
@@ -151,6 +155,8 @@ void not_converted(void**) {
       {"Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\nContent-Transfer-Encoding: "
        "binary\r\n\r\nx\n\r\n--s--\r\n",
        "A signed part is binary"},
+      {"Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r", "A signed part is binary"},
+      {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r", "A header or what stands between"},
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\nx\n\r\n--b--\r\n", "A header or what stands between"},
       {"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nA: b\nC: d\r\n\r\n", "A header or what stands between"},
       {"Content-Type: multipart/mixed\r\nContent-Transfer-Encoding: binary\r\n\r\nx\r\n", "A multipart has no usable"},
