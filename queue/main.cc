@@ -32,7 +32,7 @@ int main(int argc, char** argv, char** envp) {
   }
 
   // Peers, loop.
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   queue::Queue role(loop, std::move(spool).value());
   worker::Worker<queue::Queue> peers(loop, role, queue::Queue::routes());
   role.set_peers(&peers);

@@ -9,7 +9,7 @@ int main(int argc, char** argv, char** envp) {
 
   worker::confine(boot, os::Profile::kLogin);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   imapd::Server server(loop);
   loop.run();
   return 0;

@@ -7,7 +7,7 @@ using namespace mailkeep;
 int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kLmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kReceive);
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   receive::Server server(loop, {smtpd::Protocol::kLmtp});
   loop.run();
 }

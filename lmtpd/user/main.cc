@@ -96,7 +96,7 @@ int main(int argc, char** argv, char** envp) {
   };
   auto store = store::Store::open(io, dir.get(), std::move(options));
   if (!store) fail(boot.account, store.error().text);
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   user::MailboxProcess process(loop, std::move(*store), boot.account);
   if (places) places->set_home(io, dir.get());
   process.set_places(std::move(places));

@@ -9,7 +9,7 @@ int main(int argc, char** argv, char** envp) {
   // The table comes as a descriptor: nothing on the file system is opened here.
   worker::confine(boot, os::Profile::kAuth);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   auth::Server server(loop);
   loop.run();
   return 0;

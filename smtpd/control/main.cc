@@ -9,7 +9,7 @@ int main(int argc, char** argv, char** envp) {
 
   worker::confine(boot, os::Profile::kControl);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   control::Control control(loop);
   worker::Worker<control::Control> peers(loop, control, control::control_routes());
   control.set_peers(&peers);

@@ -8,7 +8,7 @@ using namespace mailkeep;
 int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kSmtpd, argc, argv, envp);
   worker::confine(boot, os::Profile::kReceive);
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   receive::Server server(loop, {smtpd::Protocol::kSmtp, smtpd::Protocol::kSubmission, smtpd::Protocol::kSubmissions,
                                 smtpd::Protocol::kLocal});
   loop.run();

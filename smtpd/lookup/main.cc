@@ -9,7 +9,7 @@ int main(int argc, char** argv, char** envp) {
   auto boot = worker::boot(imsg::Role::kLookup, argc, argv, envp);
   // Landlock and seccomp follow when the first configuration says where the tables are: lookup::enter_sandbox.
   worker::confine_ids(boot);
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   lookup::Lookup lookup(loop, lookup::enter_sandbox);
   loop.run();
   return 0;

@@ -121,7 +121,7 @@ int main(int argc, char** argv, char** envp) {
   setproctitle("-mailkeep: parent");
   if (*name_end == '.') *name_end = '\0';  // libbsd's mark of where a longer name ended
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   parent::Parent parent(loop, args.settings, std::move(*first), *ids, std::move(*paths), std::move(*libexec));
   if (auto opened = parent.open(); !opened) fail(opened.error().text);
 

@@ -16,7 +16,7 @@ int main(int argc, char** argv, char** envp) {
 
   worker::confine(boot, os::Profile::kRelay);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   relay::Relay relay(loop);
   loop.run();
   return 0;

@@ -16,7 +16,7 @@ int main(int argc, char** argv, char** envp) {
 
   worker::confine(boot, os::Profile::kTls);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   tls::Server server(loop);
   loop.run();
   return 0;
