@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/os/memory.h"
 #include "lib/os/privilege.h"
 
 namespace mailkeep::worker {
@@ -91,7 +92,7 @@ void Hooks::on_quit() {
 }
 
 Peers::Peers(event::Loop& loop, Hooks& hooks, Dispatch dispatch, Fd parent)
-    : loop_(loop), hooks_(hooks), dispatch_(std::move(dispatch)) {
+    : loop_(loop), hooks_(hooks), dispatch_(std::move(dispatch)), started_(loop, os::release_start_up_memory) {
   add({Role::kParent, 0}, std::move(parent), "");
 #ifdef MAILKEEP_CAPTIVE
   captive::serve(loop, *this);
@@ -188,7 +189,10 @@ bool Peers::on_parent_frame(imsg::Frame& frame, bool& known) {
     }
     case Commit::kType: {
       const auto m = take<Commit>(frame);
-      if (m) hooks_.on_commit(m->generation);
+      if (m) {
+        hooks_.on_commit(m->generation);
+        started_.set(os::kStartUp);
+      }
       return m.has_value();
     }
     case Abort::kType: {

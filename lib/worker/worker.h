@@ -107,6 +107,7 @@ class Peers {
   Dispatch dispatch_;
   std::map<uint64_t, std::unique_ptr<imsg::Channel>> channels_;
   std::optional<imsg::PeerId> condemned_;
+  event::Timer started_;
 };
 
 template <class Owner>

@@ -11,6 +11,7 @@
 
 #include "lib/base/text.h"
 #include "lib/log/log.h"
+#include "lib/os/memory.h"
 #include "smtpd/auth/messages.h"
 #include "smtpd/parent/notify.h"
 #include "smtpd/parent/outer_socket.h"
@@ -70,13 +71,15 @@ Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation>
       on_term_(loop, SIGTERM, [this] { quit(); }),
       on_int_(loop, SIGINT, [this] { quit(); }),
       on_chld_(loop, SIGCHLD, [this] { on_child(); }),
-      quit_limit_(loop, [this] {
-        log::error("quit-late");
-        users_->kill_all();
-        for (auto& [key, slot] : slots_) {
-          if (slot->pid > 0) kill(slot->pid, SIGKILL);
-        }
-      }) {
+      quit_limit_(loop,
+                  [this] {
+                    log::error("quit-late");
+                    users_->kill_all();
+                    for (auto& [key, slot] : slots_) {
+                      if (slot->pid > 0) kill(slot->pid, SIGKILL);
+                    }
+                  }),
+      start_up_(loop, os::release_start_up_memory) {
   for (size_t i = 1; i < imsg::kRoles; i++) {
     const auto role = static_cast<Role>(i);
     routes_.add(role, &Parent::on_prepared);
@@ -332,6 +335,7 @@ void Parent::maybe_announce() {
     if (!slot->ready) return;
   }
   announced_ = true;
+  start_up_.set(os::kStartUp);
   log::info("ready").kv("version", MAILKEEP_VERSION).kv("listeners", current_->listeners.size()).kv("pid", getpid());
   notify_systemd("READY=1");
 }
@@ -558,6 +562,7 @@ void Parent::finish_reload(const std::string& error) {
 void Parent::commit_reload() {
   auto done = std::move(reloading_);
   current_ = std::move(done->next);
+  start_up_.set(os::kStartUp);
   worker::Commit commit;
   commit.generation = current_->number;
   for (const auto& [key, answered] : done->answered) tell({key.first, key.second}, commit);

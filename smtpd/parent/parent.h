@@ -102,6 +102,7 @@ class Parent {
   std::unique_ptr<Users> users_;
   event::Signal on_hup_, on_term_, on_int_, on_chld_;
   event::Timer quit_limit_;
+  event::Timer start_up_;  // what it took is let go of
   int64_t started_ = 0;
   bool announced_ = false;
   bool quitting_ = false;
