@@ -152,6 +152,7 @@ int Channel::captive_fd() const { return s_->fd.get(); }
 void Channel::push(uint16_t type, std::string body, const std::vector<Fd*>& fds) {
   State& s = *s_;
   std::vector<Fd> owned;
+  owned.reserve(fds.size());
   for (Fd* f : fds) owned.push_back(std::move(*f));
   if (s.failed) return;
 #ifdef MAILKEEP_CAPTIVE
@@ -278,6 +279,7 @@ void Channel::State::fail(std::string why) {
 
 Status write_frame(int fd, uint16_t type, const std::string& body, const std::vector<Fd*>& fds) {
   std::vector<Fd> owned;
+  owned.reserve(fds.size());
   for (Fd* f : fds) owned.push_back(std::move(*f));
   std::string bytes = frame_bytes(type, body, owned.size());
   while (!bytes.empty()) {

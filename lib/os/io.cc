@@ -123,7 +123,7 @@ Result<uint64_t> RealIo::file_size(int fd) {
 }
 
 Result<uint64_t> RealIo::data_end(int fd, uint64_t from) {
-  const auto size = file_size(fd);
+  auto size = file_size(fd);
   if (!size) return size;
   auto end = from;
   while (end < *size) {
