@@ -406,24 +406,6 @@ void nobody_and_354(void**) {
   assert_true(p.result(0).outcome == Outcome::kPermanent);
 }
 
-void replies_are_bounded(void**) {
-  ReplyReader reader;
-  std::string many;
-  for (int i = 0; i < 200; ++i) many += "250-x\r\n";
-  std::string_view input = many;
-  assert_true(reader.read(input) == ReplyReader::Found::kGarbage);
-  ReplyReader other;
-  const std::string endless(5000, 'x');
-  input = endless;
-  assert_true(other.read(input) == ReplyReader::Found::kGarbage);
-  ReplyReader third;
-  const std::string text = "550-5.1.1 \x01\xff\r\n550 5.1.1 " + std::string(600, 'y') + "\r\n";
-  input = text;
-  assert_true(third.read(input) == ReplyReader::Found::kReply);
-  assert_true(third.reply().text.size() <= kMaxReplyText);
-  assert_true(third.reply().text.starts_with("\\x01\\xff y"));
-}
-
 // Dots at the seams of slices, whatever lies there.
 void content_in_slices(void**) {
   const auto expected = [](std::string text) {
@@ -566,7 +548,6 @@ int main() {
                               unit_test(fields_of_who_forwarded_it),
                               unit_test(lmtp_answers_for_each),
                               unit_test(lmtp_that_breaks),
-                              unit_test(replies_are_bounded),
                               unit_test(content_in_slices),
                               unit_test(survey_across_slices)};
   return run_unit_tests(tests);

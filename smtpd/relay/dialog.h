@@ -19,12 +19,15 @@
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/smtp/reply_reader.h"
 #include "smtpd/relay/content.h"
 #include "smtpd/relay/messages.h"
 #include "smtpd/relay/offers.h"
-#include "smtpd/relay/reply_reader.h"
 
 namespace mailkeep::relay {
+
+using smtp::Reply;
+using smtp::ReplyReader;
 
 // RFC 5321 4.5.3.2.
 constexpr Seconds kGreetingPatience(300);

@@ -1,5 +1,5 @@
 progs += relay
-relay_core := $(addprefix smtpd/relay/,reply_reader.cc offers.cc content.cc dialog.cc dialog_mail.cc policy.cc sts.cc http.cc providers.cc gate.cc scores.cc learned.cc tls_report.cc report_uri.cc report_book.cc report_slots.cc)
+relay_core := $(addprefix smtpd/relay/,offers.cc content.cc dialog.cc dialog_mail.cc policy.cc sts.cc http.cc providers.cc gate.cc scores.cc learned.cc tls_report.cc report_uri.cc report_book.cc report_slots.cc)
 relay_process := $(addprefix smtpd/relay/,relay.cc hosts.cc show.cc sts_process.cc fetch.cc limits.cc reports.cc connection.cc connector.cc)
 relay_OUT := libexec/mailkeep
 relay_SRC := smtpd/relay/main.cc $(relay_process) $(relay_core)

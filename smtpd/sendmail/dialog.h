@@ -4,21 +4,14 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
+#include "lib/smtp/reply_reader.h"
 
 namespace mailkeep::sendmail {
 
-struct Reply {
-  int code = 0;
-  std::vector<std::string> lines;  // without the code
-  std::string text() const;        // all lines, one space between
-  // "5.7.1" at the start of the last line; empty: none
-  std::string enhanced() const;
-  bool is_good() const { return code >= 200 && code < 400; }
-};
+using smtp::Reply;
 
 class Dialog {
  public:
@@ -30,11 +23,11 @@ class Dialog {
   Result<Reply> send_content(std::string_view text);
 
  private:
-  Result<std::string> read_line();
   Status write(std::string_view bytes);
 
   Fd fd_;
   std::string in_;
+  smtp::ReplyReader reader_;
 };
 
 }  // namespace mailkeep::sendmail

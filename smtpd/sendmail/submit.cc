@@ -106,6 +106,9 @@ std::string xtext(std::string_view text) {
   return out;
 }
 
+// What the server said behind the code: "5.1.1 no such user".
+std::string words_of(const Reply& reply) { return (reply.enhanced.empty() ? "" : reply.enhanced + " ") + reply.text; }
+
 class Submission {
  public:
   Submission(const Arguments& a, Fd socket) : a_(a), dialog_(std::move(socket)) {}
@@ -131,12 +134,12 @@ class Submission {
   int greet() {
     auto hello = dialog_.read();
     if (!hello) return lost(hello.error());
-    if (hello->code != 220) return complain(a_, hello->code >= 500 ? EX_NOPERM : EX_TEMPFAIL, hello->text());
+    if (hello->code != 220) return complain(a_, hello->code >= 500 ? EX_NOPERM : EX_TEMPFAIL, words_of(*hello));
     hello = dialog_.ask("EHLO localhost");
     if (!hello) return lost(hello.error());
     offers_ = offers_of(*hello);
     if (hello->code != 250 || offers_.address.empty())
-      return complain(a_, EX_PROTOCOL, "this is no local socket of Mailkeep's: " + hello->text());
+      return complain(a_, EX_PROTOCOL, "this is no local socket of Mailkeep's: " + words_of(*hello));
     return EX_OK;
   }
 
@@ -195,7 +198,7 @@ class Submission {
       if (!reply) return lost(reply.error());
       if (reply->code != 250) return refused(*reply, "");
       has_sent_ = true;
-      if (a_.is_verbose) complain(a_, EX_OK, reply->text());
+      if (a_.is_verbose) complain(a_, EX_OK, words_of(*reply));
     } else if (done < letter_.recipients.size() || !dialog_.ask("RSET")) {
       stop_ = true;
     }
@@ -213,14 +216,13 @@ class Submission {
 
   int refusal(const Reply& reply, const std::string& to) {
     return complain(a_, code_of(reply, !to.empty()),
-                    (to.empty() ? "" : "<" + to + ">: ") + std::to_string(reply.code) + " " + reply.text());
+                    (to.empty() ? "" : "<" + to + ">: ") + std::to_string(reply.code) + " " + words_of(reply));
   }
 
   static int code_of(const Reply& reply, bool is_recipient) {
-    const std::string enhanced = reply.enhanced();
     if (reply.code < 500) return EX_TEMPFAIL;
-    if (enhanced.substr(0, 4) == "5.7.") return EX_NOPERM;
-    if (is_recipient) return enhanced.substr(0, 4) == "5.1." ? EX_NOUSER : EX_UNAVAILABLE;
+    if (reply.enhanced.starts_with("5.7.")) return EX_NOPERM;
+    if (is_recipient) return reply.enhanced.starts_with("5.1.") ? EX_NOUSER : EX_UNAVAILABLE;
     return EX_DATAERR;
   }
 

@@ -1,4 +1,4 @@
-// A server's replies (RFC 5321 4.2) out of a stream of bytes, within bounds. Pure; relay.
+// A server's replies (RFC 5321 4.2) out of a stream of bytes, within bounds. Pure; relay, and the sendmail program.
 //
 //   reply = *( code "-" text CRLF ) code [ SP text ] CRLF          all lines with the same code
 //
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mailkeep::relay {
+namespace mailkeep::smtp {
 
 struct Reply {
   uint16_t code = 0;
@@ -30,7 +30,6 @@ class ReplyReader {
   // Takes from the front of `input`: at most one whole reply, then in reply().
   Found read(std::string_view& input);
   const Reply& reply() const { return reply_; }
-  bool is_within() const { return !reply_.lines.empty() && !complete_; }
 
  private:
   Found take_line(std::string_view line);
@@ -38,4 +37,4 @@ class ReplyReader {
   bool complete_ = true;
 };
 
-}  // namespace mailkeep::relay
+}  // namespace mailkeep::smtp

@@ -1,12 +1,14 @@
 // Replies of a server: see reply_reader.h.
 // SPDX-License-Identifier: ISC
-#include "smtpd/relay/reply_reader.h"
+#include "lib/smtp/reply_reader.h"
+
+#include <algorithm>
 
 #include "lib/base/limits.h"
 #include "lib/base/text.h"
 #include "lib/smtp/reply.h"
 
-namespace mailkeep::relay {
+namespace mailkeep::smtp {
 
 namespace {
 
@@ -17,7 +19,8 @@ constexpr size_t kMaxKeptLine = 512;  // of a line's text, in lines
 ReplyReader::Found ReplyReader::read(std::string_view& input) {
   for (;;) {
     const size_t end = input.find('\n');
-    if (end == input.npos) return input.size() > smtp::kMaxReplyLine ? Found::kGarbage : Found::kNothing;
+    // With its CR, perhaps: however the bytes come, a line of kMaxReplyLine is taken and a longer one is not.
+    if (end == input.npos) return input.size() > kMaxReplyLine + 1 ? Found::kGarbage : Found::kNothing;
     std::string_view line = input.substr(0, end);
     input.remove_prefix(end + 1);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -28,8 +31,8 @@ ReplyReader::Found ReplyReader::read(std::string_view& input) {
 ReplyReader::Found ReplyReader::take_line(std::string_view line) {
   if (complete_) reply_ = {};
   complete_ = false;
-  const auto parsed = smtp::parse_reply_line(line);
-  if (!parsed || reply_.lines.size() >= smtp::kMaxReplyLines) return Found::kGarbage;
+  const auto parsed = parse_reply_line(line);
+  if (!parsed || reply_.lines.size() >= kMaxReplyLines) return Found::kGarbage;
   if (!reply_.lines.empty() && parsed->code != reply_.code) return Found::kGarbage;
   reply_.code = static_cast<uint16_t>(parsed->code);
   if (!parsed->enhanced.empty()) reply_.enhanced = parsed->enhanced;
@@ -44,4 +47,4 @@ ReplyReader::Found ReplyReader::take_line(std::string_view line) {
   return Found::kReply;
 }
 
-}  // namespace mailkeep::relay
+}  // namespace mailkeep::smtp
