@@ -9,9 +9,6 @@
 
 namespace mailkeep::imap {
 
-// Days from 1970-01-01 to a day of the Gregorian calendar; `month` and `day` count from 1.
-int64_t days_from_civil(int year, unsigned month, unsigned day);
-
 // date-text = date-day "-" date-month "-" date-year, as days since 1970-01-01; nothing for other text
 // and for days that no calendar has.
 std::optional<int64_t> date_text(std::string_view text);

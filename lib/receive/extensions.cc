@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "lib/base/calendar.h"
 #include "lib/base/text.h"
 #include "lib/receive/xclient.h"
 #include "lib/sasl/exchange.h"
@@ -43,7 +44,7 @@ constexpr Extension kExtensions[] = {
     {"DELIVERBY", to_trusted, [](const Terms& t) { return std::to_string(t.config.min_deliver_by); }},  // RFC 2852
     {"FUTURERELEASE", holding,                                                                          // RFC 4865 4
      [](const Terms& t) {
-       return std::to_string(t.config.max_hold) + " " + smtp::format_rfc3339(t.now + t.config.max_hold);
+       return std::to_string(t.config.max_hold) + " " + format_rfc3339(t.now + t.config.max_hold);
      }},
     {"MT-PRIORITY", to_trusted, nullptr},  // RFC 6710
     {"XCLIENT", [](const Terms& t) { return t.offers_xclient; },

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "lib/base/calendar.h"
 #include "lib/base/text.h"
 #include "lib/rfc5322/lexer.h"
 
@@ -13,8 +14,6 @@ namespace mailkeep::rfc5322 {
 namespace {
 
 constexpr int64_t kDay = 86400;
-constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::array<std::string_view, 7> kWeekdays = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
 constexpr size_t kMaxWords = 16;
 
@@ -96,48 +95,9 @@ std::optional<int> full_year(std::string_view text) {
   return year;
 }
 
-int days_in_month(int64_t year, int month) {
-  if (month == 2) return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
-  return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
-}
-
 }  // namespace
 
 int64_t DateTime::local_day() const { return floor_div(unix_seconds + zone_minutes * 60, kDay); }
-
-int month_number(std::string_view name) {
-  if (name.size() < 3) return 0;
-  for (size_t i = 0; i < kMonths.size(); ++i) {
-    if (starts_with_nocase(name, kMonths[i])) return static_cast<int>(i) + 1;
-  }
-  return 0;
-}
-
-std::string_view month_name(int month) {
-  return month >= 1 && month <= 12 ? kMonths[static_cast<size_t>(month - 1)] : std::string_view("???");
-}
-
-// Days by counting from 0000-03-01 in eras of 400 years, so that the leap day ends a year.
-int64_t days_from_civil(int64_t year, int month, int day) {
-  if (month <= 2) --year;
-  const int64_t era = floor_div(year, 400);
-  const int64_t year_of_era = year - era * 400;
-  const int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146097 + day_of_era - 719468;
-}
-
-CivilDate civil_from_days(int64_t days) {
-  days += 719468;
-  const int64_t era = floor_div(days, 146097);
-  const int64_t day_of_era = days - era * 146097;
-  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t m = (5 * day_of_year + 2) / 153;
-  const int month = static_cast<int>(m < 10 ? m + 3 : m - 9);
-  const int day = static_cast<int>(day_of_year - (153 * m + 2) / 5 + 1);
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
-}
 
 std::optional<DateTime> parse_date(std::string_view text) {
   std::vector<std::string> words = words_of(text);

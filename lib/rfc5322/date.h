@@ -24,18 +24,4 @@ std::optional<DateTime> parse_date(std::string_view text);
 // "Tue, 24 Nov 2026 01:49:10 +0000"
 std::string format_date(int64_t unix_seconds, int zone_minutes = 0);
 
-// Days since 1970-01-01 of a proleptic Gregorian date, and back.
-int64_t days_from_civil(int64_t year, int month, int day);
-struct CivilDate {
-  int64_t year;
-  int month;  // 1 to 12
-  int day;    // 1 to 31
-};
-CivilDate civil_from_days(int64_t days);
-
-// 1 to 12 for "jan", "Jan", "JANUARY" …, or 0.
-int month_number(std::string_view name);
-// "Jan" for 1.
-std::string_view month_name(int month);
-
 }  // namespace mailkeep::rfc5322

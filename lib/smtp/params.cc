@@ -3,9 +3,9 @@
 #include "lib/smtp/params.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 
+#include "lib/base/calendar.h"
 #include "lib/base/text.h"
 #include "lib/text/utf8.h"
 
@@ -238,52 +238,6 @@ Result<std::string> decode_xtext(std::string_view text) {
     i += 2;
   }
   return out;
-}
-
-// full-date "T" full-time: 2026-01-31T12:00:00Z, 2026-01-31t13:00:00.5+01:00
-std::optional<int64_t> parse_rfc3339(std::string_view text) {
-  const auto number = [&](size_t at, size_t digits, uint64_t most) {
-    return at + digits <= text.size() ? parse_u64(text.substr(at, digits), most) : std::nullopt;
-  };
-  const auto is = [&](size_t at, char c) { return at < text.size() && to_upper(text[at]) == c; };
-  const auto year = number(0, 4, 9999), month = number(5, 2, 12), day = number(8, 2, 31);
-  const auto hour = number(11, 2, 23), minute = number(14, 2, 59), second = number(17, 2, 60);
-  if (!year || !month || !day || !hour || !minute || !second) return {};
-  if (!is(4, '-') || !is(7, '-') || !is(10, 'T') || !is(13, ':') || !is(16, ':') || *month == 0 || *day == 0) return {};
-  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(*year)),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day)));
-  if (!date.ok()) return {};  // the 30th of February
-  const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-  const int64_t local =
-      days * 86400 + static_cast<int64_t>(*hour * 3600 + *minute * 60 + std::min<uint64_t>(*second, 59));
-  size_t at = 19;
-  if (is(at, '.')) {
-    const size_t digits = text.find_first_not_of("0123456789", at + 1);
-    if (digits == at + 1 || digits == std::string_view::npos) return {};
-    at = digits;
-  }
-  if (is(at, 'Z')) return at + 1 == text.size() ? std::optional(local) : std::nullopt;
-  const auto off_hour = number(at + 1, 2, 23), off_minute = number(at + 4, 2, 59);
-  if ((!is(at, '+') && !is(at, '-')) || !off_hour || !is(at + 3, ':') || !off_minute || at + 6 != text.size())
-    return {};
-  const int64_t offset = static_cast<int64_t>(*off_hour * 3600 + *off_minute * 60);
-  return local - (text[at] == '+' ? offset : -offset);
-}
-
-// Without the C library's calendar, which would read the machine's time zone from a file.
-std::string format_rfc3339(int64_t unix_seconds) {
-  constexpr int64_t kLast = 253'402'300'799;  // of the year 9999
-  const int64_t when = std::clamp<int64_t>(unix_seconds, 0, kLast);
-  const std::chrono::year_month_day date(std::chrono::sys_days(std::chrono::days(when / 86400)));
-  const auto padded = [](int64_t n, size_t width) {
-    const std::string digits = std::to_string(n);
-    return std::string(width - std::min(width, digits.size()), '0') + digits;
-  };
-  const int64_t second = when % 86400;
-  return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
-         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(second / 3600, 2) + ":" +
-         padded(second / 60 % 60, 2) + ":" + padded(second % 60, 2) + "Z";
 }
 
 }  // namespace mailkeep::smtp

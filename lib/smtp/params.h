@@ -68,8 +68,5 @@ Result<RcptParams> parse_rcpt_params(std::string_view text);
 
 // A value in xtext (RFC 3461 4), decoded.
 Result<std::string> decode_xtext(std::string_view text);
-// date-time of RFC 3339 5.6 as unix seconds.
-std::optional<int64_t> parse_rfc3339(std::string_view text);
-std::string format_rfc3339(int64_t unix_seconds);  // in UTC
 
 }  // namespace mailkeep::smtp

@@ -24,7 +24,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       abort();
   }
   if (command && command->verb == Verb::bdat) (void)parse_bdat_args(command->arguments);
-  (void)parse_rfc3339(input);
   if (command) is_helo_name(command->arguments);
   (void)decode_xtext(input);
   const std::string reply = format_reply(550, "5.1.1", input);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "lib/base/calendar.h"
 #include "lib/text/base64.h"
 #include "lib/text/casefold.h"
 #include "lib/text/charset.h"
@@ -12,6 +13,7 @@
 #include "lib/text/quoted_printable.h"
 #include "lib/text/utf8.h"
 
+using namespace mailkeep;
 using namespace mailkeep::text;
 
 static void must(bool holds) {
@@ -34,6 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string folded = casefold(input);
   must(is_utf8(folded));
   must(contains_folded(input, folded));
+  const auto time = parse_rfc3339(input);
+  if (time && *time >= 0) must(parse_rfc3339(format_rfc3339(*time)).value() <= *time);  // of the year 9999 at most
+  if (time && *time >= 0 && *time < 253402300800) must(parse_rfc3339(format_rfc3339(*time)) == time);
   if (size == 0) return 0;
   constexpr std::array<std::string_view, 8> kCharsets = {"utf-8",       "us-ascii", "iso-8859-1", "utf-7",
                                                          "iso-2022-jp", "gb2312",   "utf-16",     "big5"};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "lib/base/calendar.h"
 #include "lib/base/limits.h"
 #include "lib/base/text.h"
 #include "lib/rfc5322/date.h"
@@ -29,16 +30,6 @@ std::string list(const std::vector<std::string>& items) {
   std::string out;
   for (const auto& i : items) out += (out.empty() ? "" : ",") + quoted(i);
   return "[" + out + "]";
-}
-
-// RFC 3339, UTC.
-std::string timestamp(int64_t at) {
-  const auto date = rfc5322::civil_from_days(at / 86400);
-  const int64_t second = at % 86400;
-  char out[40];
-  snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02dZ", static_cast<int>(date.year), date.month, date.day,
-           static_cast<int>(second / 3600), static_cast<int>(second / 60 % 60), static_cast<int>(second % 60));
-  return out;
 }
 
 std::string tlsa_text(const tls::Association& a) {
@@ -146,8 +137,8 @@ std::string report_json(const ReportFacts& facts, const std::string& domain, con
                        ",\"policy-domain\":" + quoted(domain);
   if (!report.hosts.empty()) policy += ",\"mx-host\":" + list(report.hosts);
   std::string out = "{\"organization-name\":" + quoted(facts.hostname) +
-                    ",\"date-range\":{\"start-datetime\":" + quoted(timestamp(facts.from)) +
-                    ",\"end-datetime\":" + quoted(timestamp(facts.until)) +
+                    ",\"date-range\":{\"start-datetime\":" + quoted(format_rfc3339(facts.from)) +
+                    ",\"end-datetime\":" + quoted(format_rfc3339(facts.until)) +
                     "},\"contact-info\":" + quoted("postmaster@" + facts.hostname) +
                     ",\"report-id\":" + quoted(report_id(facts, domain)) + ",\"policies\":[{\"policy\":" + policy +
                     "},\"summary\":{\"total-successful-session-count\":" + std::to_string(report.good) +
