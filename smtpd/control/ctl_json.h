@@ -1,4 +1,4 @@
-// What mailkeepctl's printers share: JSON through json-c, and columns. For the .cc files of ctl_print alone.
+// What mailkeepctl's printers share: JSON through json-c, and columns. For the .cc files of mailkeepctl.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "lib/base/text.h"
+#include "lib/text/utf8.h"
 #include "smtpd/control/ctl.h"
 
 namespace mailkeep::ctl {
@@ -38,13 +39,8 @@ inline std::string line_of(const Json& o) {
 
 // How long the character is that begins here; 0: it is no UTF-8.
 inline size_t utf8_size(std::string_view bytes) {
-  const auto c = static_cast<unsigned char>(bytes[0]);
-  const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-  if (n > bytes.size()) return 0;
-  for (size_t k = 1; k < n; k++) {
-    if ((static_cast<unsigned char>(bytes[k]) & 0xc0) != 0x80) return 0;
-  }
-  return n;
+  size_t at = 0;
+  return mailkeep::text::next_rune(bytes, at) == mailkeep::text::kBadRune ? 0 : at;
 }
 
 // Bytes that are no UTF-8 must not make the whole output unreadable to a JSON parser.

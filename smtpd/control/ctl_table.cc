@@ -1,7 +1,5 @@
 // The verbs about tables.
 // SPDX-License-Identifier: ISC
-#include <json-c/json.h>
-
 #include <cstdio>
 
 #include "lib/base/text.h"
@@ -9,22 +7,19 @@
 #include "lib/conf/read.h"
 #include "lib/db/constant_table.h"
 #include "smtpd/control/ctl_ask.h"
+#include "smtpd/control/ctl_json.h"
 
 namespace mailkeep::ctl {
 
 namespace {
 
 std::string table_json(const lookup::TableShown& shown) {
-  json_object* entries = json_object_new_object();
-  for (const auto& e : shown.entries)
-    json_object_object_add(entries, e.key.c_str(),
-                           json_object_new_string_len(e.value.data(), static_cast<int>(e.value.size())));
-  json_object* all = json_object_new_object();
-  json_object_object_add(all, "total", json_object_new_uint64(shown.total));
-  json_object_object_add(all, "entries", entries);
-  std::string text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-  json_object_put(all);
-  return text + "\n";
+  Json entries = object();
+  for (const auto& e : shown.entries) put(entries, utf8_or_escaped(e.key), text(utf8_or_escaped(e.value)));
+  Json all = object();
+  put(all, "total", number(uint64_t{shown.total}));
+  put(all, "entries", std::move(entries));
+  return line_of(all);
 }
 
 int show(Session& s, const lookup::ShowTable& question) {

@@ -8,7 +8,7 @@ control_TESTSRC := smtpd/control/control.cc
 mailkeepctl_OUT := sbin
 mailkeepctl_SRC := smtpd/control/ctl_main.cc smtpd/control/ctl_verbs.cc smtpd/control/ctl_queue.cc smtpd/control/ctl_history.cc smtpd/control/ctl_trace.cc smtpd/control/ctl_select.cc \
         smtpd/control/ctl_print.cc smtpd/control/ctl_relay.cc smtpd/control/ctl_table.cc
-mailkeepctl_DEP := smtp base imsg conf db worker
+mailkeepctl_DEP := smtp text base imsg conf db worker
 mailkeepctl_EXT := json
 mailkeepctl_MAN := smtpd/control/mailkeepctl.8
 mailkeepctl_TESTS := ctl_print_test ctl_select_test
