@@ -6,6 +6,7 @@
 
 #include "lib/base/text.h"
 #include "lib/smtp/address.h"
+#include "lib/text/utf8.h"
 
 namespace mailkeep::queue {
 
@@ -15,13 +16,9 @@ bool is_printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 127; });
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
-}
-
 bool is_address(const std::string& text) {
   if (!is_printable(text)) return false;
-  return !is_ascii(text) || equals_nocase(text, "postmaster") || smtp::parse_mailbox(text).has_value();
+  return !text::is_ascii(text) || equals_nocase(text, "postmaster") || smtp::parse_mailbox(text).has_value();
 }
 
 }  // namespace

@@ -223,6 +223,15 @@ Result<Params> parse_params(std::string_view text, std::span<const Row<Params>> 
 Result<MailParams> parse_mail_params(std::string_view text) { return parse_params<MailParams>(text, kMailRows, false); }
 Result<RcptParams> parse_rcpt_params(std::string_view text) { return parse_params<RcptParams>(text, kRcptRows, true); }
 
+std::string encode_xtext(std::string_view text) {
+  std::string out;
+  for (const char& c : text) {
+    const bool is_plain = c > ' ' && c <= '~' && c != '+' && c != '=';
+    out += is_plain ? std::string(1, c) : "+" + upper(hex(std::string_view(&c, 1)));
+  }
+  return out;
+}
+
 Result<std::string> decode_xtext(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -66,7 +66,8 @@ struct RcptParams {
 Result<MailParams> parse_mail_params(std::string_view text);
 Result<RcptParams> parse_rcpt_params(std::string_view text);
 
-// A value in xtext (RFC 3461 4), decoded.
+// A value in xtext (RFC 3461 4), and back.
+std::string encode_xtext(std::string_view text);
 Result<std::string> decode_xtext(std::string_view text);
 
 }  // namespace mailkeep::smtp

@@ -5,33 +5,11 @@
 
 #include "lib/base/text.h"
 #include "lib/store/types.h"
+#include "lib/text/utf8.h"
 
 namespace mailkeep::store {
 
 namespace {
-
-// RFC 3629, without surrogates and overlong forms.
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t more = lead < 0x80                   ? 0
-                        : lead >= 0xc2 && lead < 0xe0 ? 1
-                        : (lead & 0xf0) == 0xe0       ? 2
-                        : lead >= 0xf0 && lead < 0xf5 ? 3
-                                                      : 9;
-    if (more == 9 || i + more >= text.size()) return false;
-    uint32_t point = more == 0 ? lead : lead & (0x3fU >> more);
-    for (size_t k = 1; k <= more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3fU);
-    }
-    if (more == 2 && (point < 0x800 || (point >= 0xd800 && point < 0xe000))) return false;
-    if (more == 3 && (point < 0x10000 || point > 0x10ffff)) return false;
-    i += more + 1;
-  }
-  return true;
-}
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -39,7 +17,7 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 
 Result<std::string> canonical_name(std::string_view name) {
   if (name.empty() || name.size() > kMaxMailboxName) return Error("mailbox name is empty or too long", EINVAL);
-  if (!is_utf8(name) || std::any_of(name.begin(), name.end(), is_control)) {
+  if (!text::is_utf8(name) || std::any_of(name.begin(), name.end(), is_control)) {
     return Error("mailbox name is not clean UTF-8", EINVAL);
   }
   const auto levels = split(name, '/');

@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (command && command->verb == Verb::bdat) (void)parse_bdat_args(command->arguments);
   if (command) is_helo_name(command->arguments);
   (void)decode_xtext(input);
+  if (decode_xtext(encode_xtext(input)).value() != input) abort();
   const std::string reply = format_reply(550, "5.1.1", input);
   if (reply.find('\n') != reply.size() - 1 || reply.size() > 512) abort();
   const auto line = parse_reply_line(input);

@@ -122,6 +122,7 @@ static void rcpt(void**) {
   assert_true(is_helo_name("[127.0.0.1]"));
   assert_false(is_helo_name("a b"));
   assert_text(decode_xtext("a+2Bb").value(), "a+b");
+  assert_text(encode_xtext("a+b= \xff~"), "a+2Bb+3D+20+FF~");
   for (const char* bad : {"+", "+2", "+2b", "a=b", "a b"}) assert_false(decode_xtext(bad).has_value());
 }
 

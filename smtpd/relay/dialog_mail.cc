@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/base/text.h"
+#include "lib/text/utf8.h"
 #include "smtpd/relay/dialog.h"
 
 namespace mailkeep::relay {
@@ -34,15 +35,11 @@ bool is_safe(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
 }
 
-bool is_ascii(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
-}
-
 // Where it has been (Delivered-To), the last first: by that its loop is seen. What only SMTPUTF8 could carry is left out.
 std::string head_of(const Transfer& t) {
   std::string out;
   for (const std::string& address : t.delivered_to) {
-    if (is_ascii(address) && is_safe(address)) out.insert(0, "Delivered-To: " + address + "\r\n");
+    if (text::is_ascii(address) && is_safe(address)) out.insert(0, "Delivered-To: " + address + "\r\n");
   }
   return out;
 }
@@ -72,7 +69,7 @@ std::optional<Result> Dialog::objection(const Transfer& t, const Survey& survey)
   if (survey.bad_lines) return refusal("5.6.0", "the message has a CR or LF alone, or a NUL, which cannot be sent");
   if (o.body == queue::Body::kBinary)
     return refusal("5.6.3", "the message is binary, and this server does not relay such");
-  if (o.smtputf8 && !offers_.smtputf8 && (survey.eight_bit_header || !is_ascii(t.sender))) {
+  if (o.smtputf8 && !offers_.smtputf8 && (survey.eight_bit_header || !text::is_ascii(t.sender))) {
     return refusal("5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer");
   }
   if (seven_bit_ && !seven_bit_->problem.empty()) {
@@ -109,7 +106,7 @@ std::string Dialog::rcpt_line(const queue::Recipient& r) const {
   std::string out = "RCPT TO:<" + r.address + ">";
   if (!offers_.dsn) return out;
   if (r.options.notify != 0) out += " NOTIFY=" + notify_words(r.options.notify);
-  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt) && (is_ascii(r.options.orcpt) || offers_.smtputf8))
+  if (!r.options.orcpt.empty() && is_safe(r.options.orcpt) && (text::is_ascii(r.options.orcpt) || offers_.smtputf8))
     out += " ORCPT=" + r.options.orcpt;
   return out;
 }
@@ -140,7 +137,7 @@ Dialog::Step Dialog::begin(const Transfer& t, const Survey& survey) {
     const queue::Recipient& r = t.recipients[i].recipient;
     std::optional<Result> no = why_not;
     if (!no && !is_safe(r.address)) no = refusal("5.1.3", "the recipient's address cannot be sent");
-    if (!no && !is_utf8 && !is_ascii(r.address)) no = refusal("5.6.7", "the recipient's address needs SMTPUTF8");
+    if (!no && !is_utf8 && !text::is_ascii(r.address)) no = refusal("5.6.7", "the recipient's address needs SMTPUTF8");
     if (no) {
       no->number = numbers_[i];
       results_[i] = std::move(no);

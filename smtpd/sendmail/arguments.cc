@@ -19,12 +19,6 @@ constexpr size_t kMaxEnvelopeId = 100;  // RFC 3461 4.4
 
 Error usage(const std::string& text) { return Error(text); }
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = to_upper(c);
-  return out;
-}
-
 Status set_mode(Arguments& a, std::string_view value) {
   if (value == "m") {
     a.mode = Mode::kSend;

@@ -13,6 +13,8 @@
 
 #include "lib/base/text.h"
 #include "lib/conf/sockets.h"
+#include "lib/smtp/params.h"
+#include "lib/text/utf8.h"
 #include "smtpd/sendmail/dialog.h"
 #include "smtpd/sendmail/letter.h"
 #include "smtpd/sendmail/sendmail.h"
@@ -87,25 +89,6 @@ Offers offers_of(const Reply& reply) {
   return out;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
-}
-
-// xtext of RFC 3461 4.
-std::string xtext(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c > ' ' && c < 127 && c != '+' && c != '=') {
-      out += c;
-      continue;
-    }
-    constexpr char kHex[] = "0123456789ABCDEF";
-    const auto byte = static_cast<unsigned char>(c);
-    out += std::string("+") + kHex[byte >> 4] + kHex[byte & 15];
-  }
-  return out;
-}
-
 // What the server said behind the code: "5.1.1 no such user".
 std::string words_of(const Reply& reply) { return (reply.enhanced.empty() ? "" : reply.enhanced + " ") + reply.text; }
 
@@ -160,12 +143,12 @@ class Submission {
   std::string mail_command() const {
     std::string out = "MAIL FROM:<" + letter_.sender + ">";
     if (offers_.size) out += " SIZE=" + std::to_string(letter_.text.size());
-    if (offers_.eight_bit && !is_ascii(letter_.text)) out += " BODY=8BITMIME";
-    const bool wants_utf8 =
-        !is_ascii(letter_.sender) || !std::all_of(letter_.recipients.begin(), letter_.recipients.end(), is_ascii);
+    if (offers_.eight_bit && !text::is_ascii(letter_.text)) out += " BODY=8BITMIME";
+    const bool wants_utf8 = !text::is_ascii(letter_.sender) ||
+                            !std::all_of(letter_.recipients.begin(), letter_.recipients.end(), text::is_ascii);
     if (offers_.utf8 && wants_utf8) out += " SMTPUTF8";
     if (offers_.dsn && !a_.ret.empty()) out += " RET=" + a_.ret;
-    if (offers_.dsn && !a_.envelope_id.empty()) out += " ENVID=" + xtext(a_.envelope_id);
+    if (offers_.dsn && !a_.envelope_id.empty()) out += " ENVID=" + smtp::encode_xtext(a_.envelope_id);
     return out;
   }
 
