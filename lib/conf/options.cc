@@ -187,15 +187,6 @@ std::optional<uint64_t> multiply(std::string_view digits, uint64_t factor) {
   return n ? std::optional(*n * factor) : std::nullopt;
 }
 
-std::optional<uint64_t> parse_size(std::string_view text, uint64_t min) {
-  if (text == "none" && min == 0) return 0;
-  for (const Unit& unit : kSizeUnits) {
-    if (!text.empty() && to_upper(text.back()) == unit.letter)
-      return multiply(text.substr(0, text.size() - 1), unit.factor);
-  }
-  return parse_u64(text);
-}
-
 std::string write_unit(uint64_t n, std::span<const Unit> units) {
   for (const Unit& unit : units) {
     if (n >= unit.factor && n % unit.factor == 0) return std::to_string(n / unit.factor) + std::string(1, unit.letter);
@@ -248,6 +239,14 @@ std::string mdoc_argument(const Option& o) {
 
 }  // namespace
 
+std::optional<uint64_t> parse_size(std::string_view text) {
+  for (const Unit& unit : kSizeUnits) {
+    if (!text.empty() && to_upper(text.back()) == unit.letter)
+      return multiply(text.substr(0, text.size() - 1), unit.factor);
+  }
+  return parse_u64(text);
+}
+
 std::optional<uint64_t> parse_duration(std::string_view text) {
   uint64_t total = 0;
   bool any = false;
@@ -292,7 +291,9 @@ bool set_option(Options& out, const Option& o, std::string_view text) {
     out.*(*member) = o.type == T::host ? lower(text) : std::string(text);
     return true;
   }
-  const auto n = o.type == T::size       ? parse_size(text, o.min)
+  const bool is_none = o.type == T::size && text == "none" && o.min == 0;
+  const auto n = is_none                 ? std::optional<uint64_t>(0)
+                 : o.type == T::size     ? parse_size(text)
                  : o.type == T::duration ? parse_duration(text)
                                          : parse_u64(text);
   if (!n || *n < o.min || *n > o.max) return false;

@@ -42,6 +42,8 @@ const Option* find_option(std::string_view name);
 
 // What a value of that option looks like: "a size from 1K to 2G".
 std::string expected_value(const Option& option);
+// Bytes: 1*DIGIT [ "K" / "M" / "G" / "T" ], in either case.
+std::optional<uint64_t> parse_size(std::string_view text);
 // Seconds: 1*( 1*DIGIT unit ), the units from long to short: 1d12h.
 std::optional<uint64_t> parse_duration(std::string_view text);
 // Reads `text` as a value of the option into `out`; false if it is none, or out of range.

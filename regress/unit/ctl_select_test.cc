@@ -40,6 +40,7 @@ void conditions(void**) {
 void sizes_and_all(void**) {
   assert_int_equal(one("larger=10M").larger, 10 << 20);
   assert_int_equal(one("smaller=1500").smaller, 1500);
+  assert_int_equal(one("larger=3k").larger, 3072);
   assert_true(one("all").all);
   const auto s = one("sender=a@b.test|larger=1K|older=5m");
   assert_text(s.sender, "a@b.test");
@@ -72,7 +73,11 @@ void what_is_refused(void**) {
                           "older=5m1h",
                           "older=-5m",
                           "older=99999999999999999999s",
+                          "older=101y",
+                          "older=5300w",
                           "larger=0",
+                          "larger=none",
+                          "larger=1025T",
                           "larger=5X",
                           "larger=",
                           "larger=99999999999999G",

@@ -3,9 +3,9 @@
 #include "smtpd/control/ctl_select.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "lib/base/text.h"
+#include "lib/conf/options.h"
 #include "smtpd/control/ctl.h"
 
 namespace mailkeep::ctl {
@@ -19,34 +19,6 @@ constexpr std::string_view kStates[] = {
     "future",  "relayed",    "failed", "dropped", "discarded"};  // the last ones are history's
 constexpr uint64_t kLongest = 100ULL * 366 * 86400;              // seconds; more is a mistake
 constexpr uint64_t kLargest = 1ULL << 50;
-
-std::optional<int64_t> parse_duration(std::string_view text) {
-  constexpr std::pair<char, uint64_t> kUnits[] = {{'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
-  uint64_t total = 0;
-  bool any = false;
-  for (const auto& [letter, factor] : kUnits) {
-    const size_t end = text.find_first_not_of("0123456789");
-    if (end == text.npos || text[end] != letter) continue;
-    const auto n = parse_u64(text.substr(0, end), kLongest / factor);
-    if (!n) return {};
-    total += *n * factor;
-    any = true;
-    text.remove_prefix(end + 1);
-  }
-  return any && text.empty() && total <= kLongest ? std::optional(static_cast<int64_t>(total)) : std::nullopt;
-}
-
-std::optional<uint64_t> parse_size(std::string_view text) {
-  uint64_t factor = 1;
-  if (!text.empty() && !is_digit(text.back())) {
-    const char unit = to_upper(text.back());
-    if (unit != 'K' && unit != 'M' && unit != 'G') return {};
-    factor = unit == 'K' ? 1024 : unit == 'M' ? 1024 * 1024 : 1024 * 1024 * 1024;
-    text.remove_suffix(1);
-  }
-  const auto n = parse_u64(text, kLargest / factor);
-  return n ? std::optional(*n * factor) : std::nullopt;
-}
 
 Status set_text(std::string& field, std::string_view name, std::string_view value, size_t max) {
   if (value.empty() || value.size() > max)
@@ -62,15 +34,16 @@ std::string_view bare(std::string_view address) {
 }
 
 Status set_age(int64_t& field, std::string_view name, std::string_view value, int64_t now) {
-  const auto age = parse_duration(value);
-  if (!age) return Error(std::string(name) + "= wants a time such as 90m or 1d12h, not " + printable(value));
-  field = std::max<int64_t>(now - *age, 1);
+  const auto age = conf::parse_duration(value);
+  if (!age || *age > kLongest)
+    return Error(std::string(name) + "= wants a time such as 90m or 1d12h, not " + printable(value));
+  field = std::max<int64_t>(now - static_cast<int64_t>(*age), 1);
   return {};
 }
 
 Status set_size(uint64_t& field, std::string_view name, std::string_view value) {
-  const auto size = parse_size(value);
-  if (!size || *size == 0)
+  const auto size = conf::parse_size(value);
+  if (!size || *size == 0 || *size > kLargest)
     return Error(std::string(name) + "= wants a size such as 500K or 10M, not " + printable(value));
   field = *size;
   return {};
