@@ -7,6 +7,7 @@
 
 #include "lib/base/text.h"
 #include "lib/smtp/address.h"
+#include "lib/text/tags.h"
 #include "smtpd/relay/http.h"
 
 namespace mailkeep::relay {
@@ -62,29 +63,21 @@ std::optional<ReportUri> parse_mailto(std::string_view text) {
 
 std::vector<ReportUri> parse_rua(const std::vector<std::string>& texts) {
   std::vector<ReportUri> out;
-  size_t records = 0;
-  for (const std::string& text : texts) {
-    bool first = true, is_ours = false;
-    for (const std::string_view field : split(text, ';')) {
-      const size_t equals = field.find('=');
-      const std::string_view name = trim(field.substr(0, equals));
-      const std::string_view value = equals == field.npos ? std::string_view() : trim(field.substr(equals + 1));
-      if (first) is_ours = name == "v" && value == "TLSRPTv1";
-      if (first && is_ours) ++records;
-      first = false;
-      if (!is_ours || name != "rua") continue;
-      for (const std::string_view one : split(value, ',')) {
-        const std::string_view uri = trim(one);
-        if (uri.size() > kMaxRuaText || out.size() >= kMaxRua) continue;
-        auto parsed = parse_https(uri);
-        if (!parsed) parsed = parse_mailto(uri);
-        if (!parsed || std::any_of(out.begin(), out.end(), [&](const auto& u) { return u.text == parsed->text; }))
-          continue;
-        out.push_back(std::move(*parsed));
-      }
+  const auto tags = text::tags_of_record(texts, "TLSRPTv1");
+  if (!tags) return out;
+  for (const text::Tag& tag : *tags) {
+    if (tag.name != "rua") continue;
+    for (const std::string_view one : split(tag.value, ',')) {
+      const std::string_view uri = trim(one);
+      if (uri.size() > kMaxRuaText || out.size() >= kMaxRua) continue;
+      auto parsed = parse_https(uri);
+      if (!parsed) parsed = parse_mailto(uri);
+      if (!parsed || std::any_of(out.begin(), out.end(), [&](const auto& u) { return u.text == parsed->text; }))
+        continue;
+      out.push_back(std::move(*parsed));
     }
   }
-  return records == 1 ? out : std::vector<ReportUri>();
+  return out;
 }
 
 }  // namespace mailkeep::relay

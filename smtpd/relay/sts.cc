@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lib/base/text.h"
+#include "lib/text/tags.h"
 
 namespace mailkeep::relay {
 namespace {
@@ -30,22 +31,11 @@ std::string_view mode_name(StsMode mode) {
 }  // namespace
 
 std::optional<std::string> parse_sts_texts(const std::vector<std::string>& texts) {
-  std::optional<std::string> out;
-  size_t found = 0;
-  for (const std::string& text : texts) {
-    bool first = true, is_ours = false;
-    std::optional<std::string> id;
-    for (const std::string_view field : split(text, ';')) {
-      const size_t equals = field.find('=');
-      const std::string_view name = trim(field.substr(0, equals));
-      const std::string_view value = equals == field.npos ? std::string_view() : trim(field.substr(equals + 1));
-      if (first) is_ours = name == "v" && value == kVersion;
-      if (!first && !id && name == "id" && is_id(value)) id = value;
-      first = false;
-    }
-    if (is_ours) found++, out = id;
-  }
-  return found == 1 ? out : std::nullopt;
+  const auto tags = text::tags_of_record(texts, kVersion);
+  if (!tags) return {};
+  const auto it =
+      std::find_if(tags->begin(), tags->end(), [](const auto& tag) { return tag.name == "id" && is_id(tag.value); });
+  return it == tags->end() ? std::nullopt : std::optional<std::string>(it->value);
 }
 
 mailkeep::Result<StsText> parse_sts_policy(std::string_view body) {
