@@ -1,5 +1,6 @@
 // The text part of the index (index.h): what is not of fixed size.
 // SPDX-License-Identifier: ISC
+#include "lib/store/box_fields.h"
 #include "lib/store/bytes.h"
 #include "lib/store/state.h"
 
@@ -8,57 +9,27 @@ namespace mailkeep::store {
 namespace {
 
 void put_head(Writer& w, const State::Box& box) {
-  w.u32(box.id);
-  w.text(box.name);
-  w.u8(static_cast<uint8_t>(box.role));
-  w.u8(box.is_selectable ? 1 : 0);
-  w.u32(box.uidvalidity);
-  w.u32(box.uidnext);
-  w.u32(box.recent_from);
-  w.u64(box.highest_modseq);
-  w.u64(box.created);
+  put_identity(w, box);
   w.u32(box.unseen);
   w.u32(box.deleted);
   w.u64(box.bytes);
   w.varint(box.messages.size());
-  w.varint(box.keywords.size());
-  for (const std::string& keyword : box.keywords) w.text(keyword);
+  put_keywords(w, box);
   w.u64(box.expunged_floor);
-  w.varint(box.expunged.size());
-  for (const Expunged& gone : box.expunged) {
-    w.u64(gone.seq);
-    w.u32(gone.uids.first);
-    w.u32(gone.uids.last);
-  }
+  put_expunged(w, box);
 }
 
 // Takes the box's rows from the front of `rows`.
 bool get_head(Reader& r, State::Box& box, std::span<Message>& rows) {
-  box.id = r.u32();
-  box.name = r.text();
-  const uint8_t role = r.u8();
-  box.role = static_cast<Role>(role);
-  box.is_selectable = r.u8() != 0;
-  box.uidvalidity = r.u32();
-  box.uidnext = r.u32();
-  box.recent_from = r.u32();
-  box.highest_modseq = r.u64();
-  box.created = r.u64();
+  if (!get_identity(r, box)) return false;
   box.unseen = r.u32();
   box.deleted = r.u32();
   box.bytes = r.u64();
   const uint64_t count = r.varint();
-  for (size_t n = r.count(1); n > 0 && r.ok(); --n) box.keywords.emplace_back(r.text());
-  box.keywords_version = static_cast<uint32_t>(box.keywords.size());
+  if (!get_keywords(r, box)) return false;
   box.expunged_floor = r.u64();
-  box.expunged.resize(r.count(16));
-  for (Expunged& gone : box.expunged) {
-    gone.seq = r.u64();
-    gone.uids.first = r.u32();
-    gone.uids.last = r.u32();
-  }
-  if (!r.ok() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords || count > rows.size())
-    return false;
+  get_expunged(r, box);
+  if (!r.ok() || count > rows.size()) return false;
   box.messages.adopt(rows.first(count));
   rows = rows.subspan(count);
   return true;

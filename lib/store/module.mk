@@ -1,5 +1,5 @@
 libs += store
-store_SRC := types.cc big.cc bodies.cc record.cc meta.cc state.cc snapshot.cc heads.cc index.cc journal.cc scan.cc cache.cc cache_compact.cc names.cc torn.cc \
+store_SRC := types.cc big.cc bodies.cc record.cc meta.cc state.cc snapshot.cc heads.cc box_fields.cc index.cc journal.cc scan.cc cache.cc cache_compact.cc names.cc torn.cc \
              store.cc messages.cc mailboxes.cc replay.cc compact.cc
 store_DEP := mime os base
 store_TESTS := store_test store_index_test store_damage_test store_crash_test

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
+#include "lib/store/box_fields.h"
 #include "lib/store/bytes.h"
 #include "lib/store/state.h"
 
@@ -52,24 +53,10 @@ bool State::apply_account(std::string_view meta) {
 std::string State::encode_box(const Box& box) {
   std::string out;
   Writer w(out);
-  w.u32(box.id);
-  w.text(box.name);
-  w.u8(static_cast<uint8_t>(box.role));
-  w.u8(box.is_selectable ? 1 : 0);
-  w.u32(box.uidvalidity);
-  w.u32(box.uidnext);
-  w.u32(box.recent_from);
-  w.u64(box.highest_modseq);
-  w.u64(box.created);
+  put_identity(w, box);
   w.u64(box.expunged_floor);
-  w.varint(box.keywords.size());
-  for (const std::string& keyword : box.keywords) w.text(keyword);
-  w.varint(box.expunged.size());
-  for (const Expunged& gone : box.expunged) {
-    w.u64(gone.seq);
-    w.u32(gone.uids.first);
-    w.u32(gone.uids.last);
-  }
+  put_keywords(w, box);
+  put_expunged(w, box);
   out.reserve(out.size() + box.messages.size() * kRowSize + 10);
   w.varint(box.messages.size());
   for (const Message& m : box.messages) {
@@ -89,26 +76,10 @@ std::string State::encode_box(const Box& box) {
 bool State::apply_box(std::string_view meta) {
   Reader r(meta);
   Box box;
-  box.id = r.u32();
-  box.name = r.text();
-  const uint8_t role = r.u8();
-  box.role = static_cast<Role>(role);
-  box.is_selectable = r.u8() != 0;
-  box.uidvalidity = r.u32();
-  box.uidnext = r.u32();
-  box.recent_from = r.u32();
-  box.highest_modseq = r.u64();
-  box.created = r.u64();
+  if (!get_identity(r, box)) return false;
   box.expunged_floor = r.u64();
-  for (size_t n = r.count(1); n > 0 && r.ok(); --n) box.keywords.emplace_back(r.text());
-  box.keywords_version = static_cast<uint32_t>(box.keywords.size());
-  for (size_t n = r.count(16); n > 0; --n) {
-    Expunged gone;
-    gone.seq = r.u64();
-    gone.uids.first = r.u32();
-    gone.uids.last = r.u32();
-    box.expunged.push_back(gone);
-  }
+  if (!get_keywords(r, box)) return false;
+  get_expunged(r, box);
   std::vector<Message> rows(r.count(kRowSize));
   for (Message& m : rows) {
     m.uid = r.u32();
@@ -121,7 +92,7 @@ bool State::apply_box(std::string_view meta) {
     m.flags = r.u8() & kAllFlags;
     r.u32();
   }
-  if (!r.is_done() || box.id == 0 || role > kLastRole || box.keywords.size() > kMaxKeywords) return false;
+  if (!r.is_done()) return false;
   next_mailbox_id_ = std::max(next_mailbox_id_, box.id + 1);
   const MailboxId id = box.id;
   const Uid uidnext = box.uidnext;
