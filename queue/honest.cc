@@ -26,7 +26,7 @@ bool is_address(const std::string& text) {
 std::string_view lie_in(const Enqueue& enqueue) {
   const lookup::SessionFacts& f = enqueue.facts;
   if (enqueue.protocol == Protocol::kInternal) return "a message that only the queue makes";
-  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag) || !is_printable(enqueue.tls))
+  if (!is_printable(f.source) || !is_printable(f.helo) || !is_printable(f.tag) || !is_printable(f.tls))
     return "facts of a session with bytes that none has";
   if (!f.sender.empty() && !is_address(f.sender)) return "a sender that is no address";
   if (!is_printable(enqueue.options.envid)) return "an ENVID with bytes that none has";

@@ -265,7 +265,7 @@ void Queue::take_in(Incoming in, const Routed& routed) {
   m.client_name = in.enqueue.facts.name;
   m.tag = in.enqueue.facts.tag;
   m.protocol = in.enqueue.protocol;
-  m.tls = in.enqueue.tls;
+  m.tls = in.enqueue.facts.tls;
   m.message_id = message_id_of(in.owns_file ? spool_->head(m) : in.body);
   change.body = std::move(in.body);
   std::vector<Notice> expanded = expansions(envelopes);

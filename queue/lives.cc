@@ -256,7 +256,7 @@ void Queue::remember_refusal(const Incoming& in, Judge by, uint16_t code, const 
   r.source = e.facts.source;
   r.name = e.facts.name;
   r.helo = e.facts.helo;
-  r.tls = e.tls;
+  r.tls = e.facts.tls;
   r.account = e.facts.account;
   r.sender = e.facts.sender;
   for (const Recipient& to : e.recipients) {

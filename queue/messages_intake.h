@@ -10,8 +10,8 @@
 
 namespace mailkeep::queue {
 
-constexpr size_t kMaxTlsText = 100;  // a version and a cipher
 constexpr size_t kMaxRule = lookup::kMaxRule;
+constexpr size_t kMaxTlsText = lookup::kMaxTlsText;
 
 // Names one delivery of one message, for ever: what makes a delivery exactly once.
 struct EnvelopeId {
@@ -121,7 +121,6 @@ struct Enqueue {
   uint64_t ticket_high = 0;    // of auth's Vouch; 0 and 0: mail from the world
   uint64_t ticket_low = 0;
   Protocol protocol = Protocol::kSmtp;
-  std::string tls;  // version and cipher; empty: none
   MailOptions options;
   std::vector<Recipient> recipients;  // each accepted by CheckRcpt
   uint64_t size = 0;                  // bytes of content
@@ -134,7 +133,6 @@ struct Enqueue {
     c.num(m.ticket_high);
     c.num(m.ticket_low);
     c.choice(m.protocol, Protocol::kInternal);
-    c.text(m.tls, kMaxTlsText);
     c.part(m.options);
     c.list(m.recipients, kMaxRecipients);
     c.num(m.size);

@@ -103,7 +103,7 @@ lookup::SessionFacts Queue::facts_of(const Message& m) const {
   f.name_state = m.name_state;
   f.name = m.client_name;
   f.tag = m.tag;
-  f.tls = !m.tls.empty();
+  f.tls = m.tls;
   return f;
 }
 

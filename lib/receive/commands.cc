@@ -21,7 +21,7 @@ lookup::SessionFacts Session::facts() const {
   f.name = client_name_;
   f.helo = client_helo();
   f.tag = tag_;
-  f.tls = tls_.has_value();
+  f.tls = tls_text();
   if (login_) f.account = login_->account;
   f.user = who();
   if (transaction_) f.sender = transaction_->sender;

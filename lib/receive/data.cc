@@ -201,7 +201,6 @@ void Session::hand_over() {
                : login_                ? queue::Protocol::kEsmtpsa
                : tls_                  ? queue::Protocol::kEsmtps
                                        : queue::Protocol::kEsmtp;
-  m.tls = tls_text();
   m.options = t.options;
   m.options.junk = is_junk();
   m.recipients = t.recipients;

@@ -481,7 +481,7 @@ static void starttls_starts_afresh(void**) {
   h.say(inside, "DATA\r\nx\r\n.\r\n");
   h.expect(inside, "354");
   const auto m = h.submitted();
-  assert_true(m.facts.tls);
+  assert_false(m.facts.tls.empty());
   assert_true(m.protocol == queue::Protocol::kEsmtps);
   assert_true(read_all(m.content.get()).find("from good.test (localhost [127.0.0.1])\r\n\tby mx.mk.test with ESMTPS") !=
               std::string::npos);

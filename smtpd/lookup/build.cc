@@ -291,7 +291,7 @@ Facts to_facts(const SessionFacts& facts) {
   if (facts.name_state == NameState::kConfirmed) out.name = lower(facts.name);
   out.helo = facts.helo;
   out.tag = facts.tag;
-  out.tls = facts.tls;
+  out.tls = !facts.tls.empty();
   out.account = facts.account;
   if (auto sender = smtp::parse_mailbox(facts.sender)) out.sender = std::move(*sender);
   return out;

@@ -11,14 +11,16 @@ namespace mailkeep::lookup {
 // What is known of a client's name: PTR records of its address, and whether such a name leads back to the address.
 enum class NameState : uint8_t { kUnasked, kFailed, kNone, kUnconfirmed, kConfirmed };
 
+constexpr size_t kMaxTlsText = 100;  // a version and a cipher
+
 // What the rules may ask of a session.
 struct SessionFacts {
   std::string source;  // the client's address in text, or "local" for a socket
   NameState name_state = NameState::kUnasked;
   std::string name;  // lower case, when kConfirmed; else empty
   std::string helo;
-  std::string tag;  // the listener's
-  bool tls = false;
+  std::string tag;      // the listener's
+  std::string tls;      // version and cipher; empty: none
   std::string account;  // vouched for by auth; empty: not authenticated
   std::string user;     // the system user of a local submission, vouched for by auth
   std::string sender;   // without brackets; empty: <>
@@ -29,7 +31,7 @@ struct SessionFacts {
     c.text(m.name, kMaxHostname);
     c.text(m.helo, kMaxHostname);
     c.text(m.tag, kMaxTag);
-    c.flag(m.tls);
+    c.text(m.tls, kMaxTlsText);
     c.text(m.account, kMaxAccount);
     c.text(m.user, kMaxAccount);
     c.text(m.sender, kMaxAddress);
