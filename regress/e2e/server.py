@@ -107,6 +107,7 @@ def make_certificate(directory, name, names):
 
 class Server:
     ACCOUNTS = ("alice", "bob", "carol", "dave")
+    SENDER = "alice@mk.test"  # of send(), unless it is told another one
 
     def __init__(self, extra="", options="", accounts=ACCOUNTS, state=None, aliases=""):
         install()
@@ -253,6 +254,32 @@ match from any  for domain mk.test action in
             found.setdefault(p["role"], p["pid"])
         return found
 
+    def queue(self, *words):
+        """What the operator is told of the envelopes that wait, of those that are selected."""
+        return json.loads(self.ctl("-j", "queue", "list", *words))
+
+    def wait_empty(self, patience=30):
+        expect(wait_until(lambda: self.queue()["total"] == 0, patience, 0.1), f"the queue is not empty: {self.queue()}")
+
+    def wait_dropped(self, message):
+        """Drops a message, as soon as it is not being delivered."""
+        def gone():
+            self.ctl("queue", "drop", message, code=None)
+            return not any(i["id"] == message for i in self.queue()["items"])
+        expect(wait_until(gone, 10), f"it does not go away: {self.queue()}")
+
+    def send(self, recipients, subject="for-the-test", sender=None, body="Hello\n", **headers):
+        """A message to one recipient or a list of them, at the port for the world; it must be taken."""
+        client = Smtp(self.smtp)
+        client.message(self.SENDER if sender is None else sender, [recipients] if isinstance(recipients, str) else recipients,
+                       mail(subject, body, **headers))
+        client.close()
+
+    def swaks(self, to, *more, source="127.0.0.1", sender="a@remote.test", helo="client.test", code=0):
+        """What swaks says when it sends to `to`, from that address of this machine."""
+        return shell(["swaks", "--server", f"127.0.0.1:{self.smtp}", "--local-interface", source, "--from", sender, "--to", to, "--helo", helo,
+                      *more], code)
+
     def login(self, user, patience=10):
         imaplib._MAXLINE = 10_000_000
         client = imaplib.IMAP4("127.0.0.1", self.imap, timeout=patience)
@@ -380,6 +407,15 @@ def wait_until(condition, patience, step=0.05):
 def expect(condition, why):
     if not condition:
         raise AssertionError(why)
+
+
+def flip(path, at, count=4):
+    """Damages that many bytes of a file."""
+    with open(path, "r+b") as f:
+        f.seek(at)
+        old = f.read(count)
+        f.seek(at)
+        f.write(bytes(b ^ 0xff for b in old))
 
 
 def shell(command, code=0, patience=60, **kw):

@@ -1,4 +1,5 @@
 """A next hop for the end-to-end tests: an SMTP server that takes mail, or does what a script tells it to do wrong."""
+import re
 import socket
 import socketserver
 import ssl
@@ -186,3 +187,29 @@ def server_context(directory, name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{directory}/{name}.pem", f"{directory}/{name}.key")
     return context
+
+
+def must_take(s, there, recipient, tls):
+    """The server `s` brings mail for the recipient there, and says of the session what matches `tls`."""
+    s.send(recipient)
+    assert there.wait(1, 40), f"{recipient}: {there.lines} {s.queue()} {s.log()[-1500:]}"
+    line = s.wait_log(rf"event=relayed .*to={recipient} .*")[0]
+    assert re.search(tls, line), (tls, line)
+    s.wait_empty()
+    there.close()
+
+
+def must_not_see(s, there, recipient, *words):
+    """It does not, the queue says why in these words, and nothing of it was told there."""
+    s.send(recipient)
+
+    def waiting():  # before its own attempt the queue shows what its destination suffered last
+        return [i for i in s.queue()["items"] if i["recipient"] == recipient and all(w in i["last_error"] for w in words)]
+    end = time.monotonic() + 40
+    while not waiting():
+        assert time.monotonic() < end, f"{words}: {s.queue()} {s.log()[-1500:]}"
+        time.sleep(0.05)
+    assert not there.messages and not any(l.startswith("MAIL") for l in there.lines), there.lines
+    message = waiting()[0]["id"]
+    there.close()
+    s.wait_dropped(message)
