@@ -65,3 +65,20 @@ inline smtp::Mailbox mailbox(const std::string& text) {
   if (at == text.npos) return {text, ""};
   return {text.substr(0, at), text.substr(at + 1)};
 }
+
+// "250 ann+detail<address> >relay@x" or "550 5.1.1"
+inline std::string show(const Verdict& v) {
+  std::string out = std::to_string(v.code);
+  if (!v.accepted()) return out + " " + v.enhanced;
+  for (const auto& d : v.destinations) {
+    out +=
+        " " + (d.by_lmtp ? d.action + ":" + d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">"
+               : d.is_relay() ? ">" + d.address
+                              : d.account + (d.detail.empty() ? "" : "+" + d.detail) + "<" + d.address + ">");
+  }
+  return out;
+}
+
+inline std::string route(const Ruleset& rules, const std::string& to, const Facts& facts = from_world()) {
+  return show(decide(rules, facts, mailbox(to)));
+}
