@@ -1,74 +1,8 @@
-// smtpd/relay's dialog, replies and content: a scripted server, every phase of which may fail. Each script runs whole and cut
-// at every byte.
+// smtpd/relay's dialog: a scripted server, every phase of which may fail. Each script runs whole and cut at every byte.
 // SPDX-License-Identifier: ISC
-#include "smtpd/relay/dialog.h"
-
-#include <sys/mman.h>
-
-#include "regress/unit/unit.h"
-
-using namespace mailkeep;
-using namespace mailkeep::relay;
-using Step = Dialog::Step;
+#include "regress/unit/relay_play.h"
 
 namespace {
-
-Fd file_of(const std::string& text) {
-  Fd fd(::memfd_create("test", MFD_CLOEXEC));
-  if (::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) fatal("pwrite");
-  return fd;
-}
-
-const std::string kMail = "Subject: x\r\n\r\n.dot\r\nhello\r\n";
-const std::string kStuffed = "Subject: x\r\n\r\n..dot\r\nhello\r\n.\r\n";
-const std::string kFull =
-    "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n";
-
-Transfer transfer_to(const std::vector<std::string>& recipients, const std::string& text = kMail) {
-  Transfer t;
-  t.sender = "a@mk.test";
-  for (const auto& r : recipients) t.recipients.push_back({static_cast<uint32_t>(10 + t.recipients.size()), {r, {}}});
-  t.size = text.size();
-  t.content = file_of(text);
-  return t;
-}
-
-struct Play {
-  explicit Play(Dialog::Settings settings = {})
-      : d([&] {
-          if (settings.helo.empty()) settings.helo = "mk.test";
-          return settings;
-        }()) {}
-  // What comes of these bytes; a byte at a time when `cut`.
-  Step say(const std::string& text) {
-    Step step = Step::kWait;
-    const size_t stride = cut ? 1 : text.size();
-    for (size_t i = 0; i < text.size() && step == Step::kWait; i += stride) {
-      input += text.substr(i, stride);
-      std::string_view rest = input;
-      step = d.advance(rest);
-      input = std::string(rest);
-    }
-    return step;
-  }
-  std::string heard() { return d.take_output(); }
-  Step begin(const Transfer& t) { return d.begin(t, survey(t.content.get(), t.size).value_or({})); }
-  // All of the content.
-  std::string content() {
-    while (d.wants_content()) assert_true(d.send_content() == Step::kWait);
-    return heard();
-  }
-  const relay::Result& result(size_t i) { return *d.results()[i]; }
-  Dialog d;
-  std::string input;
-  bool cut = false;
-};
-
-void hello(Play& p, const std::string& offers = kFull) {
-  assert_true(p.say("220 mx.test ESMTP\r\n") == Step::kWait);
-  assert_text(p.heard(), "EHLO mk.test\r\n");
-  assert_true(p.say(offers) == Step::kReady);
-}
 
 void a_pipelined_transaction(void**) {
   for (const bool cut : {false, true}) {
@@ -301,66 +235,6 @@ void what_a_server_cannot_take(void**) {
   assert_true(p.d.failure().final);
 }
 
-// To a host that takes 7 bits, and what asked for SMTPUTF8 without a need of it.
-void in_seven_bits(void**) {
-  Play p;
-  hello(p, "250-m\r\n250-PIPELINING\r\n250 SIZE 1000\r\n");
-  Transfer t = transfer_to({"b@x.test"},
-                           "Content-Transfer-Encoding: 8bit\r\n\r\n.gr\xc3\xbc\xc3\x9f"
-                           "e\r\n");
-  t.options.smtputf8 = true;
-  p.begin(t);
-  assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
-  p.say("250 ok\r\n250 ok\r\n354 go\r\n");
-  assert_text(p.content(), "Content-Transfer-Encoding: quoted-printable\r\n\r\n..gr=C3=BC=C3=9Fe\r\n.\r\n");
-  assert_true(p.say("250 ok\r\n") == Step::kDone);
-  const Transfer plain = transfer_to({"b@x.test"});  // the next one is as it is
-  p.begin(plain);
-  assert_text(p.heard(), "MAIL FROM:<a@mk.test> SIZE=27\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
-}
-
-// RFC 3030: one chunk, without dots, once somebody has been accepted.
-void as_a_chunk(void**) {
-  const std::string offers = "250-m\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n";
-  for (const bool cut : {false, true}) {
-    Play p;
-    p.cut = cut;
-    hello(p, offers);
-    const Transfer t = transfer_to({"b@x.test", "c@x.test"});
-    p.begin(t);
-    assert_text(p.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<c@x.test>\r\n");
-    assert_true(p.say("250 ok\r\n250 ok\r\n") == Step::kWait);
-    assert_text(p.heard(), "");
-    assert_true(p.say("550 5.1.1 no\r\n") == Step::kWait);
-    assert_text(p.content(), "BDAT 27 LAST\r\n" + kMail);
-    assert_true(p.say("250 2.0.0 kept\r\n") == Step::kDone);
-    assert_true(p.result(0).outcome == Outcome::kDelivered && p.result(1).outcome == Outcome::kPermanent);
-    assert_true(p.d.is_reusable());
-    // Nobody accepted: nothing is sent, and the transaction that is left open is taken back.
-    const Transfer nobody = transfer_to({"b@x.test"});
-    p.begin(nobody);
-    p.heard();
-    assert_true(p.say("250 ok\r\n450 4.2.0 later\r\n") == Step::kDone);
-    assert_text(p.heard(), "");
-    // The line end that lacks is counted, and an empty message is one.
-    for (const std::string& text : {std::string("a: b\r\n\r\nx"), std::string()}) {
-      const Transfer last = transfer_to({"b@x.test"}, text);
-      p.begin(last);
-      assert_text(p.heard(),
-                  std::string(text.empty() ? "" : "RSET\r\n") + "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\n");
-      assert_true(p.say((text.empty() ? "" : "250 ok\r\n") + std::string("250 ok\r\n250 ok\r\n")) == Step::kWait);
-      assert_text(p.content(), text.empty() ? "BDAT 0 LAST\r\n" : "BDAT 11 LAST\r\n" + text + "\r\n");
-      assert_true(p.say("250 ok\r\n") == Step::kDone);
-    }
-  }
-  // What must be converted goes by DATA: nobody knows its size before.
-  Play q;
-  hello(q, "250-m\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
-  const Transfer t = transfer_to({"b@x.test"}, "Content-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc\r\n");
-  q.begin(t);
-  assert_text(q.heard(), "MAIL FROM:<a@mk.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n");
-}
-
 void an_early_refusal_and_an_unknown_end(void**) {
   const std::string large = "Subject: x\r\n\r\n" + std::string(200 * 1024, 'x');
   Play p;
@@ -406,149 +280,18 @@ void nobody_and_354(void**) {
   assert_true(p.result(0).outcome == Outcome::kPermanent);
 }
 
-// Dots at the seams of slices, whatever lies there.
-void content_in_slices(void**) {
-  const auto expected = [](std::string text) {
-    std::string out = text[0] == '.' ? "." : "";
-    for (size_t i = 0; i < text.size(); ++i) {
-      out += text[i];
-      if (text[i] == '\n' && i + 1 < text.size() && text[i + 1] == '.') out += '.';
-    }
-    return out + (text.ends_with("\n") ? ".\r\n" : "\r\n.\r\n");
-  };
-  for (const size_t shift : {size_t{0}, size_t{1}, size_t{2}, size_t{3}, size_t{4}}) {
-    std::string text(kSlice - 4 + shift, 'a');
-    text += "\r\n.\r\n..\r\n";
-    text += std::string(kSlice, 'b') + "\r\n.";
-    const Fd fd = file_of(text);
-    Content content(fd.get(), text.size());
-    std::string out;
-    while (!content.is_over()) assert_true(content.append_to(out));
-    assert_true(out == expected(text));
-  }
-  const Fd fd = file_of(".x");
-  Content content(fd.get(), 100);
-  std::string out;
-  assert_true(content.append_to(out));
-  assert_false(content.append_to(out));  // shorter than it was said to be
-}
-
-const std::string kLmtp = "250-lmtp.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n";
-
-void lmtp_hello(Play& p) {
-  assert_true(p.say("220 lmtp.test ready\r\n") == Step::kWait);
-  assert_text(p.heard(), "LHLO mk.test\r\n");
-  assert_true(p.say(kLmtp) == Step::kReady);
-}
-
-void fields_of_who_forwarded_it(void**) {
-  Play p;
-  hello(p, "250-m\r\n250-SIZE 1000\r\n250 PIPELINING\r\n");
-  Transfer t = transfer_to({"b@x.test"});
-  t.delivered_to = {"one@mk.test", "b\xc3\xbc@mk.test", "two@mk.test", "x\r\nEvil: y"};
-  p.begin(t);
-  const std::string head = "Delivered-To: two@mk.test\r\nDelivered-To: one@mk.test\r\n";
-  assert_true(
-      p.heard().starts_with("MAIL FROM:<a@mk.test> SIZE=" + std::to_string(kMail.size() + head.size()) + "\r\n"));
-  p.say("250 ok\r\n250 ok\r\n354 go\r\n");
-  assert_text(p.content(), head + kStuffed);
-}
-
-// RFC 2033 4.2: after the dot, one reply for each recipient that was accepted, in their order.
-void lmtp_answers_for_each(void**) {
-  for (const bool cut : {false, true}) {
-    Play p({.lmtp = true});
-    p.cut = cut;
-    lmtp_hello(p);
-    const Transfer four = transfer_to({"ann", "nobody", "b@x.test", "carl"}), one = transfer_to({"ann"});
-    assert_true(p.begin(four) == Step::kWait);
-    assert_text(p.heard(),
-                "MAIL FROM:<a@mk.test>\r\nRCPT TO:<ann>\r\nRCPT TO:<nobody>\r\nRCPT TO:<b@x.test>\r\nRCPT "
-                "TO:<carl>\r\nDATA\r\n");
-    assert_true(p.say("250 ok\r\n250 ok\r\n550 5.1.1 who\r\n250 ok\r\n250 ok\r\n354 go\r\n") == Step::kWait);
-    assert_text(p.content(), kStuffed);
-    assert_true(p.d.awaits_final());
-    assert_true(p.say("250 2.1.5 kept\r\n") == Step::kWait);
-    assert_true(p.d.awaits_final());
-    assert_true(p.say("452 4.2.2 full\r\n") == Step::kWait);
-    assert_true(p.say("552 5.2.2 over quota\r\n") == Step::kDone);
-    assert_true(p.result(0).outcome == Outcome::kDelivered && p.result(1).outcome == Outcome::kPermanent);
-    assert_true(p.result(2).outcome == Outcome::kTemporary && p.result(3).outcome == Outcome::kPermanent);
-    assert_text(p.result(2).enhanced + p.result(3).enhanced + p.result(1).text, "4.2.25.2.2who");
-    assert_int_equal(p.result(3).number, 13);
-    assert_true(p.d.is_reusable());
-    // The next one on the same connection.
-    assert_true(p.begin(one) == Step::kWait);
-    assert_true(p.say("250 ok\r\n250 ok\r\n354 go\r\n") == Step::kWait);
-    p.content();
-    assert_true(p.say("250 ok\r\n") == Step::kDone);
-  }
-}
-
-void lmtp_that_breaks(void**) {
-  const Transfer two = transfer_to({"ann", "ben"});
-  const auto at_final = [&two](Play& p) {
-    lmtp_hello(p);
-    p.begin(two);
-    p.say("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
-    p.content();
-    assert_true(p.say("250 2.1.5 kept\r\n") == Step::kWait);
-  };
-  Play gone({.lmtp = true});  // between two replies: what was said holds, the rest is not known
-  at_final(gone);
-  assert_true(gone.d.hung_up() == Step::kFailed);
-  assert_true(gone.d.is_undecided() && gone.result(0).outcome == Outcome::kDelivered && !gone.d.results()[1]);
-  Play closing({.lmtp = true});
-  at_final(closing);
-  assert_true(closing.say("421 4.3.2 going down\r\n") == Step::kDone);
-  assert_true(closing.result(0).outcome == Outcome::kDelivered && closing.result(1).outcome == Outcome::kTemporary);
-  assert_false(closing.d.is_reusable());
-  Play smtp({.lmtp = true});  // no HELO to fall back on
-  smtp.say("220 hi\r\n");
-  smtp.heard();
-  assert_true(smtp.say("500 5.5.1 what\r\n") == Step::kFailed);
-  assert_text(smtp.heard(), "");
-  assert_true(smtp.d.failure().text.starts_with("LHLO: "));
-  Play nobody({.lmtp = true});
-  lmtp_hello(nobody);
-  nobody.begin(transfer_to({"ann"}));
-  assert_true(nobody.say("250 ok\r\n550 no\r\n503 5.5.1 nobody\r\n") == Step::kDone);
-  assert_true(nobody.result(0).outcome == Outcome::kPermanent && nobody.d.is_reusable());
-  Play wrong({.lmtp = true});  // it would answer the dot with nothing
-  lmtp_hello(wrong);
-  wrong.begin(transfer_to({"ann"}));
-  assert_true(wrong.say("250 ok\r\n550 no\r\n354 go\r\n") == Step::kFailed);
-  assert_true(wrong.result(0).outcome == Outcome::kPermanent && !wrong.d.is_undecided());
-}
-
-void survey_across_slices(void**) {
-  const auto look = [](const std::string& text) { return *survey(file_of(text).get(), text.size()); };
-  std::string text(kSlice - 1, 'a');
-  assert_false(look(text + "\r\n").bad_lines);
-  assert_true(look(text + "\rx").bad_lines);
-  assert_true(look(text + "x\n").bad_lines);
-  assert_true(look(text + "\r").bad_lines);
-  assert_false(look(text + "a").eight_bit);
-  assert_true(look(text + "a\x80").eight_bit);
-}
-
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {unit_test(a_pipelined_transaction),
-                              unit_test(one_command_at_a_time),
-                              unit_test(every_phase_may_fail),
-                              unit_test(starttls),
-                              unit_test(auth),
-                              unit_test(what_a_server_cannot_take),
-                              unit_test(an_early_refusal_and_an_unknown_end),
-                              unit_test(nobody_and_354),
-                              unit_test(in_seven_bits),
-                              unit_test(as_a_chunk),
-                              unit_test(fields_of_who_forwarded_it),
-                              unit_test(lmtp_answers_for_each),
-                              unit_test(lmtp_that_breaks),
-                              unit_test(content_in_slices),
-                              unit_test(survey_across_slices)};
+  const CMUnitTest tests[] = {
+      unit_test(a_pipelined_transaction),
+      unit_test(one_command_at_a_time),
+      unit_test(every_phase_may_fail),
+      unit_test(starttls),
+      unit_test(auth),
+      unit_test(what_a_server_cannot_take),
+      unit_test(an_early_refusal_and_an_unknown_end),
+      unit_test(nobody_and_354),
+  };
   return run_unit_tests(tests);
 }
