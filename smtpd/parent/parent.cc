@@ -12,9 +12,8 @@
 #include "lib/base/text.h"
 #include "lib/log/log.h"
 #include "lib/os/memory.h"
-#include "smtpd/auth/messages.h"
 #include "smtpd/parent/notify.h"
-#include "smtpd/parent/outer_socket.h"
+#include "smtpd/parent/slot.h"
 
 namespace mailkeep::parent {
 
@@ -25,7 +24,6 @@ namespace {
 constexpr Micros kFirstBackoff = Millis(50);
 constexpr Micros kMaxBackoff = Seconds(10);
 constexpr Micros kGoodLife = Seconds(10);  // a worker that lived this long starts again at once
-constexpr Micros kPrepareLimit = Seconds(20);
 // How often a process that strangers talk to is believed when it accuses its peers of one role. It may be the one that has been
 // taken over; then it goes, and a fresh one takes its place.
 constexpr size_t kMaxAccusations = 3;
@@ -35,29 +33,6 @@ constexpr Micros kQuitLimit = Seconds(4);  // CONTRACT: SIGTERM ends all in 5 se
 // Empty when there is no descriptor left: who gets it says so.
 Fd duplicate(const Fd& fd) { return Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)); }
 }  // namespace
-
-struct Parent::Slot {
-  Slot(event::Loop& loop, std::function<void()> again) : restart(loop, std::move(again)) {}
-  PeerId id;
-  pid_t pid = -1;
-  std::unique_ptr<imsg::Channel> channel;
-  bool ready = false;
-  bool retiring = false;  // no longer configured
-  Micros started{0};
-  int64_t started_unix = 0;
-  Micros backoff{0};
-  uint32_t restarts = 0;
-  std::map<Role, std::vector<Micros>> accusations;  // when, by the role accused
-  event::Timer restart;
-};
-
-struct Parent::Reloading {
-  Reloading(event::Loop& loop, std::function<void()> late) : limit(loop, std::move(late)) {}
-  std::unique_ptr<Generation> next;
-  std::map<Key, bool> answered;
-  std::optional<uint32_t> query;
-  event::Timer limit;
-};
 
 Parent::Parent(event::Loop& loop, Settings settings, std::unique_ptr<Generation> first, Identities ids,
                StatePaths paths, Libexec libexec)
@@ -135,14 +110,6 @@ Users::Environment Parent::environment() {
 Parent::Slot* Parent::find(PeerId peer) {
   const auto it = slots_.find({peer.role, peer.instance});
   return it == slots_.end() ? nullptr : it->second.get();
-}
-
-template <class M>
-bool Parent::tell(PeerId peer, const M& m) {
-  Slot* slot = find(peer);
-  if (slot == nullptr || !slot->ready || !slot->channel) return false;
-  slot->channel->send(m);
-  return true;
 }
 
 mailkeep::Status Parent::open() {
@@ -400,181 +367,6 @@ void Parent::condemn(PeerId peer, std::string_view why) {
       .kv("text", why);
   Slot* slot = find(peer);
   if (slot != nullptr && slot->pid > 0) kill(slot->pid, SIGKILL);
-}
-
-// While somebody reads them, and as fast as they are read: no process can fill the parent's memory by talking.
-void Parent::pass_log_line(const worker::LogLine& m) {
-  Slot* control = find({Role::kControl, 0});
-  if (!following_ || control == nullptr || !control->channel || control->channel->congested()) return;
-  tell(control->id, m);
-}
-
-void Parent::on_log_line(PeerId, worker::LogLine&& m) { pass_log_line(m); }
-void Parent::on_need_user(PeerId, queue::NeedUser&& m) { users_->need(m.account); }
-void Parent::on_vouch(PeerId, Vouch&& m) { users_->vouch(std::move(m)); }
-
-// A worker that sends mail for itself would have been taken over: it has no name.
-void Parent::on_who_is(PeerId peer, WhoIs&& m) {
-  auth::UserNamed answer;
-  answer.uid = m.uid;
-  const bool is_worker = std::any_of(ids_.of.begin(), ids_.of.end(),
-                                     [&](const Identity& who) { return who.uid != 0 && who.uid == m.uid; });
-  if (!is_worker) answer.name = user_with_uid(m.uid);
-  tell(peer, answer);
-}
-
-// The path is the configuration's; of relay comes an action's name alone.
-void Parent::on_open_socket(PeerId peer, OpenSocket&& m) {
-  relay::SocketOpened answer;
-  answer.query = m.query;
-  const std::string path = lmtp_socket_of(*current_, m.action);
-  auto connection = path.empty() ? Result<Fd>(Error("the configuration has no such action now"))
-                                 : connect_as(path, ids_[Role::kRelay], user_name(Role::kRelay));
-  if (connection) answer.connection = std::move(*connection);
-  if (!connection) answer.text = connection.error().text.substr(0, kMaxReplyText);
-  tell(peer, answer);
-}
-
-void Parent::on_present(PeerId peer, Present&& m) { users_->present(peer, std::move(m)); }
-void Parent::on_reload(PeerId, Reload&& m) {
-  if (m.tables_only) return reload_tables(m.query, m.table);
-  reload(m.query);
-}
-
-void Parent::on_status(PeerId peer, StatusQuery&& m) {
-  control::StatusReport report;
-  report.query = m.query;
-  report.version = MAILKEEP_VERSION;
-  report.generation = current_->number;
-  report.started = started_;
-  control::ProcessInfo self;
-  self.role = "parent";
-  self.pid = static_cast<uint32_t>(getpid());
-  self.started = started_;
-  report.processes.push_back(self);
-  for (const auto& [key, slot] : slots_) {
-    control::ProcessInfo p;
-    p.role = imsg::role_name(slot->id.role);
-    p.instance = slot->id.instance;
-    p.pid = slot->pid > 0 ? static_cast<uint32_t>(slot->pid) : 0;
-    p.uid = ids_[slot->id.role].uid;
-    p.started = slot->started_unix;
-    p.restarts = slot->restarts;
-    report.processes.push_back(std::move(p));
-  }
-  users_->report(report);
-  tell(peer, report);
-}
-
-void Parent::on_follow(PeerId, Follow&& m) { set_following(m.on); }
-
-void Parent::set_following(bool on) {
-  if (on == following_) return;
-  following_ = on;
-  worker::Follow f;
-  f.on = on;
-  for (auto& [key, slot] : slots_) {
-    if (slot->ready && key.first != Role::kControl) slot->channel->send(f);
-  }
-  users_->follow(on);
-  if (!on) return log::set_tap({});
-  log::set_tap([this](std::string_view line) {
-    worker::LogLine out;
-    out.text = line.substr(0, worker::kMaxLogLine);
-    pass_log_line(out);
-  });
-}
-
-void Parent::answer_reload(std::optional<uint32_t> query, const std::string& error) {
-  if (error.empty()) {
-    log::info("reload").kv("generation", current_->number);
-  } else {
-    log::error("reload-failed").kv("text", error);
-  }
-  if (!query) return;
-  control::Reloaded m;
-  m.query = *query;
-  m.ok = error.empty();
-  m.text = error.substr(0, 8000);
-  tell({Role::kControl, 0}, m);
-}
-
-void Parent::reload(std::optional<uint32_t> query) {
-  if (quitting_) return answer_reload(query, "the server is stopping");
-  if (reloading_) return answer_reload(query, "another reload is under way");
-  for (const auto& [key, slot] : slots_) {
-    if (!slot->ready || slot->retiring) {
-      return answer_reload(query,
-                           "a " + std::string(imsg::role_name(key.first)) + " process is being restarted; try again");
-    }
-  }
-  auto next = load_generation(settings_, current_->number + 1);
-  if (!next) return answer_reload(query, next.error().text);
-  const auto& was = current_->config;
-  const auto& will = (*next)->config;
-  if (will.options.state != was.options.state || will.control_path() != was.control_path() ||
-      will.spool_path() != was.spool_path() || will.mail_path() != was.mail_path() ||
-      will.options.worker_uids != was.options.worker_uids) {
-    return answer_reload(query, "state, spool, mail, control and worker-uids change only with a restart");
-  }
-  auto bound = sockets_.bind(will);
-  if (!bound) return answer_reload(query, bound.error().text);
-  (*next)->listeners = std::move(*bound);
-  reloading_ = std::make_unique<Reloading>(loop_, [this] { finish_reload("a process did not answer in time"); });
-  reloading_->next = std::move(*next);
-  reloading_->query = query;
-  reloading_->limit.set(kPrepareLimit);
-  for (auto& [key, slot] : slots_) {
-    if (key.second >= workers_of(key.first, will)) continue;  // it will be retired
-    reloading_->answered[key] = false;
-    if (auto sent = send_config(*slot, *reloading_->next); !sent) return finish_reload(sent.error().text);
-  }
-}
-
-// The same two phases, but lookup alone is told.
-void Parent::reload_tables(uint32_t query, const std::string& table) {
-  if (quitting_) return answer_reload(query, "the server is stopping");
-  if (reloading_) return answer_reload(query, "another reload is under way");
-  Slot* lookup = find({Role::kLookup, 0});
-  if (lookup == nullptr || !lookup->ready)
-    return answer_reload(query, "a lookup process is being restarted; try again");
-  auto next = renew_tables(*current_, current_->number + 1, table);
-  if (!next) return answer_reload(query, next.error().text);
-  reloading_ =
-      std::make_unique<Reloading>(loop_, [this] { finish_reload("the lookup process did not answer in time"); });
-  reloading_->next = std::move(*next);
-  reloading_->query = query;
-  reloading_->limit.set(kPrepareLimit);
-  reloading_->answered[{Role::kLookup, 0}] = false;
-  if (auto sent = send_config(*lookup, *reloading_->next); !sent) return finish_reload(sent.error().text);
-}
-
-void Parent::finish_reload(const std::string& error) {
-  auto done = std::move(reloading_);
-  worker::Abort abort;
-  abort.generation = done->next->number;
-  for (const auto& [key, answered] : done->answered) tell({key.first, key.second}, abort);
-  sockets_.settle(current_->listeners);
-  current_->number = done->next->number;  // numbers are never used twice; workers keep what they have
-  answer_reload(done->query, error);
-}
-
-void Parent::commit_reload() {
-  auto done = std::move(reloading_);
-  current_ = std::move(done->next);
-  start_up_.set(os::kStartUp);
-  worker::Commit commit;
-  commit.generation = current_->number;
-  for (const auto& [key, answered] : done->answered) tell({key.first, key.second}, commit);
-  sockets_.settle(current_->listeners);
-  for (auto& [key, slot] : slots_) {
-    if (key.second < workers_of(key.first, current_->config)) continue;
-    slot->retiring = true;
-    if (slot->channel) slot->channel->send(worker::Quit{});  // else it has just died
-  }
-  start_missing();
-  users_->reconfigure();
-  answer_reload(done->query, "");
 }
 
 void Parent::quit() {
