@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "lib/base/limits.h"
+#include "lib/imsg/codec.h"
 #include "regress/unit/unit.h"
 #include "smtpd/relay/report_uri.h"
 
@@ -296,6 +298,66 @@ void twice_on_disk(void**) {
   }
 }
 
+// A note as nobody here writes it: of a.test, with these times and that policy.
+std::string note_of(int64_t from, int64_t until, int64_t first_try, const std::vector<std::string>& policy) {
+  imsg::Encoder e;
+  e.num(uint32_t{1});
+  e.i64(from);
+  e.text("a.test", kMaxDomain);
+  e.i64(until);
+  e.text("sts", kMaxPolicyType);
+  e.texts(policy, kMaxPolicyLines, kMaxPolicyBytes);
+  e.texts({}, kMaxPolicyLines, kMaxPolicyBytes);
+  e.num(uint64_t{1});
+  e.num(uint32_t{0});  // failures
+  e.texts({}, kMaxServed, kMaxRuaText);
+  e.num(uint32_t{1});
+  e.i64(first_try);
+  e.i64(0);
+  return e.bytes();
+}
+
+// What comes from disk has room beside what was counted meanwhile, however large it is.
+void larger_than_ours(void**) {
+  Disk disk;
+  ReportBook book;
+  book.set_interval(kDay);
+  for (size_t i = 0; i < kMaxFailureKinds; i++)
+    count_bad(*book.count("a.test", kMidnight), TlsPolicy(), nullptr,
+              {"validation-failure", std::to_string(i) + std::string(70, 'm'), std::string(200, 'x')});
+  // As if no session had said what the policy is.
+  book.count("a.test", kMidnight)->policy_type.clear();
+  book.restore(0, note_of(kMidnight, kMidnight + kDay, 0, std::vector<std::string>(6, std::string(8000, 'p'))),
+               kMidnight);
+  assert_int_equal(book.find({kMidnight, "a.test"})->report.failures.size(), kMaxFailureKinds);
+  assert_int_equal(book.find({kMidnight, "a.test"})->report.policy.size(), 1);
+  book.change_all();
+  disk.take(book.changed());
+  assert_int_equal(disk.values.size(), 1);
+}
+
+void impossible_times(void**) {
+  constexpr int64_t kLast = INT64_MAX, kFirst = INT64_MIN;
+  for (const auto& [from, until] : {std::pair{kMidnight, kLast},
+                                    {kFirst, kLast},
+                                    {kFirst, kFirst + 1},
+                                    {kLast - 1, kLast},
+                                    {kMidnight, kMidnight},
+                                    {kMidnight, kMidnight + 9 * kDay}}) {
+    ReportBook book;
+    book.set_interval(kDay);
+    book.restore(0, note_of(from, until, 0, {}), kMidnight);
+    assert_int_equal(book.size(), 0);
+  }
+  ReportBook book;
+  book.set_interval(kDay);
+  book.restore(0, note_of(kMidnight, kMidnight + kDay, kLast, {}), kMidnight);
+  const auto key = book.begin(kMidnight + 2 * kDay);
+  assert_true(key.has_value());
+  // A day after the latest that its first try can have been it is given up.
+  assert_false(book.put_off(*key, kMidnight + 20 * kDay));
+}
+
 void what_is_no_note(void**) {
   Disk disk;
   ReportBook book;
@@ -322,9 +384,18 @@ void what_is_no_note(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest tests[] = {
-      unit_test(uris),    unit_test(periods),       unit_test(tried_for_a_day),   unit_test(short_interval),
-      unit_test(bounded), unit_test(read_back),     unit_test(counted_meanwhile), unit_test(many),
-      unit_test(largest), unit_test(twice_on_disk), unit_test(what_is_no_note)};
+  const CMUnitTest tests[] = {unit_test(uris),
+                              unit_test(periods),
+                              unit_test(tried_for_a_day),
+                              unit_test(short_interval),
+                              unit_test(bounded),
+                              unit_test(read_back),
+                              unit_test(counted_meanwhile),
+                              unit_test(many),
+                              unit_test(largest),
+                              unit_test(twice_on_disk),
+                              unit_test(what_is_no_note),
+                              unit_test(larger_than_ours),
+                              unit_test(impossible_times)};
   return run_unit_tests(tests);
 }

@@ -25,7 +25,8 @@ void LearnedBook::make_room() {
 
 void LearnedBook::recalled(const std::string& domain, std::optional<Learned> kept) {
   make_room();
-  if (kept) return restore(std::move(*kept));
+  const bool has_times = kept && kept->first >= 0 && kept->last >= 0;  // else it is no note of ours
+  if (has_times) return restore(std::move(*kept));
   entries_.try_emplace(domain).first->second.domain = domain;
 }
 

@@ -43,7 +43,7 @@ struct Kept {
     c.i64(m.from);
     c.text(m.domain, kMaxDomain);
     c.i64(m.until);
-    c.text(m.policy_type, kMaxPolicyBytes);
+    c.text(m.policy_type, kMaxPolicyType);
     c.texts(m.policy, kMaxPolicyLines, kMaxPolicyBytes);
     c.texts(m.hosts, kMaxPolicyLines, kMaxPolicyBytes);
     c.num(m.good);
@@ -80,6 +80,7 @@ void add(DomainReport& r, Kept& kept) {
     r.policy_type = std::move(kept.policy_type);
     r.policy = std::move(kept.policy);
     r.hosts = std::move(kept.hosts);
+    clip_policy(r);  // what is counted beside it has its limits already: together they fit into a note again
   }
   r.good += kept.good;
   for (auto& f : kept.failures) add_failure(r, std::move(f.failure), f.count);
@@ -216,7 +217,8 @@ void ReportBook::restore(size_t slot, const std::string& value, int64_t now) {
   if (slot >= kReportSlots || !imsg::decode(value, none, all)) return;
   for (Kept& kept : all.entries) {
     const Key key(kept.from, kept.domain);
-    const bool is_stale = kept.until <= kept.from || kept.until + kForgetReport < now || kept.from > now + kMaxAhead;
+    const bool is_stale = kept.until <= kept.from || kept.until < now - kForgetReport || kept.from > now + kMaxAhead ||
+                          kept.until > kept.from + kMaxAhead;
     if (is_stale || interval_ == 0 || (entries_.size() >= kMaxReported && !entries_.contains(key))) {
       slots_.touch_slot(slot);
       continue;
@@ -233,7 +235,7 @@ void ReportBook::restore(size_t slot, const std::string& value, int64_t now) {
     if (e.until != 0 && !e.under_way) schedule_.erase({e.next_try, key});
     e.until = kept.until;
     e.tries = std::max(e.tries, kept.tries);
-    e.first_try = kept.first_try;
+    e.first_try = std::clamp<int64_t>(kept.first_try, 0, now + kMaxAhead);
     e.next_try = std::max(e.next_try, std::min(kept.next_try, now + kMaxAhead));
     if (!e.under_way) schedule_.emplace(e.next_try, key);
   }

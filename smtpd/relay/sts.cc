@@ -24,6 +24,11 @@ bool is_host(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return is_alnum(c) || c == '-' || c == '.' || c == '_'; });
 }
 
+// Such as a policy that was fetched has, though the clock may have been wrong.
+bool has_times(const StsRecord& r, int64_t now) {
+  return r.fetched >= 0 && r.fetched <= now + kMaxAge && r.expires >= r.fetched && r.expires - r.fetched <= kMaxAge;
+}
+
 std::string_view mode_name(StsMode mode) {
   return mode == StsMode::kEnforce ? "enforce" : mode == StsMode::kTesting ? "testing" : "none";
 }
@@ -123,7 +128,8 @@ void StsBook::recalled(const std::string& domain, std::optional<StsRecord> recor
   if (it == entries_.end() || it->second.phase != Phase::kRecall) return;
   Entry& e = it->second;
   e.recalled = true;
-  if (record && record->domain == domain && now < record->expires) e.record = std::move(record);
+  if (record && record->domain == domain && now < record->expires && has_times(*record, now))
+    e.record = std::move(record);
   look(domain, e);
   if (policy(domain, now) != nullptr) calls_.known(domain);
 }

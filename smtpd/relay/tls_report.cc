@@ -57,11 +57,15 @@ void note_policy(DomainReport& r, const TlsPolicy& policy, const StsPolicy* sts)
   } else if (r.policy_type.empty()) {
     r.policy_type = "no-policy-found";
   }
-  clip(r.policy);
-  clip(r.hosts);
+  clip_policy(r);
 }
 
 }  // namespace
+
+void clip_policy(DomainReport& report) {
+  clip(report.policy);
+  clip(report.hosts);
+}
 
 mailkeep::Result<std::string> gzip(std::string_view text) {
   z_stream z = {};

@@ -17,6 +17,7 @@ constexpr size_t kMaxFailureKinds = 100;        // of one domain
 constexpr size_t kMaxFailureBytes = 30 * 1024;  // all of them
 constexpr size_t kMaxPolicyLines = 100;         // and as many hosts
 constexpr size_t kMaxPolicyBytes = 8 * 1024;    // and as much of hosts
+constexpr size_t kMaxPolicyType = 64;
 constexpr size_t kMaxReportMail = 60 * 1024;
 
 struct ReportFailure {
@@ -47,6 +48,8 @@ struct ReportFacts {
   int64_t from = 0;      // seconds since 1970
   int64_t until = 0;
 };
+// Cuts what is longer than the limits.
+void clip_policy(DomainReport& report);
 // So often more, where the limits allow another one.
 void add_failure(DomainReport& report, ReportFailure failure, uint64_t count);
 // "1700000000.example.net@mx.example.org": the same whenever it is asked for.
