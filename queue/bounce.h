@@ -1,6 +1,7 @@
-// Delivery status notifications: multipart/report (RFC 6522) with a text for people, a part for machines (RFC 3464, 3461;
-// RFC 6533 in UTF-8), and the original or its header. Pure: who gets it and how it is queued is not decided here. Process: queue.
-// Trusts nothing of the original: it is quoted in its own part, under a boundary that it does not contain.
+// Delivery status notifications: multipart/report (RFC 6522) with a text for people, a part for machines (RFC 3464,
+// 3461; RFC 6533 in UTF-8), and the original or its header. Pure: who gets it and how it is queued is not decided here.
+// Process: queue. Trusts nothing of the original: it is quoted in its own part, under a boundary that it does not
+// contain.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -43,8 +44,8 @@ bool may_bounce(const Message& message);
 // Whether the recipient's NOTIFY (RFC 3461 4.1) wants to be told of that. Not said: of failures and delays.
 bool wants(const RcptOptions& options, Action action);
 
-// Whether the message came from a client that nothing is known of: the sender may be somebody else's address, and a report to
-// it would be what spam is sent for.
+// Whether the message came from a client that nothing is known of: the sender may be somebody else's address, and a
+// report to it would be what spam is sent for.
 bool is_from_stranger(const Message& message);
 
 // Whether its reports are of RFC 6533: in UTF-8, to a sender whose client has said SMTPUTF8.

@@ -96,11 +96,12 @@ struct Envelope {
   Kind kind = Kind::kLocal;
   std::string recipient;  // the address as routed
   std::string original;   // the address as given in RCPT
-  std::string
-      account;  // whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty
+  // Whose mailbox, for kLocal; for kRelay what an LMTP server is told instead of `recipient`, if not empty.
+  std::string account;
   std::string detail;  // subaddress
-  std::string
-      action;  // the configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, or after which .forward; empty: the mailbox
+  // The configuration's: for kRelay by which way, for kLocal into which Maildir or mbox file, or after which .forward;
+  // empty: the mailbox.
+  std::string action;
   std::string sender;              // of this copy; empty: the message's
   bool reports_to_sender = false;  // reports about it go to `sender`, not to the message's
   RcptOptions options;

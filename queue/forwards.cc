@@ -1,5 +1,5 @@
-// Mail that an account's .forward sends on: user says whereto, lookup by which way, then the envelope gives way to those of the
-// addresses, in one transaction. See queue.h.
+// Mail that an account's .forward sends on: user says whereto, lookup by which way, then the envelope gives way to
+// those of the addresses, in one transaction. See queue.h.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "lib/log/log.h"

@@ -1,5 +1,5 @@
-// The messages whose envelopes are about to be handed over: read once from the spool, however many envelopes share one, and
-// let go with the last of them. Process: queue. Local and Remote have one each.
+// The messages whose envelopes are about to be handed over: read once from the spool, however many envelopes share one,
+// and let go with the last of them. Process: queue. Local and Remote have one each.
 // SPDX-License-Identifier: ISC
 #pragma once
 

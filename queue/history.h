@@ -1,14 +1,14 @@
 // What became of envelopes, and what was refused: kept for a time and up to a number, so that an operator can be told a
-// message's whole way. An end is written in the transaction that ends the envelope, so it costs no sync of its own and is there
-// exactly when the envelope is gone.
+// message's whole way. An end is written in the transaction that ends the envelope, so it costs no sync of its own and
+// is there exactly when the envelope is gone.
 //
 //   table attempt   envelope id, number of it → PastAttempt   of envelopes that wait
 //   table history   number                    → Life          in the order of their ends, with all attempts
 //   table refused   number                    → Refusal       in the order of their refusals
 //
-// Numbers grow by one, so that what is first and what is last says how many there are, and each table is written at its end and
-// pruned at its beginning. A record that cannot be read is passed over; when the database is made anew (salvage.h) those that
-// can be are in the new one.
+// Numbers grow by one, so that what is first and what is last says how many there are, and each table is written at its
+// end and pruned at its beginning. A record that cannot be read is passed over; when the database is made anew
+// (salvage.h) those that can be are in the new one.
 // Process: queue. Records are of envelope.h's frame.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -34,14 +34,16 @@ class History {
   void keep();
 
   std::vector<Attempt> attempts(const EnvelopeId& id) const;
-  // At most `max` in order of their numbers, from `from` on, which becomes the number after the last one looked at. Of what
-  // cannot be read nothing is said, nor of what ended before `cutoff`. None at all: the end, when `from` has not grown.
+  // At most `max` in order of their numbers, from `from` on, which becomes the number after the last one looked at. Of
+  // what cannot be read nothing is said, nor of what ended before `cutoff`. None at all: the end, when `from` has not
+  // grown.
   Result<std::vector<Life>> lives(uint64_t& from, size_t max, int64_t cutoff) const;
   Result<std::vector<Refusal>> refusals(uint64_t& from, size_t max, int64_t cutoff) const;
   // The number of the first life that may have ended at that time or later.
   Result<uint64_t> first_since(int64_t time) const;
 
-  // Removes some of what is older than `cutoff`, and of the oldest what is more than `most`. True: there is more to remove.
+  // Removes some of what is older than `cutoff`, and of the oldest what is more than `most`. True: there is more to
+  // remove.
   Result<bool> prune(db::Environment& environment, int64_t cutoff, uint64_t most);
   uint64_t finished() const { return finished_.next - finished_.first; }
   uint64_t refused() const { return refused_.next - refused_.first; }

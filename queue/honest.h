@@ -1,5 +1,5 @@
-// What no honest process would say to the queue: a message that decodes, and yet can only come from one that has been taken
-// over. Such a process is ended; nothing of what it said is done. Process: queue.
+// What no honest process would say to the queue: a message that decodes, and yet can only come from one that has been
+// taken over. Such a process is ended; nothing of what it said is done. Process: queue.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace mailkeep::queue {
 
-// What is wrong; empty: nothing that can be seen here. Addresses are parsed before they are sent, so none has a byte that
-// could break a header field, a command or a line of the log.
+// What is wrong; empty: nothing that can be seen here. Addresses are parsed before they are sent, so none has a byte
+// that could break a header field, a command or a line of the log.
 std::string_view lie_in(const Enqueue& enqueue);
 std::string_view lie_in(const Refusal& refusal);
 // `asked`: how many recipients the Route had.

@@ -1,7 +1,7 @@
-// Which message the queue itself is working on, where a crash of this process cannot take it along: a page shared with a file
-// of the spool. The next process finds there what the last one died with; after a few times in a row with the same message, that
-// message is quarantined, and nothing it holds can bring the queue down for ever. Costs no system call. After a power cut it
-// may be old or empty, which does no harm.
+// Which message the queue itself is working on, where a crash of this process cannot take it along: a page shared with
+// a file of the spool. The next process finds there what the last one died with; after a few times in a row with the
+// same message, that message is quarantined, and nothing it holds can bring the queue down for ever. Costs no system
+// call. After a power cut it may be old or empty, which does no harm.
 //
 //   file: the magic · the id in hand, 0 for none · kRemembered times: an id, how often a process died with it
 //

@@ -74,8 +74,8 @@ void Queue::refuse(const Incoming& incoming, uint16_t code, const std::string& e
 
 void Queue::on_vouch(PeerId, Vouch&& vouch) { tickets_.add(vouch, now_unix()); }
 
-// Who submits, nobody for mail from the world: what auth said of the ticket, nothing that the sender of the Enqueue says.
-// None: the ticket is no good.
+// Who submits, nobody for mail from the world: what auth said of the ticket, nothing that the sender of the Enqueue
+// says. None: the ticket is no good.
 std::optional<Submitter> Queue::submitter(const Incoming& in) const {
   const Ticket ticket{in.enqueue.ticket_high, in.enqueue.ticket_low};
   if (ticket.is_none()) return Submitter{};
@@ -205,8 +205,8 @@ void Queue::set_times(Envelope& e, const Message& m) const {
   if (!wants(e.options, Action::kDelayed) || !may_bounce(m)) e.warn_at = 0;
 }
 
-// A recipient that wanted to be told of its delivery and has become several (RFC 3461 5.2.7.2): its sender is told that, and no
-// more of those.
+// A recipient that wanted to be told of its delivery and has become several (RFC 3461 5.2.7.2): its sender is told
+// that, and no more of those.
 std::vector<Notice> Queue::expansions(std::vector<Envelope>& envelopes) const {
   std::map<std::string, size_t> copies;
   for (const Envelope& e : envelopes) ++copies[e.original];

@@ -1,5 +1,6 @@
-// What mailkeepctl may ask of the past and of destinations: queue history, trace and queue stats. Answered a slice at a time,
-// and asked again from there; nothing is changed. And what is kept of refusals, and for how long anything is. See queue.h.
+// What mailkeepctl may ask of the past and of destinations: queue history, trace and queue stats. Answered a slice at a
+// time, and asked again from there; nothing is changed. And what is kept of refusals, and for how long anything is. See
+// queue.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 

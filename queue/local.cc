@@ -15,8 +15,8 @@ namespace mailkeep::queue {
 namespace {
 
 constexpr size_t kBatch = 256;
-// With the parent, before it is asked again: it answers every question, but it starts few processes at a time, and a thousand
-// may be asked for at once. An answer to anyone shows that it is at work.
+// With the parent, before it is asked again: it answers every question, but it starts few processes at a time, and a
+// thousand may be asked for at once. An answer to anyone shows that it is at work.
 constexpr Seconds kPatience(10);
 constexpr Millis kFirstPause(100);
 constexpr uint32_t kMaxDoublings = 9;  // about 50 s

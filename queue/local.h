@@ -8,9 +8,9 @@
 //
 // An envelope stays in the spool until its store is durable; after a crash of either side it is handed over again and
 // `user` recognises its id. Memory is bounded: so many envelopes in all and for an account; the rest wait on disk. What
-// is not in memory is found by its next try; an account whose share is full is marked `behind` and caught up from its own
-// part of the index. Only seconds that are over are scanned, so nothing can appear behind the scan.
-// DESIGN section 4. Process: queue. No event loop here: the owner calls and passes the time.
+// is not in memory is found by its next try; an account whose share is full is marked `behind` and caught up from its
+// own part of the index. Only seconds that are over are scanned, so nothing can appear behind the scan. DESIGN section
+// 4. Process: queue. No event loop here: the owner calls and passes the time.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -75,8 +75,8 @@ class Local {
   void forget(const EnvelopeId& id);
   void try_again(const EnvelopeId& id, const std::string& text, int64_t now);
 
-  // An operator's word. withdraw(): it waits on disk alone, and is as it is there when it comes back; false: it is in hand, and
-  // nothing may be done about it now.
+  // An operator's word. withdraw(): it waits on disk alone, and is as it is there when it comes back; false: it is in
+  // hand, and nothing may be done about it now.
   bool withdraw(const EnvelopeId& id);
   void fail_now(const Envelope& envelope, const std::string& status, const std::string& text);
   void retry_now(const std::string& account);

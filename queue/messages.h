@@ -1,5 +1,5 @@
-// What the queue receives and answers, by subject. A `user` channel comes from the parent as a Wire with its account. What relay
-// answers is in smtpd/relay/messages.h.
+// What the queue receives and answers, by subject. A `user` channel comes from the parent as a Wire with its account.
+// What relay answers is in smtpd/relay/messages.h.
 // SPDX-License-Identifier: ISC
 #pragma once
 

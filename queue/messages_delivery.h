@@ -1,4 +1,5 @@
-// Where a message goes and how it went: with lookup (Routed), the parent (UserFailed, NeedUser) and `user` (Stored, Rejected, Durable).
+// Where a message goes and how it went: with lookup (Routed), the parent (UserFailed, NeedUser) and `user` (Stored,
+// Rejected, Durable).
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -15,8 +16,9 @@ struct Delivery {
   std::string account;     // local, or the name that an LMTP server is told
   std::string detail;      // subaddress; may be empty
   std::string address;     // Delivered-To, or the relay's target
-  std::string
-      action;  // relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, or with .forward; empty: the mailbox
+  // Relay: the action of the rule, which says by which way; local: that of a Maildir or an mbox file, or with .forward;
+  // empty: the mailbox.
+  std::string action;
   std::string sender;              // of this copy, instead of the message's; empty: the message's
   bool reports_to_sender = false;  // `sender` also gets the reports; else they go to the message's
   uint32_t ttl = 0;                // seconds that it is tried; 0: the configuration's lifetime

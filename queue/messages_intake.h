@@ -1,4 +1,5 @@
-// How a message comes to the queue: from smtpd and lmtpd (Enqueue, NeedSpoolFile), vouched for by auth (Vouch); what was refused.
+// How a message comes to the queue: from smtpd and lmtpd (Enqueue, NeedSpoolFile), vouched for by auth (Vouch); what
+// was refused.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -112,7 +113,8 @@ struct Vouch {
   }
 };
 
-// A whole message with its Received field, CRLF lines, no dot-stuffing. Answered by Enqueued: a 250 may be said only then.
+// A whole message with its Received field, CRLF lines, no dot-stuffing. Answered by Enqueued: a 250 may be said only
+// then.
 struct Enqueue {
   static constexpr uint16_t kType = 410;
   uint64_t session = 0;
@@ -144,7 +146,8 @@ struct Enqueue {
 enum class Judge : uint8_t { kSmtpd, kLmtpd, kLookup, kFilter, kQueue };
 constexpr size_t kMaxRefused = 20;  // recipients of a message that are named when it is refused
 
-// From smtpd and lmtpd: a sender, a recipient or a message was not taken. Remembered for `trace`, as room allows; no answer.
+// From smtpd and lmtpd: a sender, a recipient or a message was not taken. Remembered for `trace`, as room allows; no
+// answer.
 struct Refusal {
   static constexpr uint16_t kType = 413;
   uint64_t number = 0;  // the queue's, as is the time

@@ -13,8 +13,9 @@ constexpr size_t kMaxNoteValue = 60 * 1024;
 // Of what a note is; relay alone knows what stands in it.
 enum class NoteKind : uint8_t { kSts, kLearned, kScores, kTlsReport };
 
-// From relay: keep this until then, over what was kept under that name; an empty value forgets it. Not answered; after a crash the
-// last seconds' may be gone, unless it is asked to be durable: then it is so before what relay says next has any effect.
+// From relay: keep this until then, over what was kept under that name; an empty value forgets it. Not answered; after
+// a crash the last seconds' may be gone, unless it is asked to be durable: then it is so before what relay says next
+// has any effect.
 struct KeepNote {
   static constexpr uint16_t kType = 485;
   NoteKind kind = NoteKind::kSts;

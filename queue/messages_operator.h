@@ -8,8 +8,8 @@
 
 namespace mailkeep::queue {
 
-// Which envelopes a command is about: those of which all that is set here is true. Addresses are compared without regard to
-// case; "@domain" means all of that domain, and a sender "<>" the null path.
+// Which envelopes a command is about: those of which all that is set here is true. Addresses are compared without
+// regard to case; "@domain" means all of that domain, and a sender "<>" the null path.
 struct Selection {
   bool all = false;              // said in so many words: a command without any condition is refused
   uint64_t message = 0;          // 0: not asked
@@ -47,8 +47,8 @@ enum class QueueVerb : uint8_t { kList, kHold, kRelease, kRetry, kFail, kDrop, k
 
 constexpr size_t kMaxQueueItems = 1000;  // of one answer
 
-// From control: look at some of the queue, from `after` on, and do that to what is selected. It is asked again with the answer's
-// `next` until that is empty: so the asker sets the pace, and mail goes on between two of them.
+// From control: look at some of the queue, from `after` on, and do that to what is selected. It is asked again with the
+// answer's `next` until that is empty: so the asker sets the pace, and mail goes on between two of them.
 struct SelectQueue {
   static constexpr uint16_t kType = 470;
   uint32_t query = 0;

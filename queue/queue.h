@@ -4,8 +4,9 @@
 //   failures ─▶ Route of the sender ─▶ Routed ──────┤  one commit at the end of the turn, then all answers:
 //   durable, relayed, put off ──────────────────────┘  Enqueued to smtpd and lmtpd, Deliver to user, Transfer to relay
 //
-// DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth about who submits, and smtpd only as
-// far as its tickets go; a memory file only when it is sealed; a `user` process only about its own account's envelopes.
+// DESIGN sections 3 and 4. Runs as mailkeep-queue in the spool directory. Trusts auth about who submits, and smtpd only
+// as far as its tickets go; a memory file only when it is sealed; a `user` process only about its own account's
+// envelopes.
 // SPDX-License-Identifier: ISC
 #pragma once
 

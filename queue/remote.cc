@@ -232,7 +232,8 @@ void Remote::put_back(Destination& d, const std::vector<EnvelopeId>& ids) {
   d.count += ids.size();
 }
 
-// Those of `ids` that have another sender than the first, or another way behind them, wait for a transaction of their own.
+// Those of `ids` that have another sender than the first, or another way behind them, wait for a transaction of their
+// own.
 void Remote::split_by_sender(Destination& d, std::vector<EnvelopeId>& ids) {
   const Envelope& first = items_.find(ids.front())->second.envelope;
   const auto others = std::stable_partition(ids.begin(), ids.end(), [&](const EnvelopeId& id) {

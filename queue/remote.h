@@ -6,10 +6,10 @@
 //      │                                             └─ permanent, or expired ─▶ failing ─▶ returned to its sender
 //      └── its destination does not answer, or a limit of our own holds it: on disk, untouched, until a probe has come through, or then
 //
-// A destination is a domain and an action, or an action alone where that names its hosts. It has so many transfers at once
-// as have done it good (RFC 5321 4.5.4.1 leaves that to us): few at first, more with every success, half as many when it
-// puts everything off. One that cannot be reached at all is tried with one transfer after growing pauses; what else is for it
-// costs no memory and no attempt. Memory is bounded as in local.h, and so is the number of destinations.
+// A destination is a domain and an action, or an action alone where that names its hosts. It has so many transfers at
+// once as have done it good (RFC 5321 4.5.4.1 leaves that to us): few at first, more with every success, half as many
+// when it puts everything off. One that cannot be reached at all is tried with one transfer after growing pauses; what
+// else is for it costs no memory and no attempt. Memory is bounded as in local.h, and so is the number of destinations.
 // DESIGN section 4. Process: queue. No event loop here: the owner calls and passes the time.
 // SPDX-License-Identifier: ISC
 #pragma once

@@ -1,7 +1,7 @@
-// What senders are told: failures, delays, and deliveries where they asked for it; and envelopes that are routed anew. See
-// queue.h. A report of a failure and the removal of what it is about are one transaction: neither lost nor sent twice. A report
-// is kept first and routed then, as a recipient without account. A warning or the news of a delivery may be lost with a crash
-// of this process between the two, mail not.
+// What senders are told: failures, delays, and deliveries where they asked for it; and envelopes that are routed anew.
+// See queue.h. A report of a failure and the removal of what it is about are one transaction: neither lost nor sent
+// twice. A report is kept first and routed then, as a recipient without account. A warning or the news of a delivery
+// may be lost with a crash of this process between the two, mail not.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -119,7 +119,8 @@ void Queue::on_reroute(const Envelope& envelope) {
   local_.try_again(envelope.id, "no route now", now_unix());
 }
 
-// As the message says; all its envelopes are looked at only when that cannot be, after a salvage: there may be very many.
+// As the message says; all its envelopes are looked at only when that cannot be, after a salvage: there may be very
+// many.
 Result<uint32_t> Queue::unused_number(const Message& message) {
   if (message.next_number != 0) {
     const auto behind = spool_->list({message.id, message.next_number - 1}, 1);
@@ -145,14 +146,16 @@ void Queue::take_reroute(const Envelope& envelope, const Routed& routed) {
     const RouteFailure* failure = routed.failures.empty() ? nullptr : &routed.failures[0];
     if (failure == nullptr || failure->temporary)
       return local_.try_again(envelope.id, failure == nullptr ? "no route now" : failure->text, now_unix());
-    // A report for a sender of ours that does not exist ends here; anything else that lookup refuses is a sender elsewhere.
+    // A report for a sender of ours that does not exist ends here; anything else that lookup refuses is a sender
+    // elsewhere.
     if (!(**message).is_bounce || failure->enhanced.starts_with("5.1."))
       return on_failed(envelope, {failure->enhanced, failure->text, ""});
     Delivery& d = deliveries.emplace_back();
     d.relay = true;
     d.address = envelope.original;
   }
-  // A mailbox knows mail by its number, so none is used twice: not in this turn, nor after a crash, nor when its envelope is gone.
+  // A mailbox knows mail by its number, so none is used twice: not in this turn, nor after a crash, nor when its
+  // envelope is gone.
   const auto unused = unused_number(**message);
   if (!unused) return local_.try_again(envelope.id, "could not be read now", now_unix());
   uint32_t& number = next_numbers_[envelope.id.message];

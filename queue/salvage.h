@@ -3,8 +3,9 @@
 //   db.damaged-DATE/   the old one, as it was found; nothing removes it
 //   db.new/            the new one while it is made; becomes db at the end, or is removed at the next start
 //
-// What a record's last state is: the last thing that the log's readable part says of it, else what is on the tables' pages.
-// Every record is taken by its own checksum and says itself where it belongs, so that damage costs that record alone:
+// What a record's last state is: the last thing that the log's readable part says of it, else what is on the tables'
+// pages. Every record is taken by its own checksum and says itself where it belongs, so that damage costs that record
+// alone:
 // - a damaged record of the log: what it put is lost, unless its page had been written; what it removed is there again
 //   (and delivered again, which a local account's process recognises);
 // - a damaged page: the records whose own bytes are damaged; these are in the table `aside` of the new database;

@@ -23,7 +23,8 @@ int64_t next_try(const RetryPolicy& policy, const EnvelopeId& id, uint32_t attem
 
 // The attempt after the `failures`-th in a row to reach a host at all.
 int64_t next_probe(const RetryPolicy& policy, uint32_t failures, int64_t now);
-// A failed attempt was just made: when is the next, at last when the envelope's time is over or its sender must be told.
+// A failed attempt was just made: when is the next, at last when the envelope's time is over or its sender must be
+// told.
 int64_t next_try_of(const RetryPolicy& policy, const Envelope& envelope, int64_t now);
 
 inline int64_t expiry_of(const RetryPolicy& policy, int64_t received) { return received + policy.lifetime; }

@@ -1,5 +1,5 @@
-// What has become of envelopes and is not on disk yet: those that are done, and those that are put off. They go with the next
-// commit, and what the disk refuses with the one after. Process: queue. Local and Remote have one each.
+// What has become of envelopes and is not on disk yet: those that are done, and those that are put off. They go with
+// the next commit, and what the disk refuses with the one after. Process: queue. Local and Remote have one each.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -20,8 +20,8 @@ class Settlements {
   void forget(const EnvelopeId& id);
   bool empty() const { return done_.empty() && put_off_.empty(); }
 
-  // The spool's commit, before and after: `results` are those of all changes that were staged. Gives the envelopes whose
-  // change is on disk.
+  // The spool's commit, before and after: `results` are those of all changes that were staged. Gives the envelopes
+  // whose change is on disk.
   void stage();
   std::vector<EnvelopeId> committed(const std::vector<Status>& results);
 

@@ -47,7 +47,8 @@ struct Listener {
   }
 };
 
-// From the parent: the connection is the user process's now (close ours), or it could not be had: answer NO [UNAVAILABLE].
+// From the parent: the connection is the user process's now (close ours), or it could not be had: answer NO
+// [UNAVAILABLE].
 struct Presented {
   static constexpr uint16_t kType = 810;
   uint64_t session = 0;

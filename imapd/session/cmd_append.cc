@@ -29,7 +29,8 @@ void Session::on(imap::Append command) {
 
 namespace {
 
-// Gives bare line feeds their CR: a message's lines end with CRLF (RFC 5322 2.1), and all that FETCH says of it counts on that.
+// Gives bare line feeds their CR: a message's lines end with CRLF (RFC 5322 2.1), and all that FETCH says of it counts
+// on that.
 void end_lines_with_crlf(std::string& message) {
   std::string out;
   size_t copied = 0;

@@ -69,7 +69,8 @@ void Session::on(imap::List command) {
 
 void Session::on(imap::Lsub command) {
   const std::string pattern = command.reference + command.pattern;
-  // With a trailing "%", a parent of a subscribed name that does not match is shown instead of it, as \Noselect (6.3.9).
+  // With a trailing "%", a parent of a subscribed name that does not match is shown instead of it, as \Noselect
+  // (6.3.9).
   std::map<std::string, bool> shown;  // name as sent: is subscribed
   for (const std::string& subscribed : store_.subscriptions()) {
     const std::string name = encoded(subscribed);

@@ -109,7 +109,8 @@ void Session::on_durable() {
   only_reads_ = false;
 }
 
-// A write failed. The number that it waits for will be another change's: waiting on would end in an OK for what is not there.
+// A write failed. The number that it waits for will be another change's: waiting on would end in an OK for what is not
+// there.
 void Session::on_taken_back(store::Seq last, const Error& cause) {
   quiet_seq_ = 0;
   if (!waiting_ || waiting_->seq <= last) return;
@@ -220,7 +221,8 @@ void Session::no(const Error& error) {
   no(std::string(error_code(error.code)) + error.text);
 }
 
-// Ends the running command: the news that may be told now, then the tagged line. Never before what led to it is durable.
+// Ends the running command: the news that may be told now, then the tagged line. Never before what led to it is
+// durable.
 void Session::complete(std::string_view status, std::string_view text) {
   if (is_dirty()) {
     auto again = [this, status = std::string(status), text = std::string(text)] { complete(status, text); };

@@ -65,8 +65,8 @@ void Session::announce_added() {
   line(std::to_string(view_->recent_count()) + " RECENT");
 }
 
-// New messages are \Recent for the session that is told of them first. The claim is written afterwards, and nobody waits
-// until it is durable: should it be lost, they are \Recent once more (RFC 3501 2.3.2).
+// New messages are \Recent for the session that is told of them first. The claim is written afterwards, and nobody
+// waits until it is durable: should it be lost, they are \Recent once more (RFC 3501 2.3.2).
 void Session::claim_recent() {
   wants_claim_ = false;
   const store::Mailbox* box = view_ ? mailbox() : nullptr;

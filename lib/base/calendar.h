@@ -1,5 +1,5 @@
-// The Gregorian calendar, and date-time of RFC 3339 5.6. Pure, and without the C library's calendar, which would read the machine's
-// time zone from a file.
+// The Gregorian calendar, and date-time of RFC 3339 5.6. Pure, and without the C library's calendar, which would read
+// the machine's time zone from a file.
 // SPDX-License-Identifier: ISC
 #pragma once
 

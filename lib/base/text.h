@@ -32,7 +32,8 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 // A decimal number without sign, spaces or empty text, no larger than `max`.
 std::optional<uint64_t> parse_u64(std::string_view text, uint64_t max = UINT64_MAX);
 
-// `text` with everything but printable ASCII written as \xNN: at most `max` bytes, and "..." behind them when something was cut.
+// `text` with everything but printable ASCII written as \xNN: at most `max` bytes, and "..." behind them when something
+// was cut.
 std::string printable(std::string_view text, size_t max = 200);
 
 // Lower-case hexadecimal digits, two a byte.

@@ -1,5 +1,5 @@
-// Files of tables, line by line, with LF or CRLF: what is only white space or begins with '#' is passed over. Of what is wrong on a line the place is
-// told as everywhere, "file:line:column: found X, expected Y".
+// Files of tables, line by line, with LF or CRLF: what is only white space or begins with '#' is passed over. Of what
+// is wrong on a line the place is told as everywhere, "file:line:column: found X, expected Y".
 // SPDX-License-Identifier: ISC
 #pragma once
 

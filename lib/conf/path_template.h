@@ -7,9 +7,9 @@
 //   range    = "[" index "]" / "[" [ index ] ":" [ index ] "]"      ; bytes, from the end where negative, the second one excluded
 //   modifier = "lowercase" / "uppercase" / "strip" / "raw"          ; strip: without the subaddress
 //
-// What comes from an address is never more than a part of one name: '/' and control characters become ':' always, what shells know
-// and '%' unless `raw` says otherwise; a name that is then "", "." or ".." makes no path. "~" is user.directory, which has neither
-// range nor modifier.
+// What comes from an address is never more than a part of one name: '/' and control characters become ':' always, what
+// shells know and '%' unless `raw` says otherwise; a name that is then "", "." or ".." makes no path. "~" is
+// user.directory, which has neither range nor modifier.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -33,10 +33,12 @@ std::string check_path_template(std::string_view text);
 
 Result<std::string> expand_path(std::string_view text, const PathNames& names);
 
-// The leading components of a template that are the same for every message of an account; for a whole path without the last.
+// The leading components of a template that are the same for every message of an account; for a whole path without the
+// last.
 std::string_view fixed_part(std::string_view text, bool without_last);
 
-// One name below a directory, made of what strangers write: not empty, neither "." nor "..", no '/', no control characters.
+// One name below a directory, made of what strangers write: not empty, neither "." nor "..", no '/', no control
+// characters.
 bool is_path_component(std::string_view text);
 
 }  // namespace mailkeep::conf

@@ -3,8 +3,8 @@
 //   value = "none" / "may" / "encrypt" / "verify" [ "match" 1*8name ] / "fingerprint" 1*8( "sha256:" 64HEXDIG )
 //   file  = *( [ pattern 1*blank value ] newline )      ; "#" starts a comment line
 //   pattern = domain / "*." domain
-// Colons between the bytes of a fingerprint are allowed, as openssl prints them. Pure. The file is the administrator's; read by
-// the parent.
+// Colons between the bytes of a fingerprint are allowed, as openssl prints them. Pure. The file is the administrator's;
+// read by the parent.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,5 @@
-// Certificates of another server (RFC 5280): read, compared by their bytes, and verified up to who is trusted. By libcrypto;
-// touches no file and no network, and trusts nothing of what it reads.
+// Certificates of another server (RFC 5280): read, compared by their bytes, and verified up to who is trusted. By
+// libcrypto; touches no file and no network, and trusts nothing of what it reads.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -49,11 +49,12 @@ struct Verdict {
 // Those whose word is trusted.
 class Anchors {
  public:
-  // A file of certificates, as ca-certificates makes it. What is no certificate between them is skipped; EINVAL: none is left.
+  // A file of certificates, as ca-certificates makes it. What is no certificate between them is skipped; EINVAL: none
+  // is left.
   static Result<Anchors> from_pem(std::string_view pem);
   static Anchors of(const Certificate& one);
-  // Whether chain[0] is a TLS server's certificate, in its time, that leads to one of them through the others of the chain. An
-  // anchor need not be self-signed.
+  // Whether chain[0] is a TLS server's certificate, in its time, that leads to one of them through the others of the
+  // chain. An anchor need not be self-signed.
   Verdict verify(const std::vector<Certificate>& chain) const;
   size_t size() const { return size_; }
 

@@ -1,8 +1,8 @@
 // A table in one file that is made whole and then only read: keys to values, looked up without loading it.
 //
-// A new one takes the old one's place by rename: whoever has the old one open goes on with that. The first record, under
-// kMark, says what it is. Pages have checksums. Made by mailkeepctl table compile; read by lookup. The content is not trusted
-// beyond that: a damaged page is an error, never an answer.
+// A new one takes the old one's place by rename: whoever has the old one open goes on with that. The first record,
+// under kMark, says what it is. Pages have checksums. Made by mailkeepctl table compile; read by lookup. The content is
+// not trusted beyond that: a damaged page is an error, never an answer.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -7,8 +7,8 @@
 //
 // (Berkeley DB 5.3, src/db/db.src and src/btree/btree.src; numbers in the machine's order.)
 //
-// A record that cannot be read may also be one that a power cut left unfinished. What tells them apart is a mark: a record
-// that Environment writes first after each sync. All that lies before a mark was on disk once, so what cannot be
+// A record that cannot be read may also be one that a power cut left unfinished. What tells them apart is a mark: a
+// record that Environment writes first after each sync. All that lies before a mark was on disk once, so what cannot be
 // read there is damage; after the last mark it is the torn end, which was never acknowledged, as is all behind it.
 //
 // Used by the queue at its start. Trusts nothing that it reads.
@@ -50,9 +50,10 @@ struct LogState {
 Result<LogState> examine_log(const std::string& home);
 
 // What committed transactions did to the records of all tables, in order: from the start of the log when nothing before
-// `redo` is damaged, else from `redo`. A record that was damaged is left out. A transaction that lost a part is applied as
-// if it had been committed, without its removals: rather a message twice than not at all. `put` may see what a table had
-// before, when a page of it was split; never what had been removed. Keys come as values do: the caller knows its values.
+// `redo` is damaged, else from `redo`. A record that was damaged is left out. A transaction that lost a part is applied
+// as if it had been committed, without its removals: rather a message twice than not at all. `put` may see what a table
+// had before, when a page of it was split; never what had been removed. Keys come as values do: the caller knows its
+// values.
 struct LogVisitor {
   std::function<void(std::string_view value)> put;
   std::function<void(std::string_view value)> removed;

@@ -49,7 +49,8 @@ struct Chain {
 std::optional<std::string_view> item_value(std::string_view item);  // its bytes, when it holds them itself
 std::optional<Chain> item_chain(std::string_view item);             // where they are, when it does not
 
-// The items of a leaf that are not deleted, each from its start to the end of the page; those out of the page are left out.
+// The items of a leaf that are not deleted, each from its start to the end of the page; those out of the page are left
+// out.
 struct Item {
   bool is_key;
   std::string_view data;
@@ -58,7 +59,8 @@ std::vector<Item> items(std::string_view page);
 // Where the items' bytes begin, or the end of the page's head when what the page says of it cannot be.
 size_t items_start(std::string_view page);
 
-// What cannot be read of a file is zeros. Of the zeros at its end, which are most of a log file, only some are in what is returned.
+// What cannot be read of a file is zeros. Of the zeros at its end, which are most of a log file, only some are in what
+// is returned.
 Result<std::string> read_file(const std::string& path);
 std::string log_name(const std::string& home, uint32_t number);
 Result<std::vector<uint32_t>> log_files(const std::string& home);

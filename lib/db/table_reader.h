@@ -1,5 +1,5 @@
-// Reads a table's file without the engine, past damaged pages, for the case that the engine refuses it. Every record that is
-// still whole on its page is found, whatever became of the page around it.
+// Reads a table's file without the engine, past damaged pages, for the case that the engine refuses it. Every record
+// that is still whole on its page is found, whatever became of the page around it.
 // Used by the queue at its start. Trusts nothing that it reads.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -16,7 +16,8 @@ namespace mailkeep::db {
 struct TableVisitor {
   // How long a valid record of the caller's is that begins here; 0: none does. Called at any byte of a damaged page.
   std::function<size_t(std::string_view bytes)> record_at;
-  // An entry as its page lists it. May come twice; the value may be damaged, the key too, or empty where it could not be read.
+  // An entry as its page lists it. May come twice; the value may be damaged, the key too, or empty where it could not
+  // be read.
   std::function<void(std::string_view key, std::string_view value)> entry;
   // A valid record whose key was not found.
   std::function<void(std::string_view value)> record;

@@ -108,7 +108,8 @@ void read_txt(std::string_view rdata, Answer& out, size_t& budget) {
   out.texts.push_back(std::move(text));
 }
 
-// One record of the asked type at the canonical name; what is malformed in itself is left out. The reader stands at rdata.
+// One record of the asked type at the canonical name; what is malformed in itself is left out. The reader stands at
+// rdata.
 void read_record(Reader& r, Type type, uint16_t rdlength, Answer& out, size_t& text_budget) {
   switch (type) {
     case Type::kA:

@@ -1,4 +1,5 @@
-// What the system says about names: resolv.conf(5) and hosts(5), as texts. Pure; root's own files, read as if they were not.
+// What the system says about names: resolv.conf(5) and hosts(5), as texts. Pure; root's own files, read as if they were
+// not.
 // SPDX-License-Identifier: ISC
 #pragma once
 

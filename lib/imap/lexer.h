@@ -21,8 +21,8 @@ constexpr size_t kMaxMailboxName = 1024;  // bytes of a mailbox name as sent; th
 bool is_atom_char(char c);
 bool is_astring_char(char c);
 
-// The five flags that a client may set, and its keywords as it spelled them. Flags with a backslash that are none of the
-// five are passed over: a server ignores what it does not offer in PERMANENTFLAGS (RFC 3501 7.1).
+// The five flags that a client may set, and its keywords as it spelled them. Flags with a backslash that are none of
+// the five are passed over: a server ignores what it does not offer in PERMANENTFLAGS (RFC 3501 7.1).
 struct FlagList {
   bool answered = false, flagged = false, deleted = false, seen = false, draft = false;
   std::vector<std::string> keywords;

@@ -76,8 +76,8 @@ ssize_t send_with_fds(int fd, std::string_view bytes, const std::vector<Fd>& fds
   return ::sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 }
 
-// An empty Fd in `fds` stands for all that is missing of one frame's descriptors: this process had none free to take them
-// up. Only `excess` is the peer's fault.
+// An empty Fd in `fds` stands for all that is missing of one frame's descriptors: this process had none free to take
+// them up. Only `excess` is the peer's fault.
 ssize_t receive_with_fds(int fd, char* buffer, size_t size, std::deque<Fd>& fds, int flags, bool& excess) {
   struct iovec iov = {buffer, size};
   struct msghdr msg {};
@@ -226,8 +226,8 @@ void Channel::State::read_some() {
     had_fds = had_fds || in_fds.size() > fds_before;
     in.append(chunk, static_cast<size_t>(n));
     if (!take_frames(lives)) return;
-    // A read ends where descriptors begin or end, so a short one does not mean that all has been read: what waits belongs
-    // to this turn and its commit.
+    // A read ends where descriptors begin or end, so a short one does not mean that all has been read: what waits
+    // belongs to this turn and its commit.
     if (static_cast<size_t>(n) < sizeof chunk && !had_fds) return;
   }
 }

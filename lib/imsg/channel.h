@@ -3,9 +3,9 @@
 //   frame: u32 length (whole frame) · u16 type · u8 descriptors · u8 zero · body
 //
 // A descriptor for which the receiver has no room arrives as an empty Fd: the handler refuses that one request, and the
-// sender is not to blame. Frames of one turn leave together at its end. A frame that is malformed ends the channel: `broken` is
-// called once and the owner decides what becomes of the peer. Sending never blocks and never fails here: what
-// does not fit waits in memory, up to kMaxUnread; congested() tells when to stop producing.
+// sender is not to blame. Frames of one turn leave together at its end. A frame that is malformed ends the channel:
+// `broken` is called once and the owner decides what becomes of the peer. Sending never blocks and never fails here:
+// what does not fit waits in memory, up to kMaxUnread; congested() tells when to stop producing.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,12 +1,13 @@
-// A binary message (RFC 3030 3) as one of CRLF lines, which all that comes after takes: the store, IMAP, Maildir, mbox, LMTP and hosts
-// without BINARYMIME. Each leaf part that says Content-Transfer-Encoding: binary becomes quoted-printable (text) or base64, and
-// decodes to the very bytes it had. One pass, in bounded memory.
+// A binary message (RFC 3030 3) as one of CRLF lines, which all that comes after takes: the store, IMAP, Maildir, mbox,
+// LMTP and hosts without BINARYMIME. Each leaf part that says Content-Transfer-Encoding: binary becomes
+// quoted-printable (text) or base64, and decodes to the very bytes it had. One pass, in bounded memory.
 //
 //   header ──empty line──▶ multipart: preamble ──delimiter──▶ header of a part … ──close──▶ epilogue
 //                          message/rfc822: header of the message within
 //                          else: a leaf, encoded if its header says binary
-// A delimiter stands behind a CRLF; behind an LF alone it is a binary part's content. What is signed is not changed (RFC 1847 2.1):
-// it passes if it is lines of text, whatever it says of itself. What else is no lines of text does not pass. Pure.
+// A delimiter stands behind a CRLF; behind an LF alone it is a binary part's content. What is signed is not changed
+// (RFC 1847 2.1): it passes if it is lines of text, whatever it says of itself. What else is no lines of text does not
+// pass. Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,6 @@
-// A leaf part's bytes as quoted-printable or base64 (RFC 2045 6.7, 6.8), a line or a piece of one at a time, in bounded memory.
-// What comes out are CRLF lines of at most 76 ASCII characters, and decodes to the very bytes that went in. Pure.
+// A leaf part's bytes as quoted-printable or base64 (RFC 2045 6.7, 6.8), a line or a piece of one at a time, in bounded
+// memory. What comes out are CRLF lines of at most 76 ASCII characters, and decodes to the very bytes that went in.
+// Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 

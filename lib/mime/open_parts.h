@@ -1,5 +1,6 @@
-// What a converter that goes through a message line by line must know of its parts (RFC 2045, 2046): what a header begins, and which
-// multiparts are open. The bytes are a stranger's: depth, boundaries and a header's size are bounded. Pure.
+// What a converter that goes through a message line by line must know of its parts (RFC 2045, 2046): what a header
+// begins, and which multiparts are open. The bytes are a stranger's: depth, boundaries and a header's size are bounded.
+// Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 

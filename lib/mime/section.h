@@ -25,7 +25,8 @@ struct Range {
 // Nothing when there is no such part, or the text does not exist for it (HEADER of what is no message).
 std::optional<Range> find_section(const Part& root, const std::vector<uint32_t>& number, SectionText text);
 
-// HEADER.FIELDS (or .NOT) of a header's bytes: the fields as they are, then the empty line if there is one (RFC 3501 6.4.5).
+// HEADER.FIELDS (or .NOT) of a header's bytes: the fields as they are, then the empty line if there is one (RFC 3501
+// 6.4.5).
 std::string select_fields(std::string_view header, const std::vector<std::string>& names, bool is_not);
 
 }  // namespace mailkeep::mime

@@ -1,11 +1,13 @@
-// 8-bit content for a host that takes 7 bits alone (RFC 6152 3): each leaf part with 8-bit bytes becomes quoted-printable (text) or
-// base64, line by line, in bounded memory. Two passes over the same bytes: plan() finds the parts, convert() rewrites them.
+// 8-bit content for a host that takes 7 bits alone (RFC 6152 3): each leaf part with 8-bit bytes becomes
+// quoted-printable (text) or base64, line by line, in bounded memory. Two passes over the same bytes: plan() finds the
+// parts, convert() rewrites them.
 //
 //   header ──empty line──▶ multipart: preamble ──delimiter──▶ header of a part … ──close──▶ epilogue
 //                          message/rfc822: header of the message within
 //                          else: a leaf, encoded if the plan says so
-// Not converted, and the plan says why: what is signed (RFC 1847 2.1: not a byte may change), 8-bit header fields, parts that say
-// they are encoded and are not. The bytes are a stranger's: depth, boundaries and a header's size are bounded. Pure.
+// Not converted, and the plan says why: what is signed (RFC 1847 2.1: not a byte may change), 8-bit header fields,
+// parts that say they are encoded and are not. The bytes are a stranger's: depth, boundaries and a header's size are
+// bounded. Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 

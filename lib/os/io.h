@@ -71,8 +71,8 @@ class Io {
   // The names in a directory, without "." and "..", sorted.
   virtual Result<std::vector<std::string>> readdir(int dir) = 0;
   virtual Result<uint64_t> file_size(int fd) = 0;
-  // Where what was ever written at or behind `from` ends: from there on the file is zeros that need not be read. At most its
-  // size, which is the answer where the file system cannot tell.
+  // Where what was ever written at or behind `from` ends: from there on the file is zeros that need not be read. At
+  // most its size, which is the answer where the file system cannot tell.
   virtual Result<uint64_t> data_end(int fd, uint64_t from) = 0;
   // The file's first `size` bytes, which must be there as long as the mapping is.
   virtual Result<Mapping> map(int fd, uint64_t size) = 0;

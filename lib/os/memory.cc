@@ -11,7 +11,8 @@
 namespace mailkeep::os {
 namespace {
 
-// PF_W is set of segments with relocations (also of those that are read-only afterwards): those pages are the process' own.
+// PF_W is set of segments with relocations (also of those that are read-only afterwards): those pages are the process'
+// own.
 int let_go(dl_phdr_info* object, size_t, void* total) {
   if (object->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) return 0;  // the vDSO: no file
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));

@@ -18,7 +18,8 @@ struct Peer {
 };
 
 Peer peer_of(const struct sockaddr_storage& from);
-// A socket of a stream, whatever else another process may have handed over in its place. It may still be a listening one.
+// A socket of a stream, whatever else another process may have handed over in its place. It may still be a listening
+// one.
 bool is_stream_socket(int fd);
 // Of a connected socket; "unknown" when it is gone already.
 Peer peer_of(int fd);

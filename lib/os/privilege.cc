@@ -78,7 +78,8 @@ Status enter_root(const Fd& directory, const std::string& name, uid_t owner) {
   if (!S_ISDIR(st.st_mode)) return Error(name + ": not a directory");
   if (st.st_uid != 0 && st.st_uid != owner) return Error(name + ": belongs to uid " + std::to_string(st.st_uid));
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return Error(name + ": group or others may write to it");
-  // Root without CAP_DAC_OVERRIDE cannot enter a directory that is another's alone: its owner does, with one capability.
+  // Root without CAP_DAC_OVERRIDE cannot enter a directory that is another's alone: its owner does, with one
+  // capability.
   if (st.st_uid != 0) {
     if (seteuid(st.st_uid) != 0) return errno_error("become the owner of " + name);
     if (auto done = set_effective(uint64_t{1} << CAP_SYS_CHROOT); !done) return done;

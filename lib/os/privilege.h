@@ -17,8 +17,8 @@ namespace mailkeep::os {
 // Closes every descriptor from `lowest` up.
 void close_from(int lowest);
 
-// chroot(2) into `directory` (O_PATH will do; `name` is for messages), which must belong to root (or to `owner`) and be nobody
-// else's to write. As root; needs of the capabilities only SETUID and SYS_CHROOT.
+// chroot(2) into `directory` (O_PATH will do; `name` is for messages), which must belong to root (or to `owner`) and be
+// nobody else's to write. As root; needs of the capabilities only SETUID and SYS_CHROOT.
 Status enter_root(const Fd& directory, const std::string& name, uid_t owner);
 
 // Drops to uid and gid (all four of each) without supplementary groups, empties every capability set and

@@ -11,9 +11,9 @@
 
 namespace mailkeep::os {
 
-// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). Only kRelay and kLookup may
-// make a socket that reaches others; none may execute a program, map executable memory (but a file, kUser) or signal another
-// process.
+// What a role needs beyond what all need (memory, time, its descriptors, epoll, its peers' messages). Only kRelay and
+// kLookup may make a socket that reaches others; none may execute a program, map executable memory (but a file, kUser)
+// or signal another process.
 enum class Profile {
   kReceive,  // smtpd, lmtpd: accept, connections, memory files
   kLogin,    // imapd: accept, connections
@@ -26,7 +26,8 @@ enum class Profile {
   kRelay,    // TCP connections to other hosts
 };
 
-// A build with sanitizers: every profile has what their runtime needs too: to read files, to ask about a terminal and limits.
+// A build with sanitizers: every profile has what their runtime needs too: to read files, to ask about a terminal and
+// limits.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_UNDEFINED__)
 constexpr bool kSanitized = true;
 #else
@@ -51,8 +52,9 @@ struct Tcp {
   std::vector<uint16_t> ports;  // connect to these alone
 };
 
-// Confines to `allowed` and, as far as the kernel can (ABI 4), to `tcp`; denies signals and abstract sockets outside (ABI 6).
-// With no Landlock in the kernel this is an error unless `required` is false: the caller logs that it runs without.
+// Confines to `allowed` and, as far as the kernel can (ABI 4), to `tcp`; denies signals and abstract sockets outside
+// (ABI 6). With no Landlock in the kernel this is an error unless `required` is false: the caller logs that it runs
+// without.
 Status enter_landlock(const std::vector<Allowed>& allowed, bool required, const Tcp& tcp = {});
 
 }  // namespace mailkeep::os

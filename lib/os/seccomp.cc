@@ -1,6 +1,6 @@
 // The seccomp profiles: see sandbox.h. A profile is a set of rows; a row is a list of calls, some of them only with the
-// arguments named. regress/tools/system-calls shows which ones the roles make: what none makes does not stand here, but for
-// what the C library and the database do on rare ways (recovery, abort, a full heap).
+// arguments named. regress/tools/system-calls shows which ones the roles make: what none makes does not stand here, but
+// for what the C library and the database do on rare ways (recovery, abort, a full heap).
 // SPDX-License-Identifier: ISC
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -66,8 +66,8 @@ Calls basic() {
 // Clients: those that our listeners bring.
 Calls accepting() { return {{"accept4"}}; }
 
-// A client's connection behind TLS is one end of a pair. Only stream pairs: one of datagram sockets could be made to send
-// anywhere.
+// A client's connection behind TLS is one end of a pair. Only stream pairs: one of datagram sockets could be made to
+// send anywhere.
 Calls pairs() { return {{"socketpair", {{0, kInt, AF_UNIX}, {1, kSocketType, SOCK_STREAM}}}}; }
 
 Calls connections() {
@@ -143,7 +143,8 @@ Calls resolving() {
   return calls;
 }
 
-// A child per check, that is killed when it takes too long. No thread, no namespace: the flags of fork(3) and no others.
+// A child per check, that is killed when it takes too long. No thread, no namespace: the flags of fork(3) and no
+// others.
 Calls children() {
   constexpr uint64_t kFork = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD;
   return {{"clone", {{0, kAll, kFork}}},           {"wait4"}, {"getppid"},

@@ -1,9 +1,10 @@
 // Regular expressions of the configuration and its tables: PCRE2's, of which POSIX extended ones are nearly a part.
 //
-// Bytes, without regard to case, found anywhere in the subject unless the pattern says ^ or $. A pattern is compiled once;
-// what one question may cost is bounded (kMaxSteps, kMaxDepth), and what many that belong together cost (Budget); one that would
-// cost more is neither yes nor no.
-// Patterns are the administrator's, subjects anybody's. Processes: lookup; the parent, to tell errors by line and column.
+// Bytes, without regard to case, found anywhere in the subject unless the pattern says ^ or $. A pattern is compiled
+// once; what one question may cost is bounded (kMaxSteps, kMaxDepth), and what many that belong together cost (Budget);
+// one that would cost more is neither yes nor no.
+// Patterns are the administrator's, subjects anybody's. Processes: lookup; the parent, to tell errors by line and
+// column.
 // SPDX-License-Identifier: ISC
 #pragma once
 

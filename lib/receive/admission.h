@@ -1,10 +1,10 @@
-// Who may come in, and how much of each source: counts of sessions by address and by network; messages and recipients an hour by
-// IPv4 address or by IPv6 network, in which a host has as many addresses as it likes.
+// Who may come in, and how much of each source: counts of sessions by address and by network; messages and recipients
+// an hour by IPv4 address or by IPv6 network, in which a host has as many addresses as it likes.
 //
-// A network (IPv4 /24, IPv6 /64) never holds more sessions than are still free: as the pool fills, the share of each shrinks, and
-// one source alone gets half of it at most. A full pool makes room for a network that has less by ending the idlest session of the
-// one that has most. Each process counts for itself: with N smtpd workers, on whose listeners the kernel spreads connections, a source
-// may have up to N times as much. Pure: no clock, no socket.
+// A network (IPv4 /24, IPv6 /64) never holds more sessions than are still free: as the pool fills, the share of each
+// shrinks, and one source alone gets half of it at most. A full pool makes room for a network that has less by ending
+// the idlest session of the one that has most. Each process counts for itself: with N smtpd workers, on whose listeners
+// the kernel spreads connections, a source may have up to N times as much. Pure: no clock, no socket.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -37,8 +37,8 @@ class Admission {
   enum class Verdict : uint8_t { kWelcome, kFull, kSourceCrowded, kNetworkCrowded };
 
   void set_limits(const Limits& limits) { limits_ = limits; }
-  // Counts a session, whatever the verdict: leave() when it ends. Without the limits of the source and of its network only the pool
-  // as a whole bounds it.
+  // Counts a session, whatever the verdict: leave() when it ends. Without the limits of the source and of its network
+  // only the pool as a whole bounds it.
   Verdict enter(const std::string& address, bool by_source, bool by_network);
   void leave(const std::string& address);
   size_t sessions() const { return total_; }

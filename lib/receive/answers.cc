@@ -1,4 +1,5 @@
-// What the receiving process's peers answer: held against what such an answer may be, and given to its session. See server.h.
+// What the receiving process's peers answer: held against what such an answer may be, and given to its session. See
+// server.h.
 // SPDX-License-Identifier: ISC
 #include <sys/stat.h>
 

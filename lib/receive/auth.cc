@@ -1,4 +1,5 @@
-// AUTH (RFC 4954): a submission's login. One success a session; auth checks, and vouches to the queue for what it gives us.
+// AUTH (RFC 4954): a submission's login. One success a session; auth checks, and vouches to the queue for what it gives
+// us.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "lib/log/log.h"

@@ -1,5 +1,5 @@
-// BDAT (RFC 3030): chunks of counted octets. Whatever is wrong with a chunk, its octets are read to their end before the answer,
-// so the session stays in step; a chunk that fails ends its transaction.
+// BDAT (RFC 3030): chunks of counted octets. Whatever is wrong with a chunk, its octets are read to their end before
+// the answer, so the session stays in step; a chunk that fails ends its transaction.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "lib/log/log.h"

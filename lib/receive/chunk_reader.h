@@ -1,8 +1,8 @@
-// The octets of BDAT chunks (RFC 3030 2), no dots to take out. Text: lines that end with CRLF, across chunks too. Binary
-// (RFC 3030 3): the header is such lines, and what follows is made into them here, as it comes: all behind this place meets CRLF
-// lines alone, so a binary message is kept, shown by IMAP and sent on like any other, to hosts without BINARYMIME too. A
-// signature over the whole body in its binary form (DKIM) does not outlive that, as RFC 6376 5.3 warns signers.
-// What must be refused is noted, as by DataReader. Pure.
+// The octets of BDAT chunks (RFC 3030 2), no dots to take out. Text: lines that end with CRLF, across chunks too.
+// Binary (RFC 3030 3): the header is such lines, and what follows is made into them here, as it comes: all behind this
+// place meets CRLF lines alone, so a binary message is kept, shown by IMAP and sent on like any other, to hosts without
+// BINARYMIME too. A signature over the whole body in its binary form (DKIM) does not outlive that, as RFC 6376 5.3
+// warns signers. What must be refused is noted, as by DataReader. Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 

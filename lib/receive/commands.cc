@@ -223,8 +223,8 @@ void Session::cmd_starttls(const smtp::Command& c) {
   if (!stream_->flush() || stream_->unsent() > 0 || !hand_to_tls()) return end();
 }
 
-// The client's descriptor goes to tls; we go on with a fresh socketpair. What was pipelined in plain text stays in the old
-// stream and dies with it. False: there is no TLS, and nothing more to say to the client.
+// The client's descriptor goes to tls; we go on with a fresh socketpair. What was pipelined in plain text stays in the
+// old stream and dies with it. False: there is no TLS, and nothing more to say to the client.
 bool Session::hand_to_tls() {
   int ends[2];
   if (!server_.tls_is_up() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)

@@ -20,7 +20,8 @@ bool is_recipient(std::string_view address, const std::vector<queue::Recipient>&
                      [&](const queue::Recipient& r) { return equals_nocase(r.address, address); });
 }
 
-// Why the message with that header is in a loop: it has been on too many hosts, or in a recipient's mailbox. "": it is not.
+// Why the message with that header is in a loop: it has been on too many hosts, or in a recipient's mailbox. "": it is
+// not.
 std::string_view loop_in(std::string_view content, uint32_t max_received,
                          const std::vector<queue::Recipient>& recipients) {
   uint32_t received = 0;
@@ -226,8 +227,8 @@ void Session::hand_over() {
   refuse_data();
 }
 
-// SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2), but to a chunk that is not the last one alone.
-// The transaction ends here.
+// SMTP: one reply. LMTP: one for each recipient that was accepted (RFC 2033 4.2), but to a chunk that is not the last
+// one alone. The transaction ends here.
 void Session::answer_data(int code, std::string_view enhanced, std::string_view text) {
   const auto done = std::move(transaction_);
   if (done->spool_asked) server_.drop_spool_file(done->message);

@@ -1,5 +1,5 @@
-// The extensions that a session offers: one table makes the answer to EHLO and decides which parameters are taken, and what
-// they ask for becomes the queue's options. Pure.
+// The extensions that a session offers: one table makes the answer to EHLO and decides which parameters are taken, and
+// what they ask for becomes the queue's options. Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace mailkeep::receive {
 
-// What decides about the offers. A submission is for accounts, LMTP for other servers of ours: they may steer the queue.
-// Strangers on port 25 may not: no DELIVERBY, FUTURERELEASE or MT-PRIORITY for them.
+// What decides about the offers. A submission is for accounts, LMTP for other servers of ours: they may steer the
+// queue. Strangers on port 25 may not: no DELIVERBY, FUTURERELEASE or MT-PRIORITY for them.
 struct Terms {
   const smtpd::Config& config;
   bool is_lmtp = false;

@@ -68,7 +68,8 @@ void Session::go_on_after(Phase phase) {
   }
 }
 
-// What the step would have made is taken back. The octets of a chunk are read before its answer, unless the session ends.
+// What the step would have made is taken back. The octets of a chunk are read before its answer, unless the session
+// ends.
 void Session::refuse_in(Phase phase, const lookup::Filtered& f) {
   if (phase == Phase::commit) {
     set_trouble(f.code, f.enhanced, f.text);

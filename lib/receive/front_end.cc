@@ -1,5 +1,6 @@
-// A front end that we trust says for which client it speaks: XCLIENT (Postfix's XCLIENT_README). The session starts anew for that
-// client, with another greeting. Whether the front end may go on to speak for others stays as its connection's address says.
+// A front end that we trust says for which client it speaks: XCLIENT (Postfix's XCLIENT_README). The session starts
+// anew for that client, with another greeting. Whether the front end may go on to speak for others stays as its
+// connection's address says.
 //
 //   ADDR                whose limits, rules and filters hold. Forgets what was said of the client before
 //   NAME                its name, as if it had been looked up; else it is looked up when ADDR is said

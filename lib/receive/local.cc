@@ -1,6 +1,7 @@
-// Local submission: what sendmail(8) speaks over a Unix socket. auth says who is at its other end, and vouches to the queue
-// for it as it does after a password. Its envelope sender must be the user's own unless the user is trusted; a From field that is not
-// is marked with a Sender field, for cron and web programs write names there that no account has.
+// Local submission: what sendmail(8) speaks over a Unix socket. auth says who is at its other end, and vouches to the
+// queue for it as it does after a password. Its envelope sender must be the user's own unless the user is trusted; a
+// From field that is not is marked with a Sender field, for cron and web programs write names there that no account
+// has.
 // SPDX-License-Identifier: ISC
 #include <fcntl.h>
 
@@ -46,8 +47,8 @@ void Session::on_identified(auth::Identified&& m) {
   work();
 }
 
-// The header is not the user's own by what From or Sender say: Sender then says whose it is (RFC 5322 3.6.2). False: this is no
-// local submission, or such mail is refused here.
+// The header is not the user's own by what From or Sender say: Sender then says whose it is (RFC 5322 3.6.2). False:
+// this is no local submission, or such mail is refused here.
 bool Session::mark_sender(const std::string& text) {
   if (!is_local() || server_.config().strict_local) return false;
   Transaction& t = *transaction_;

@@ -1,5 +1,5 @@
-// The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt): what a load balancer that we trust says before the client's
-// first byte about where that client is. Strict and pure; heard from named sources only, before TLS.
+// The PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt): what a load balancer that we trust says before
+// the client's first byte about where that client is. Strict and pure; heard from named sources only, before TLS.
 //
 //   v1: "PROXY" SP ( "TCP4" / "TCP6" ) SP source SP destination SP port SP port CRLF, or "PROXY UNKNOWN" ... CRLF; 107 bytes at most
 //   v2: signature (12), version and command, family, length (2), addresses, TLVs

@@ -1,5 +1,5 @@
-// What is not taken is told to the queue, which remembers it for mailkeepctl trace. What the queue refuses itself it knows.
-// See session.h.
+// What is not taken is told to the queue, which remembers it for mailkeepctl trace. What the queue refuses itself it
+// knows. See session.h.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "lib/receive/server.h"

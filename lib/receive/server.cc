@@ -263,7 +263,8 @@ void Server::admit(Listening& listening, Fd connection, Session::Peer peer) {
   session->start();
 }
 
-// Ends the idlest session of the network that has most, if `address` will still have less; else one that has been idle for long.
+// Ends the idlest session of the network that has most, if `address` will still have less; else one that has been idle
+// for long.
 bool Server::make_room(const std::string& address) {
   const std::string most = admission_.most_present(admission_.of_network(address) + 1);
   const Micros now = now_monotonic();
@@ -309,7 +310,8 @@ void Server::ring() {
   if (!alarms_.empty()) alarm_.set(std::max(alarms_.begin()->first - now_monotonic(), Micros(0)));
 }
 
-// A proxy that we know must say first for whom it connects. Only its own bytes are read: what follows may be a TLS handshake.
+// A proxy that we know must say first for whom it connects. Only its own bytes are read: what follows may be a TLS
+// handshake.
 void Server::introduce(Listening& listening, Fd connection, const Session::Peer& proxy) {
   if (introductions_.size() >= kMaxIntroductions) {
     log::warn("proxy-refused").kv("src", proxy.address).kv("text", "too many at once");

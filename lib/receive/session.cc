@@ -66,7 +66,8 @@ void Session::greet() {
   reply(220, "", server_.config().hostname + (is_lmtp() ? " LMTP Mailkeep" : " ESMTP Mailkeep"));
 }
 
-// While it is looked for the client may greet and start TLS; MAIL waits for it. Other MTAs on trusted sockets are who they are.
+// While it is looked for the client may greet and start TLS; MAIL waits for it. Other MTAs on trusted sockets are who
+// they are.
 void Session::ask_client_name() {
   if (is_lmtp() || peer_.address == "local") return;
   if (is_localhost(peer_.address)) {

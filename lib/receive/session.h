@@ -1,4 +1,5 @@
-// One SMTP, submission or LMTP connection (RFC 5321, RFC 6409, RFC 2033): lines in, replies out, at most one transaction.
+// One SMTP, submission or LMTP connection (RFC 5321, RFC 6409, RFC 2033): lines in, replies out, at most one
+// transaction.
 //
 //   local: auth says who is at the other end of the socket, then the greeting; from then on as a submission
 //   submission: a handshake, then AUTH (RFC 4954), before any transaction; its header waits for lookup's word on the senders

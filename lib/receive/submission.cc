@@ -1,5 +1,5 @@
-// What is different for a message that an account submits (RFC 6409): it needs a login, its senders must be the account's,
-// and its header is completed before it goes on.
+// What is different for a message that an account submits (RFC 6409): it needs a login, its senders must be the
+// account's, and its header is completed before it goes on.
 // SPDX-License-Identifier: ISC
 #include <bsd/stdlib.h>
 

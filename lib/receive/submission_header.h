@@ -1,8 +1,8 @@
 // The header of a submission (RFC 6409 6, 8): what is missing is added, what is private is taken out, and who claims to
 // have written it is found, to be compared with who has logged in.
 //
-// Refused: no From, or one without an address; From, Sender, Date or Message-ID twice; a line that is no field, at which
-// readers would part ways about where the header ends. Added when missing: Date, Message-ID. Taken out: Bcc.
+// Refused: no From, or one without an address; From, Sender, Date or Message-ID twice; a line that is no field, at
+// which readers would part ways about where the header ends. Added when missing: Date, Message-ID. Taken out: Bcc.
 // Pure; run by smtpd. The bytes are those of somebody who has logged in, and no more to be trusted for that.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -37,8 +37,8 @@ size_t find_header_end(std::string_view content, size_t from);
 // `header`: CRLF lines. An Error's text is for the client (550 5.6.0).
 Result<SubmittedHeader> complete_header(std::string_view header, const SubmissionFacts& facts);
 
-// The header with each address of `from` in From, Sender and Reply-To as the one of `to` at its place; comments, quoted names and
-// all else stay.
+// The header with each address of `from` in From, Sender and Reply-To as the one of `to` at its place; comments, quoted
+// names and all else stay.
 std::string replace_authors(std::string_view header, const std::vector<std::string>& from,
                             const std::vector<std::string>& to);
 

@@ -29,7 +29,8 @@ struct AddressLimits {
   int comment_nesting = 10;
 };
 
-// `text` is a folded or unfolded field value. What follows the last permitted address is dropped; an open group is closed.
+// `text` is a folded or unfolded field value. What follows the last permitted address is dropped; an open group is
+// closed.
 std::vector<Address> parse_address_list(std::string_view text, const AddressLimits& limits = {});
 
 // The local part as it is written in an addr-spec: a dot-atom, or quoted.

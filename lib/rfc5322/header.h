@@ -38,10 +38,11 @@ struct Header {
 // Never fails: what is no field becomes a Field without name.
 Header parse_header(std::string_view bytes, const HeaderLimits& limits = {});
 
-// Line ends that are followed by white space go (RFC 5322 2.2.3), any others too; NUL goes, a lone CR becomes a space; the
-// ends are trimmed.
+// Line ends that are followed by white space go (RFC 5322 2.2.3), any others too; NUL goes, a lone CR becomes a space;
+// the ends are trimmed.
 std::string unfold(std::string_view value);
-// White space of any kind and length as one space, none in front: what comparing and searching want of an unfolded text.
+// White space of any kind and length as one space, none in front: what comparing and searching want of an unfolded
+// text.
 std::string one_spaced(std::string_view text);
 
 // field-name = 1*ftext (RFC 5322 3.6.8)

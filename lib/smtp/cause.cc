@@ -18,8 +18,8 @@ struct ByCode {
   std::string_view code;  // without its class, unless that matters
   Cause cause;
 };
-// Codes that say it all. Those of every kind of policy (X.7.0, X.7.1) and of nothing (X.0.0) are not among them, nor those that
-// large receivers use for something else (4.2.1, 5.4.1).
+// Codes that say it all. Those of every kind of policy (X.7.0, X.7.1) and of nothing (X.0.0) are not among them, nor
+// those that large receivers use for something else (4.2.1, 5.4.1).
 constexpr ByCode kByCode[] = {
     {"1.1", Cause::kMailboxUnknown},
     {"1.2", Cause::kRouting},
@@ -357,7 +357,8 @@ Cause classify(uint16_t code, std::string_view enhanced, std::string_view text) 
   return by_class(code, enhanced);
 }
 
-// What went before the code names hosts and commands, never the code itself, which is three digits between blanks or at an end.
+// What went before the code names hosts and commands, never the code itself, which is three digits between blanks or at
+// an end.
 Cause classify_words(std::string_view words) {
   uint16_t code = 0;
   std::string_view rest = words;

@@ -1,6 +1,6 @@
-// Why another server did not take a message, from its reply: about a dozen causes, told by the enhanced code (RFC 3463, 7372,
-// 7505, 8689) where that is clear, else by the words, and each with what can be done about it. Pure.
-// The words are those that receivers were seen to use; a reply that says nothing known is by its code alone.
+// Why another server did not take a message, from its reply: about a dozen causes, told by the enhanced code (RFC 3463,
+// 7372, 7505, 8689) where that is clear, else by the words, and each with what can be done about it. Pure. The words
+// are those that receivers were seen to use; a reply that says nothing known is by its code alone.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,5 @@
-// SMTP and LMTP commands (RFC 5321 4.1.1, RFC 2033, 3030, 4954): one line in, a verb with its arguments out; parameters of MAIL
-// and RCPT are in params.h. Pure; smtpd and lmtpd.
+// SMTP and LMTP commands (RFC 5321 4.1.1, RFC 2033, 3030, 4954): one line in, a verb with its arguments out; parameters
+// of MAIL and RCPT are in params.h. Pure; smtpd and lmtpd.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -105,7 +105,8 @@ bool take_priority(std::string_view value, MailParams& out) {
   return true;
 }
 
-// RFC 4954 5. Who first submitted the message: nobody here has a reason to believe it, so it goes no further, as if it were "<>".
+// RFC 4954 5. Who first submitted the message: nobody here has a reason to believe it, so it goes no further, as if it
+// were "<>".
 bool take_auth(std::string_view value, MailParams&) { return decode_xtext(value).has_value(); }
 
 constexpr Row<MailParams> kMailRows[] = {

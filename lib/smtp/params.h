@@ -1,5 +1,6 @@
-// Parameters of MAIL and RCPT (RFC 5321 4.1.1.11, 4.1.2): one row a keyword, in params.cc. Strict and pure; smtpd and lmtpd.
-// What a parameter needs of the server is named by the EHLO keyword that offers it: the session refuses what it did not offer.
+// Parameters of MAIL and RCPT (RFC 5321 4.1.1.11, 4.1.2): one row a keyword, in params.cc. Strict and pure; smtpd and
+// lmtpd. What a parameter needs of the server is named by the EHLO keyword that offers it: the session refuses what it
+// did not offer.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,12 +1,12 @@
-// The Sender Rewriting Scheme: forwarded mail gets a sender at our own domain, or its receiver's SPF would refuse it; what comes
-// back to that sender is sent on to the first one.
+// The Sender Rewriting Scheme: forwarded mail gets a sender at our own domain, or its receiver's SPF would refuse it;
+// what comes back to that sender is sent on to the first one.
 //
 //   SRS0=HASH=DAY=domain=local@ours           of local@domain
 //   SRS1=HASH=host==HASH=DAY=domain=local@ours   of SRS0=HASH=DAY=domain=local@host, and of another host's SRS1 of that
 //   HASH  6 characters of base 32: 30 bits of an HMAC over the level and all behind it, by the first key; any of the keys is taken back
 //   DAY   2 characters of base 32: days since 1970, modulo 1024
-// Letter case counts for nothing in hash, day and domain: other hosts may have changed it. An address that would be too long is
-// not rewritten. Pure. Process: lookup.
+// Letter case counts for nothing in hash, day and domain: other hosts may have changed it. An address that would be too
+// long is not rewritten. Pure. Process: lookup.
 // SPDX-License-Identifier: ISC
 #pragma once
 

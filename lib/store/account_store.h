@@ -1,5 +1,5 @@
-// AccountStore: Store over a journal, the state made from it, and the header cache. Its parts by file: store.cc commit and
-// bytes, messages.cc and mailboxes.cc what changes, replay.cc the start, compact.cc checkpoints and compaction.
+// AccountStore: Store over a journal, the state made from it, and the header cache. Its parts by file: store.cc commit
+// and bytes, messages.cc and mailboxes.cc what changes, replay.cc the start, compact.cc checkpoints and compaction.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,5 @@
-// Messages that are files of their own, big/<object>. Written a piece at a time, so that one costs no memory, and synced with
-// their directory before the record that names them.
+// Messages that are files of their own, big/<object>. Written a piece at a time, so that one costs no memory, and
+// synced with their directory before the record that names them.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 

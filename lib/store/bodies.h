@@ -1,5 +1,5 @@
-// Bodies: where each message's bytes lie, by object, ascending. The older ones lie in the mapped index, the newer ones in
-// memory of their own; one that nobody shows any more stays as a mark until there are too many of them.
+// Bodies: where each message's bytes lie, by object, ascending. The older ones lie in the mapped index, the newer ones
+// in memory of their own; one that nobody shows any more stays as a mark until there are too many of them.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -35,8 +35,8 @@ class Bodies {
   void erase(Body& body);
   size_t size() const { return base_.size() + tail_.size() + loose_.size() - gone_; }
 
-  // The end of a replay: drops those that no row shows (`unshown` names candidates among the older ones), and puts those in
-  // order that came out of it.
+  // The end of a replay: drops those that no row shows (`unshown` names candidates among the older ones), and puts
+  // those in order that came out of it.
   void settle(std::span<const ObjectId> unshown);
   // These are all of them now; `base` outlives this, or the next adopt().
   void adopt(std::span<Body> base);

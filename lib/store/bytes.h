@@ -1,5 +1,5 @@
-// The store's byte codec: little-endian numbers, varints, counted strings. A Reader that was asked for more than is there
-// gives zeros and is no longer ok(); callers look once, at the end.
+// The store's byte codec: little-endian numbers, varints, counted strings. A Reader that was asked for more than is
+// there gives zeros and is no longer ok(); callers look once, at the end.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,11 +1,13 @@
-// HeaderCache: the summaries of messages in one file beside the journal. Never synced on the path of mail, rebuilt where it is
-// missing; a record says which bytes it was made of, so one that a crash left behind is never taken for another message's.
+// HeaderCache: the summaries of messages in one file beside the journal. Never synced on the path of mail, rebuilt
+// where it is missing; a record says which bytes it was made of, so one that a crash left behind is never taken for
+// another message's.
 //
 //   file:    "MKCACHE2", generation u64 (another one each time it is written anew), records
 //   record:  "MKC1", object u64, size and CRC-32C of the message u32 u32, size of the summary u32, its CRC-32C u32, summary
 //
-// When more than half of it is of messages that are gone, it is copied without them, in pieces, into cache.tmp, which is
-// synced and takes its name. Where records are is in the index; one of another generation sends the next start through the file.
+// When more than half of it is of messages that are gone, it is copied without them, in pieces, into cache.tmp, which
+// is synced and takes its name. Where records are is in the index; one of another generation sends the next start
+// through the file.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,7 +1,8 @@
 // Checkpoints and compaction.
 //
-// Compaction of a segment: the messages in it that are still shown are written again at the journal's end, then the whole
-// state as records (so that the journal stays complete without the segment), then a checkpoint, and only then is it removed.
+// Compaction of a segment: the messages in it that are still shown are written again at the journal's end, then the
+// whole state as records (so that the journal stays complete without the segment), then a checkpoint, and only then is
+// it removed.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -53,8 +54,8 @@ Status AccountStore::settle() {
   return put_proof();
 }
 
-// Without it a scan would not know that the last records are durable, and could take damage in them for a torn tail. It is
-// itself not worth a sync: one that gets lost proves nothing, and takes nothing with it.
+// Without it a scan would not know that the last records are durable, and could take damage in them for a torn tail. It
+// is itself not worth a sync: one that gets lost proves nothing, and takes nothing with it.
 Status AccountStore::put_proof() {
   if (proven_seq_ >= durable_seq_ || state_->last_seq() > durable_seq_) return {};
   Record proof;

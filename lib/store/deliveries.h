@@ -1,5 +1,5 @@
-// Deliveries: those that were stored, so that none is stored twice; each with the time, until it can be forgotten. The older
-// ones lie in the mapped index, ascending; the newer ones in memory of their own.
+// Deliveries: those that were stored, so that none is stored twice; each with the time, until it can be forgotten. The
+// older ones lie in the mapped index, ascending; the newer ones in memory of their own.
 // SPDX-License-Identifier: ISC
 #pragma once
 

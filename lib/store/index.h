@@ -1,6 +1,7 @@
-// Index: the file `checkpoint`, which says what the journal says up to a place in it, in a form that is mapped and used as it
-// is: a start reads it once to verify it, and then has the rows of 100,000 messages without making one of them. Written whole,
-// beside, synced and renamed; never changed in place; made again from the journal where it is damaged or missing.
+// Index: the file `checkpoint`, which says what the journal says up to a place in it, in a form that is mapped and used
+// as it is: a start reads it once to verify it, and then has the rows of 100,000 messages without making one of them.
+// Written whole, beside, synced and renamed; never changed in place; made again from the journal where it is damaged or
+// missing.
 //
 //   Head, the bodies (bodies.h), the deliveries (deliveries.h), the rows of all mailboxes in order of their ids (rows.h),
 //   a text: mailboxes with their counts, names, keywords, expunges, subscriptions, live bytes of segments (heads.cc)

@@ -64,8 +64,8 @@ Status Journal::open() {
   return {};
 }
 
-// Every header is damaged: the records say the mark too. The first sound one counts, for it is the journal's own: mail that
-// pretends to hold some comes later, and inside of one.
+// Every header is damaged: the records say the mark too. The first sound one counts, for it is the journal's own: mail
+// that pretends to hold some comes later, and inside of one.
 Status Journal::find_mark() {
   std::set<uint64_t> unreadable;
   for (const auto& [segment, size] : segments_) {

@@ -1,8 +1,8 @@
 // Journal: the segments on disk: appending with a buffer, flush and sync, reading back, scanning at start.
 //
-// Space is allocated ahead, so that a full disk is noticed before a record is promised. Of that, a stretch that grows with
-// use is filled with zeros together with the records before it: a sync of bytes that were written before changes no metadata
-// of the file, and so costs one flush of the disk, not two.
+// Space is allocated ahead, so that a full disk is noticed before a record is promised. Of that, a stretch that grows
+// with use is filled with zeros together with the records before it: a sync of bytes that were written before changes
+// no metadata of the file, and so costs one flush of the disk, not two.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -30,7 +30,8 @@ class Journal {
   // What scan() tells of, in order.
   struct Sink {
     std::function<void(const Record&, Place)> on_record;
-    // `bytes` at `place` are no sound record; `lost` is one whose head is sound, else nullptr. is_torn: never durable, cut.
+    // `bytes` at `place` are no sound record; `lost` is one whose head is sound, else nullptr. is_torn: never durable,
+    // cut.
     std::function<void(Place, std::string_view bytes, const Record* lost, bool is_torn)> on_damage;
   };
 
@@ -42,16 +43,16 @@ class Journal {
   // Learns which segments there are, and the mark.
   Status open();
   bool is_empty() const { return segments_.empty(); }
-  // Replays from `from` on (segment 0: all), then stands at the end, ready for put(). `known` is the last sequence number
-  // of what comes before. Cuts what was never durable. Gives up to which number all was surely durable.
+  // Replays from `from` on (segment 0: all), then stands at the end, ready for put(). `known` is the last sequence
+  // number of what comes before. Cuts what was never durable. Gives up to which number all was surely durable.
   Result<Seq> scan(Place from, Seq known, const Sink& sink);
 
-  // Buffers a record; `body_crc` is made here. Fails without a trace when there is no room on the disk; `slack` bytes must
-  // stay free after it, for records that a full disk must still take. Begins a new segment when the last is full.
+  // Buffers a record; `body_crc` is made here. Fails without a trace when there is no room on the disk; `slack` bytes
+  // must stay free after it, for records that a full disk must still take. Begins a new segment when the last is full.
   Result<Place> put(Record record, uint64_t slack);
   Status flush();  // on failure the buffer is gone, and so is what of it reached the file
-  // Of what was flushed, and of what scan() found that was not surely durable: that is written again first, for after a sync
-  // that failed the kernel takes bytes for written that are not.
+  // Of what was flushed, and of what scan() found that was not surely durable: that is written again first, for after a
+  // sync that failed the kernel takes bytes for written that are not.
   Status sync();
   bool has_buffered() const { return !buffer_.empty(); }
   void discard_buffered() { buffer_.clear(); }

@@ -9,8 +9,8 @@
 
 namespace mailkeep::store {
 
-// The name as the store keeps it ("inbox" and "Inbox/x" become "INBOX" and "INBOX/x"), or EINVAL: empty or too long, not
-// UTF-8, with control characters, empty levels, or too deep.
+// The name as the store keeps it ("inbox" and "Inbox/x" become "INBOX" and "INBOX/x"), or EINVAL: empty or too long,
+// not UTF-8, with control characters, empty levels, or too deep.
 Result<std::string> canonical_name(std::string_view name);
 // An atom that is no system flag (RFC 3501 flag-keyword).
 bool is_keyword(std::string_view name);

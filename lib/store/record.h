@@ -13,15 +13,17 @@
 //                              |  40  8  what was durable when this was written
 //                              |  48     meta, then body (a message's bytes, as received)
 //
-// Numbers are little-endian; sequence numbers grow from record to record. When a scan meets bytes that are no sound record:
+// Numbers are little-endian; sequence numbers grow from record to record. When a scan meets bytes that are no sound
+// record:
 //   - A later record calls that number durable (its last field), or a later segment was begun, which is done after a sync of
 //     this one: they are damaged.
 //   - They cannot be what a power cut left of an unfinished write (torn.h): they are damaged.
 //   - Else they are torn.
-// Damage costs these bytes alone, which are kept aside; the scan goes on with the next sound record. Torn bytes are cut with
-// all behind them, also kept aside: these records were written before any sync that covered the torn one had ended, so nobody
-// was told of them, and without it they may make no sense. Only of a tail that no record calls durable yet can damage that
-// looks like a missing sector be mistaken for torn; a proof is written as soon as nothing else is going on, and at the end.
+// Damage costs these bytes alone, which are kept aside; the scan goes on with the next sound record. Torn bytes are cut
+// with all behind them, also kept aside: these records were written before any sync that covered the torn one had
+// ended, so nobody was told of them, and without it they may make no sense. Only of a tail that no record calls durable
+// yet can damage that looks like a missing sector be mistaken for torn; a proof is written as soon as nothing else is
+// going on, and at the end.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,5 @@
-// Message: a message's row in its mailbox. Rows: those of one mailbox, in UID order, of which the older ones lie in the mapped
-// index (index.h) and the newer ones, since that was written, in memory of their own.
+// Message: a message's row in its mailbox. Rows: those of one mailbox, in UID order, of which the older ones lie in the
+// mapped index (index.h) and the newer ones, since that was written, in memory of their own.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -46,7 +46,8 @@ Item unsound_item(std::string_view all, size_t at, const Parsed& parsed, uint64_
   return item;
 }
 
-// All from `at` on; what follows the last is zeros. `all` are a segment's bytes from `base` on, `seen` the last number before.
+// All from `at` on; what follows the last is zeros. `all` are a segment's bytes from `base` on, `seen` the last number
+// before.
 std::vector<Item> read_items(std::string_view all, size_t at, uint64_t base, uint64_t mark, Seq seen) {
   std::vector<Item> items;
   while (at < all.size()) {
@@ -66,7 +67,8 @@ std::vector<Item> read_items(std::string_view all, size_t at, uint64_t base, uin
   return items;
 }
 
-// How many of the last segment's items count: all before the first that is torn, and a group that has no end was torn too.
+// How many of the last segment's items count: all before the first that is torn, and a group that has no end was torn
+// too.
 size_t count_kept(const std::vector<Item>& items, Seq seen, Seq proven) {
   const size_t count = items.size();
   size_t group = count;  // where an unfinished group began
@@ -91,7 +93,8 @@ Seq find_proven(const std::vector<Item>& items) {
   return proven;
 }
 
-// How many are surely on the disk: all up to the last whose number is known to be durable. A proof does not prove itself.
+// How many are surely on the disk: all up to the last whose number is known to be durable. A proof does not prove
+// itself.
 size_t count_sure(const std::vector<Item>& items, Seq durable) {
   size_t count = items.size();
   while (count > 0) {
@@ -118,8 +121,8 @@ Result<Seq> Journal::scan(Place from, Seq known, const Sink& sink) {
   return durable;
 }
 
-// Of what the disk cannot read the rest is there all the same; in its place stand bytes that are damage, not a torn write. When
-// it is much, the disk is gone for now, not some records.
+// Of what the disk cannot read the rest is there all the same; in its place stand bytes that are damage, not a torn
+// write. When it is much, the disk is gone for now, not some records.
 Result<std::string> Journal::read_around(int fd, uint64_t from, uint64_t size, std::set<uint64_t>* unreadable) {
   std::string bytes(size, '\0');
   auto got = io_.pread(fd, bytes.data(), size, from);

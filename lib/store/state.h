@@ -1,7 +1,8 @@
-// State: all that the journal says, in memory. apply() is the only way anything in it changes, both live and at replay, so
-// that what a restart finds is what was there.
+// State: all that the journal says, in memory. apply() is the only way anything in it changes, both live and at replay,
+// so that what a restart finds is what was there.
 //
-// A record that names a mailbox or message that is not there (its own record was damaged) changes nothing more than it can.
+// A record that names a mailbox or message that is not there (its own record was damaged) changes nothing more than it
+// can.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -70,7 +71,8 @@ class State {
   Bodies& bodies() { return bodies_; }
   const Deliveries& deliveries() const { return deliveries_; }
 
-  // For the index (index.h): all but the rows, the bodies and the deliveries, as one text; and back into an empty state.
+  // For the index (index.h): all but the rows, the bodies and the deliveries, as one text; and back into an empty
+  // state.
   std::string encode_heads() const;
   bool decode_heads(std::string_view text, std::span<Message> rows);
   // The index says what this says: it is the base from now on. Rows are those of all mailboxes in order of their ids.
@@ -95,8 +97,8 @@ class State {
   // Mailboxes whose making was lost, made anew for what came into them.
   uint32_t remade_boxes() const { return remade_boxes_; }
 
-  // The bits of keywords in a mailbox. What is not there is made; a full mailbox gives it the place of a keyword that no message
-  // has, and leaves it out where there is none.
+  // The bits of keywords in a mailbox. What is not there is made; a full mailbox gives it the place of a keyword that
+  // no message has, and leaves it out where there is none.
   static uint64_t make_keywords(Mailbox& box, const std::vector<std::string>& names);
 
  private:

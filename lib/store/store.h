@@ -12,11 +12,12 @@
 // The rule for whoever talks to a client: nothing made from the store's present state leaves before durable_seq() has
 // reached what last_seq() was when it was made. One sync() at the end of a turn of the event loop does that for all.
 //
-// Errors carry errno in Error::code: ENOENT no such mailbox or message, EEXIST the name is taken, EINVAL a bad name, flag
-// or keyword, EPERM not allowed for this mailbox (INBOX, \Noselect), EMFILE a limit was reached (mailboxes, keywords),
-// EFBIG message too large, ENOSPC and EDQUOT disk full (nothing changed; try again later), EIO otherwise.
+// Errors carry errno in Error::code: ENOENT no such mailbox or message, EEXIST the name is taken, EINVAL a bad name,
+// flag or keyword, EPERM not allowed for this mailbox (INBOX, \Noselect), EMFILE a limit was reached (mailboxes,
+// keywords), EFBIG message too large, ENOSPC and EDQUOT disk full (nothing changed; try again later), EIO otherwise.
 // When flush() fails, all since the last flush() is taken back, in memory too (observers never saw it, and are told so:
-// it may be another's call that flushed, such as begin_group()). When the disk fails a sync, the store is_broken() for good: every change fails; end the process, the next one replays what is there.
+// it may be another's call that flushed, such as begin_group()). When the disk fails a sync, the store is_broken() for
+// good: every change fails; end the process, the next one replays what is there.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -149,8 +150,8 @@ class Store {
   virtual Status rename_mailbox(std::string_view from, std::string_view to) = 0;
   // Takes the unclaimed \Recent messages for one session: they are those from the returned uid on, up to uidnext.
   virtual Result<Uid> claim_recent(MailboxId id) = 0;
-  // The same for those up to `last`, which a session is being told of: nothing is written and nobody else gets them while
-  // this process lives. claim_recent() is to follow.
+  // The same for those up to `last`, which a session is being told of: nothing is written and nobody else gets them
+  // while this process lives. claim_recent() is to follow.
   virtual Uid tell_recent(MailboxId id, Uid last) = 0;
 
   // --- messages ---
@@ -183,8 +184,8 @@ class Store {
   virtual Status settle() = 0;
   // One bounded piece of compaction. True: there is more to do.
   virtual Result<bool> compact_step() = 0;
-  // A checkpoint if it is due, else a piece of compaction, of the header cache or of the journal; when all is done, a word in
-  // the journal that its last records are durable. True: call again soon.
+  // A checkpoint if it is due, else a piece of compaction, of the header cache or of the journal; when all is done, a
+  // word in the journal that its last records are durable. True: call again soon.
   virtual Result<bool> idle_step() = 0;
   virtual Usage usage() const = 0;
 };

@@ -96,8 +96,8 @@ struct Change {
   UidSet uids;
 };
 
-// What is made once of every message, while it is in memory at its arrival, and kept in the header cache. FETCH ENVELOPE
-// and its like, SORT, THREAD and header SEARCH are answered from it; the header itself is the message's first
+// What is made once of every message, while it is in memory at its arrival, and kept in the header cache. FETCH
+// ENVELOPE and its like, SORT, THREAD and header SEARCH are answered from it; the header itself is the message's first
 // Summary::header_size bytes.
 using Summary = mime::Summary;
 

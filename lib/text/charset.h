@@ -14,8 +14,8 @@ constexpr size_t kMaxCharsetName = 40;
 // Whether to_utf8() knows the name: US-ASCII and UTF-8 always, the others as iconv has them.
 bool is_known_charset(std::string_view charset);
 
-// The directory that iconv(3) loads its converters from when they are first used; empty where the C library says nothing. A
-// sandbox must leave it readable.
+// The directory that iconv(3) loads its converters from when they are first used; empty where the C library says
+// nothing. A sandbox must leave it readable.
 std::string converter_directory();
 
 // `bytes` in UTF-8, always well formed, at most `max` bytes. Bytes that are invalid in `charset` become

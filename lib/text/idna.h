@@ -9,8 +9,8 @@
 
 namespace mailkeep::text {
 
-// The domain with every U-label as its A-label: "bücher.test" gives "xn--bcher-kva.test". Plain ASCII comes back as it is,
-// unchecked. At most 1,000 bytes of UTF-8.
+// The domain with every U-label as its A-label: "bücher.test" gives "xn--bcher-kva.test". Plain ASCII comes back as it
+// is, unchecked. At most 1,000 bytes of UTF-8.
 Result<std::string> domain_to_ascii(std::string_view domain);
 
 }  // namespace mailkeep::text

@@ -32,13 +32,13 @@ constexpr int kParentFd = 3;
 // SIGPIPE, closes every descriptor above 3. Ends the process if it was not started by mailkeepd.
 Boot boot(imsg::Role role, int argc, char** argv, char** envp);
 
-// A `user` process without an account is the template of the others (lmtpd/user/template.h): boot() has only read its Boot. Each
-// process that it forks calls begin() with its own, which does the rest.
+// A `user` process without an account is the template of the others (lmtpd/user/template.h): boot() has only read its
+// Boot. Each process that it forks calls begin() with its own, which does the rest.
 bool is_template(const Boot& boot);
 void begin(const Boot& boot);
 
-// chroot (if Boot names a root), drop to Boot's uid and gid, no_new_privs, Landlock (nothing but `open` of the file system;
-// no TCP, no signals, no abstract sockets: as far as the kernel knows them), seccomp. Failure ends the process.
+// chroot (if Boot names a root), drop to Boot's uid and gid, no_new_privs, Landlock (nothing but `open` of the file
+// system; no TCP, no signals, no abstract sockets: as far as the kernel knows them), seccomp. Failure ends the process.
 void confine(Boot& boot, os::Profile profile, const std::vector<os::Allowed>& open = {});
 // The same without Landlock and seccomp: for a role that learns later what it must be able to open.
 void confine_ids(Boot& boot);

@@ -1,4 +1,5 @@
-// lmtpd: LMTP from other MTAs on trusted sockets. No files, no connections of its own, an empty root; what it can do is hand on a message.
+// lmtpd: LMTP from other MTAs on trusted sockets. No files, no connections of its own, an empty root; what it can do is
+// hand on a message.
 // SPDX-License-Identifier: ISC
 #include "lib/receive/server.h"
 

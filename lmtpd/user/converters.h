@@ -1,5 +1,5 @@
-// The directory of charset converters, for SEARCH and the header cache: read where a message needs one, so that a start costs
-// nothing.
+// The directory of charset converters, for SEARCH and the header cache: read where a message needs one, so that a start
+// costs nothing.
 // SPDX-License-Identifier: ISC
 #pragma once
 

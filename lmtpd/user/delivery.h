@@ -1,5 +1,6 @@
-// Deliveries into this account's INBOX, or its mailbox for junk: reads the message that the queue passes, puts Return-Path and Delivered-To
-// before it, appends it to the store. RFC 5321 4.4 (Return-Path). Exactly once: the store knows delivery ids.
+// Deliveries into this account's INBOX, or its mailbox for junk: reads the message that the queue passes, puts
+// Return-Path and Delivered-To before it, appends it to the store. RFC 5321 4.4 (Return-Path). Exactly once: the store
+// knows delivery ids.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -17,7 +17,8 @@ namespace mailkeep::user {
 
 // For a Maildir and an mbox: lines of LF.
 std::string to_lf(std::string_view text);
-// A whole mbox entry: the From_ line, the text with its lines that begin with "From " (behind any '>') quoted by one '>', an empty line.
+// A whole mbox entry: the From_ line, the text with its lines that begin with "From " (behind any '>') quoted by one
+// '>', an empty line.
 std::string mbox_entry(std::string_view text, const std::string& sender, int64_t time);
 
 // SECONDS.MIDENUMBER.HOST; the first part is the time of the message's id.
@@ -30,8 +31,8 @@ Result<bool> put_into_maildir(os::Io& io, int maildir, const std::string& name, 
 // Takes the locks of `name` in `dir`, open as `fd`; what it returns gives them back. EAGAIN: somebody else has them.
 using Unlock = std::function<void()>;
 using Lock = std::function<Result<Unlock>(int dir, const std::string& name, int fd)>;
-// fcntl(2), and NAME.lock beside it where the directory can be written. EAGAIN too when `fd` has the name no more. A file of another
-// account's is refused: in a directory like /tmp it was put there to read the mail.
+// fcntl(2), and NAME.lock beside it where the directory can be written. EAGAIN too when `fd` has the name no more. A
+// file of another account's is refused: in a directory like /tmp it was put there to read the mail.
 Result<Unlock> lock_mbox(int dir, const std::string& name, int fd);
 
 Result<bool> put_into_mbox(os::Io& io, int dir, const std::string& name, const std::string& entry, Ledger& ledger,

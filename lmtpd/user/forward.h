@@ -3,9 +3,10 @@
 //   file  = *( [ entry ] *( ( "," / newline ) [ entry ] ) )      ; '#' starts a comment, at the start of a line or after a blank
 //   entry = address / name / "\" name                            ; a name is one of the recipient's domain
 //
-// The account's own name, with or without the backslash, or the recipient's address: here too. What starts with '|', '/' or
-// ":include:", quoted or not, is refused, for this server starts no command and writes to no file but mailboxes.
-// Read by the account's own process, opened anew for each delivery; Landlock leaves it that one file. Trusts nothing of it.
+// The account's own name, with or without the backslash, or the recipient's address: here too. What starts with '|',
+// '/' or ":include:", quoted or not, is refused, for this server starts no command and writes to no file but mailboxes.
+// Read by the account's own process, opened anew for each delivery; Landlock leaves it that one file. Trusts nothing of
+// it.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -108,8 +108,8 @@ void Ledger::take(std::string_view text) {
   }
 }
 
-// The last kKept records in a file of their own, which takes the other's name. After a failure this object is of no use: nobody
-// knows which of the two has the name.
+// The last kKept records in a file of their own, which takes the other's name. After a failure this object is of no
+// use: nobody knows which of the two has the name.
 Status Ledger::shorten() {
   const auto text = tail(kKept);
   if (!text) return text.error();

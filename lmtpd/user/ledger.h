@@ -1,11 +1,11 @@
-// Which deliveries into Maildirs and mbox files were begun and which have ended, in the account's own mail directory: what
-// makes them exactly once, for such files have no place for an envelope's id.
+// Which deliveries into Maildirs and mbox files were begun and which have ended, in the account's own mail directory:
+// what makes them exactly once, for such files have no place for an envelope's id.
 //
 //   "deliveries": records of 32 bytes, each u64 message · u32 number · u32 state · u64 offset · u32 path · u32 CRC-32C of these
 //   state 1: begun, on the disk before the message can be seen; offset: where in an mbox; path: CRC-32C of the file's path
 //   state 2: ended; not synced, for after a power cut the message itself is looked for
-// A record that is damaged or torn counts for nothing. When the file has grown it is written anew with its end alone, at start
-// and between two deliveries: the process of a busy account may run for months. Process: user.
+// A record that is damaged or torn counts for nothing. When the file has grown it is written anew with its end alone,
+// at start and between two deliveries: the process of a busy account may run for months. Process: user.
 // SPDX-License-Identifier: ISC
 #pragma once
 

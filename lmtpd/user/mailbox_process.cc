@@ -100,7 +100,8 @@ void MailboxProcess::on_deliver(imsg::PeerId from, Deliver&& m) {
   delivered_.push_back(stored);
 }
 
-// True: the queue has been told whereto, or will ask the next process. Whatever is wrong with the file, the mail is kept here.
+// True: the queue has been told whereto, or will ask the next process. Whatever is wrong with the file, the mail is
+// kept here.
 bool MailboxProcess::forward(imsg::PeerId from, const Deliver& m) {
   constexpr size_t kHead = 64 * 1024;
   const ForwardFile* file = places_->forward_of(m.action);
@@ -302,7 +303,8 @@ void MailboxProcess::sync_now() {
   const auto synced = store_->sync();
   if (!synced) {
     log::error("store-sync").kv("account", account_).kv("text", synced.error().text);
-    // What could not be written was taken back, and who waited for it has been told. Else nobody knows what the disk has.
+    // What could not be written was taken back, and who waited for it has been told. Else nobody knows what the disk
+    // has.
     if (store_->is_broken()) end(1);  // the next process replays what is really there
   } else {
     for (auto& [id, c] : clients_) {
@@ -319,8 +321,8 @@ void MailboxProcess::sync_now() {
   loop_.defer([this] { run_clients(); });  // behind the streams' flushes: the news leave before long work goes on
 }
 
-// The session is over: its last words leave, then the client has a moment to end too. Were the connection closed at once, what
-// the client sends meanwhile would be answered by a reset, which may overtake them.
+// The session is over: its last words leave, then the client has a moment to end too. Were the connection closed at
+// once, what the client sends meanwhile would be answered by a reset, which may overtake them.
 void MailboxProcess::see_off(Client& c) {
   if (!c.end_timer) {
     c.end_timer = std::make_unique<event::Timer>(loop_, [&c] { c.gone = true; });
@@ -359,8 +361,8 @@ void MailboxProcess::report_sessions() {
   note_work();
 }
 
-// In quiet moments, also while sessions wait in IDLE for days: checkpoint and compaction, one bounded step at a time; then the
-// parent hears that we idle, if we do.
+// In quiet moments, also while sessions wait in IDLE for days: checkpoint and compaction, one bounded step at a time;
+// then the parent hears that we idle, if we do.
 void MailboxProcess::upkeep() {
   const bool has_work =
       std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second->session->is_working(); });

@@ -136,7 +136,8 @@ std::string mbox_entry(std::string_view text, const std::string& sender, int64_t
   return out + "\n";
 }
 
-// What is locked must still have the name, or what is written to it is gone with it; and whose file it is may read the mail.
+// What is locked must still have the name, or what is written to it is gone with it; and whose file it is may read the
+// mail.
 static Status check_mbox(int dir, const std::string& name, int fd) {
   struct stat ours {
   }, named{};
@@ -159,8 +160,8 @@ static bool is_strangers(int dir, const std::string& lock) {
   return ::fstatat(dir, lock.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != ::geteuid() && st.st_uid != 0;
 }
 
-// A lock file of an earlier process of this account, which was killed: one process at a time has the account's mail, and this one
-// holds no lock. Should another live all the same, it holds fcntl's lock too.
+// A lock file of an earlier process of this account, which was killed: one process at a time has the account's mail,
+// and this one holds no lock. Should another live all the same, it holds fcntl's lock too.
 static bool is_left_behind(int dir, const std::string& lock) {
   const Fd file(::openat(dir, lock.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat st {};
@@ -175,7 +176,8 @@ static Result<bool> make_lock_file(int dir, const std::string& name, const std::
   for (int tries = 0;; tries++) {
     const Fd made(::openat(dir, lock.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (made) {
-      // Where there is no room for it, the lock holds all the same; left behind, it would be in the way until it is stale.
+      // Where there is no room for it, the lock holds all the same; left behind, it would be in the way until it is
+      // stale.
       static_cast<void>(!::write(made.get(), kLockText.data(), kLockText.size()));
       return true;
     }

@@ -18,8 +18,8 @@ namespace {
 constexpr std::string_view kJunk = ".Junk";  // Maildir++
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-// Every directory of the path that is missing, on the disk as far as the account may have that; where it may not be made, opening
-// says so.
+// Every directory of the path that is missing, on the disk as far as the account may have that; where it may not be
+// made, opening says so.
 void make_path(const std::string& path) {
   size_t above = 0;
   for (size_t slash = path.find('/', 1);; above = slash, slash = path.find('/', slash + 1)) {
@@ -31,8 +31,8 @@ void make_path(const std::string& path) {
   }
 }
 
-// From `from` on, one component after the other, made where missing, and then on the disk: the message is not safer than the way
-// to it. None of them may be a link.
+// From `from` on, one component after the other, made where missing, and then on the disk: the message is not safer
+// than the way to it. None of them may be a link.
 Result<Fd> walk(os::Io& io, int from, const std::vector<std::string_view>& parts) {
   Fd at(::openat(from, ".", kDirectory));
   if (!at) return errno_error("open");

@@ -1,7 +1,8 @@
-// The Maildirs and mbox files of one account, outside of its mail directory: where actions of the configuration put its mail.
+// The Maildirs and mbox files of one account, outside of its mail directory: where actions of the configuration put its
+// mail.
 //
-// open() runs as the account, before the process is confined: the path is put together here, of the action's template and
-// the account's name and home, and whatever links lie on it lead no further than the account itself may go. What an
+// open() runs as the account, before the process is confined: the path is put together here, of the action's template
+// and the account's name and home, and whatever links lie on it lead no further than the account itself may go. What an
 // address adds to a path later is one component of it (lib/conf/path_template.h).
 // SPDX-License-Identifier: ISC
 #pragma once

@@ -38,8 +38,8 @@ void confine_template(const worker::Boot& boot) {
   if (auto done = os::enter_landlock(allowed, false); !done) give_up("landlock", done.error().text);
 }
 
-// fork(2) with our own father: he alone waits for the child and may signal it. Not fork(3), which knows no flags; there is one
-// thread here, and no lock is held.
+// fork(2) with our own father: he alone waits for the child and may signal it. Not fork(3), which knows no flags; there
+// is one thread here, and no lock is held.
 pid_t fork_sibling() {
   return static_cast<pid_t>(syscall(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
 }

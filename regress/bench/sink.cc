@@ -2,8 +2,9 @@
 //
 //   bench_sink PORT
 //
-// Prints "ready" when it listens, then answers each line on its standard input: "count" with the number of messages and of
-// connections so far, and the nanoseconds (CLOCK_MONOTONIC) when the first message came (0: none). Ends with its input.
+// Prints "ready" when it listens, then answers each line on its standard input: "count" with the number of messages and
+// of connections so far, and the nanoseconds (CLOCK_MONOTONIC) when the first message came (0: none). Ends with its
+// input.
 // SPDX-License-Identifier: ISC
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,8 +3,8 @@
 //   bench_watch imap PORT ACCOUNT...    an IMAP session a account that idles in its INBOX; password "secret-ACCOUNT"
 //   bench_watch maildir DIRECTORY...    what is moved into DIRECTORY/new, by inotify
 //
-// Says "ready" when it watches, then at the end of its input (or at SIGTERM) one line for each change that it has seen: for
-// imap "ACCOUNT NUMBER-OF-MESSAGES NANOSECONDS", for maildir "PATH NANOSECONDS" (CLOCK_MONOTONIC when it was read).
+// Says "ready" when it watches, then at the end of its input (or at SIGTERM) one line for each change that it has seen:
+// for imap "ACCOUNT NUMBER-OF-MESSAGES NANOSECONDS", for maildir "PATH NANOSECONDS" (CLOCK_MONOTONIC when it was read).
 // A line "count" on its input is answered with how many messages it has seen appear so far.
 // SPDX-License-Identifier: ISC
 #include <arpa/inet.h>

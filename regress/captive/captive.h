@@ -1,4 +1,5 @@
-// The captive build: worker programs that play the taken-over process, as regress/e2e/16-captive and 17-hostile tell them.
+// The captive build: worker programs that play the taken-over process, as regress/e2e/16-captive and 17-hostile tell
+// them.
 //
 //   make captive: build/VARIANT/captive/libexec/mailkeep/ROLE = the worker's own objects, with lib/worker/worker,
 //   lib/os/seccomp and lib/imsg/channel compiled once more with -DMAILKEEP_CAPTIVE, and this folder's
@@ -6,8 +7,8 @@
 //   boot() ─▶ arm(): as root still, connects to `captive.sock` beside the program (no socket there: nothing more happens)
 //   confined, in its loop ─▶ serve(): a line in, an act, a line out
 //
-// Seccomp's default is then SIGSYS to the process instead of its end, so that each act can be reported: the list of what
-// is allowed is the same. That the real default ends the process is shown by regress/unit/sandbox_test.
+// Seccomp's default is then SIGSYS to the process instead of its end, so that each act can be reported: the list of
+// what is allowed is the same. That the real default ends the process is shown by regress/unit/sandbox_test.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,4 +1,5 @@
-// captive_free UID SOCKET: the acts of a process that nothing confines but its uid: what fails there too proves nothing.
+// captive_free UID SOCKET: the acts of a process that nothing confines but its uid: what fails there too proves
+// nothing.
 // SPDX-License-Identifier: ISC
 #include <grp.h>
 #include <stdio.h>

@@ -1,14 +1,15 @@
 // Disk: a model of a disk behind os::Io that forgets what was not synced.
 //
-// Every file has what the process sees and what is surely on the disk, and between them the writes and truncations since the
-// last sync; every directory likewise. power_cut() leaves one legal state, chosen by `pick`, which is asked for a number below
-// n again and again: of each unsynced write nothing, all, or some of its 512-byte sectors, whatever became of other sectors (a
-// sector that is kept has all that was written to it before, as a page in the kernel's cache has); of a directory's unsynced
-// changes any of them, as long as those to one name keep their order. A sync that fails leaves its
-// writes in doubt for good, as Linux does: pages it could not write count as written. Odometer picks every way there is.
+// Every file has what the process sees and what is surely on the disk, and between them the writes and truncations
+// since the last sync; every directory likewise. power_cut() leaves one legal state, chosen by `pick`, which is asked
+// for a number below n again and again: of each unsynced write nothing, all, or some of its 512-byte sectors, whatever
+// became of other sectors (a sector that is kept has all that was written to it before, as a page in the kernel's cache
+// has); of a directory's unsynced changes any of them, as long as those to one name keep their order. A sync that fails
+// leaves its writes in doubt for good, as Linux does: pages it could not write count as written. Odometer picks every
+// way there is.
 //
-// fail_at makes the n-th changing call fail once with fail_code, fail_read_at the n-th reading one; dead_at makes a changing
-// call and all after it fail, as when power goes. on_call is told before each changing call.
+// fail_at makes the n-th changing call fail once with fail_code, fail_read_at the n-th reading one; dead_at makes a
+// changing call and all after it fail, as when power goes. on_call is told before each changing call.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -28,7 +29,8 @@ namespace mailkeep::fault {
 
 using Pick = std::function<size_t(size_t)>;
 
-// Counts through all answers that a sequence of questions can have: use pick() for one run, then next() until it is false.
+// Counts through all answers that a sequence of questions can have: use pick() for one run, then next() until it is
+// false.
 class Odometer {
  public:
   size_t pick(size_t n) {
@@ -267,7 +269,8 @@ class Disk : public os::Io {
     data.replace(op.offset, op.bytes.size(), op.bytes);
     content.written = std::max(content.written, end);
   }
-  // All that was synced; else of a few sectors every selection, of more none, all, a beginning, an end, or a selection by chance.
+  // All that was synced; else of a few sectors every selection, of more none, all, a beginning, an end, or a selection
+  // by chance.
   void apply_some(const Op& op, const Content& now, Content& content, const Pick& pick) {
     if (op.size) {
       if (op.is_synced || pick(2) == 1) apply(op, content);

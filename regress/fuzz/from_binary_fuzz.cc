@@ -1,4 +1,5 @@
-// lib/mime/from_binary: what comes of a message that can be converted is lines of text, and is the same however the bytes are cut.
+// lib/mime/from_binary: what comes of a message that can be converted is lines of text, and is the same however the
+// bytes are cut.
 // SPDX-License-Identifier: ISC
 #include "lib/mime/from_binary.h"
 

@@ -1,5 +1,5 @@
-// The codec with every message: byte 0 names one, byte 1 says how many descriptors came with it. What is taken must have the
-// same bytes when it is written again, and must have taken all the descriptors.
+// The codec with every message: byte 0 names one, byte 1 says how many descriptors came with it. What is taken must
+// have the same bytes when it is written again, and must have taken all the descriptors.
 // SPDX-License-Identifier: ISC
 #include <cstdint>
 

@@ -1,4 +1,5 @@
-// lib/conf: whatever template is taken and whatever address comes, the path has the template's number of names, and begins as it does.
+// lib/conf: whatever template is taken and whatever address comes, the path has the template's number of names, and
+// begins as it does.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <cstdint>

@@ -1,4 +1,5 @@
-// lib/receive: PROXY headers and XCLIENT arguments. A header never wants bytes of the client's, and what is taken is an address.
+// lib/receive: PROXY headers and XCLIENT arguments. A header never wants bytes of the client's, and what is taken is an
+// address.
 // SPDX-License-Identifier: ISC
 #include "lib/receive/proxy_header.h"
 

@@ -1,5 +1,5 @@
-// smtpd/relay: what web servers and the DNS say of a domain's TLS policy: answers of HTTP, policies of MTA-STS, TXT records of
-// MTA-STS and TLSRPT. What is taken keeps its limits, and more bytes never make an answer out of an error.
+// smtpd/relay: what web servers and the DNS say of a domain's TLS policy: answers of HTTP, policies of MTA-STS, TXT
+// records of MTA-STS and TLSRPT. What is taken keeps its limits, and more bytes never make an answer out of an error.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // smtpd/relay: a session with a server that says anything. The first byte says what is sent; the rest is the server.
-// Whatever it says: no content before somebody was accepted, each answer known when a transaction is done, and nothing sent but
-// lines with CRLF.
+// Whatever it says: no content before somebody was accepted, each answer known when a transaction is done, and nothing
+// sent but lines with CRLF.
 // SPDX-License-Identifier: ISC
 #include <sys/mman.h>
 #include <unistd.h>

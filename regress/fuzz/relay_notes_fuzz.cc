@@ -1,5 +1,6 @@
-// smtpd/relay: the notes that queue keeps for it, which come back from disk. Byte 0 says of what kind; for TLS reports, bytes 1 and 2
-// how many of the others are the first of two notes. What is taken keeps its limits, can be written again, and is the same then.
+// smtpd/relay: the notes that queue keeps for it, which come back from disk. Byte 0 says of what kind; for TLS reports,
+// bytes 1 and 2 how many of the others are the first of two notes. What is taken keeps its limits, can be written
+// again, and is the same then.
 // SPDX-License-Identifier: ISC
 #include <cstdint>
 #include <cstdlib>

@@ -1,4 +1,5 @@
-// lib/smtp: what a server answers. The first byte says how the stream is cut: the same replies come of it, within their limits.
+// lib/smtp: what a server answers. The first byte says how the stream is cut: the same replies come of it, within their
+// limits.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <cstdlib>

@@ -32,7 +32,8 @@ static void limits(void**) {
   assert_int_equal(a.of_network("192.0.2.1"), 0);
 }
 
-// Whoever comes first and greedily: half of the pool; the next half of what is left, and somebody else always finds room.
+// Whoever comes first and greedily: half of the pool; the next half of what is left, and somebody else always finds
+// room.
 static void shares(void**) {
   Admission a;
   a.set_limits({.sessions = 100, .per_source = 1000, .per_network = 1000});

@@ -1,4 +1,5 @@
-// A DNS server for a test: regress/tools/dns-server on a free port, ended with this object. Tests run from the top of the tree.
+// A DNS server for a test: regress/tools/dns-server on a free port, ended with this object. Tests run from the top of
+// the tree.
 // SPDX-License-Identifier: ISC
 #pragma once
 

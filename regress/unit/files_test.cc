@@ -1,4 +1,5 @@
-// lmtpd/user: Maildir and mbox under power cuts, failing calls and readers: every message is there once, and nothing else is lost.
+// lmtpd/user: Maildir and mbox under power cuts, failing calls and readers: every message is there once, and nothing
+// else is lost.
 // SPDX-License-Identifier: ISC
 #include "lmtpd/user/files.h"
 

@@ -1,4 +1,5 @@
-// lib/mime/from_binary: what comes out is lines of text and decodes to what went in, however it is cut; what must not be changed is not.
+// lib/mime/from_binary: what comes out is lines of text and decodes to what went in, however it is cut; what must not
+// be changed is not.
 // SPDX-License-Identifier: ISC
 #include "lib/mime/from_binary.h"
 

@@ -131,7 +131,8 @@ static void channel_keeps_order_and_fds(void**) {
   }
 }
 
-// A receiver without a free descriptor misses that one, and only that: neither side is to blame, and the next one comes.
+// A receiver without a free descriptor misses that one, and only that: neither side is to blame, and the next one
+// comes.
 static void lost_descriptors_end_nobody(void**) {
   event::Loop loop;
   Ends ends;

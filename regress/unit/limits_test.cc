@@ -123,7 +123,8 @@ static void a_flood_leaves_room(void**) {
   for (Client& o : others) h.expect_silence(o);
 }
 
-// Three at once from one network: the flood gives up what it has too much, and no more; who has given way counts no longer.
+// Three at once from one network: the flood gives up what it has too much, and no more; who has given way counts no
+// longer.
 static void a_burst_takes_its_share(void**) {
   House h;
   h.config.max_sessions_per_source = 100;

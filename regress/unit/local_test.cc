@@ -103,8 +103,8 @@ void the_poison_among_many(void**) {
   assert_true((**w.spool->envelope({kPoison, 0})).hold == Hold::kQuarantine);
 }
 
-// A thousand accounts are asked for at once, and their processes start a few at a time: nobody is asked for twice while the
-// parent goes on answering. Else its second answer would end the first one's deliveries.
+// A thousand accounts are asked for at once, and their processes start a few at a time: nobody is asked for twice while
+// the parent goes on answering. Else its second answer would end the first one's deliveries.
 void the_parent_is_not_pressed(void**) {
   World w;
   for (uint64_t i = 1; i <= 3; ++i)

@@ -1,5 +1,5 @@
-// Every message of every channel: each has a type of its own, what is encoded decodes, what is damaged does not, and the
-// largest that its fields' caps allow can be sent (or its sender keeps it smaller: those are named here).
+// Every message of every channel: each has a type of its own, what is encoded decodes, what is damaged does not, and
+// the largest that its fields' caps allow can be sent (or its sender keeps it smaller: those are named here).
 // SPDX-License-Identifier: ISC
 #include <stdio.h>
 #include <sys/eventfd.h>

@@ -1,5 +1,5 @@
-// lmtpd/user: Maildirs and mbox files on a real disk: whose they must be, what holds them, and that the way to a message is as safe
-// as the message.
+// lmtpd/user: Maildirs and mbox files on a real disk: whose they must be, what holds them, and that the way to a
+// message is as safe as the message.
 // SPDX-License-Identifier: ISC
 #include "lmtpd/user/places.h"
 

@@ -1,5 +1,5 @@
-// What an operator does with the queue, on the role's real object: hold, release, retry, fail, drop, reroute; in slices; and
-// what is in a process' hands.
+// What an operator does with the queue, on the role's real object: hold, release, retry, fail, drop, reroute; in
+// slices; and what is in a process' hands.
 // SPDX-License-Identifier: ISC
 #include <set>
 

@@ -1,4 +1,5 @@
-// The queue's executable, started as the parent starts it, in its chroot and sandbox; the test is all its peers. Needs root.
+// The queue's executable, started as the parent starts it, in its chroot and sandbox; the test is all its peers. Needs
+// root.
 // SPDX-License-Identifier: ISC
 #pragma once
 

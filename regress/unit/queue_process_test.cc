@@ -1,5 +1,5 @@
-// The queue's executable: a message goes in through a pretended smtpd and lookup and comes out at a pretended user; then
-// once more after SIGKILL.
+// The queue's executable: a message goes in through a pretended smtpd and lookup and comes out at a pretended user;
+// then once more after SIGKILL.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/queue_process_fixture.h"
 
@@ -111,7 +111,8 @@ void relays_report(void**) {
   assert_int_equal(poll(&p, 1, 100), 0);
 }
 
-// alice's .forward: the envelope gives way to those of the addresses, which remember her; what is no address costs her no mail.
+// alice's .forward: the envelope gives way to those of the addresses, which remember her; what is no address costs her
+// no mail.
 void forwarded(void**) {
   if (geteuid() != 0) skip();
   queue::SpoolDirectory directory;

@@ -1,5 +1,5 @@
-// Who is told what, on the queue's real object: NOTIFY, strangers, null senders, delays, deliveries, expansions; and mail whose
-// sender wants it later or not at all after a time.
+// Who is told what, on the queue's real object: NOTIFY, strangers, null senders, delays, deliveries, expansions; and
+// mail whose sender wants it later or not at all after a time.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/queue_house.h"
 

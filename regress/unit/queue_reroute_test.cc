@@ -1,5 +1,5 @@
-// Recipients that are routed anew, on the queue's real object: each keeps a number of its own, and lookup is told all that it
-// was told the first time.
+// Recipients that are routed anew, on the queue's real object: each keeps a number of its own, and lookup is told all
+// that it was told the first time.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/queue_house.h"
 

@@ -1,5 +1,5 @@
-// A hostile smtpd cannot send as an account: the queue's executable, with auth, lookup and two smtpd played by the test.
-// What it must show each time is what lookup is asked, and in the end what the spool keeps. Needs root.
+// A hostile smtpd cannot send as an account: the queue's executable, with auth, lookup and two smtpd played by the
+// test. What it must show each time is what lookup is asked, and in the end what the spool keeps. Needs root.
 // SPDX-License-Identifier: ISC
 #include "lib/base/clock.h"
 #include "regress/unit/queue_process_fixture.h"
@@ -28,7 +28,8 @@ struct House {
     }
     return 0;
   }
-  // Vouches for ann at smtpd 0, unless told otherwise. The queue reads its channels in no set order: wait until it knows.
+  // Vouches for ann at smtpd 0, unless told otherwise. The queue reads its channels in no set order: wait until it
+  // knows.
   queue::Vouch vouch(const char* account = "ann", uint32_t instance = 0, int64_t life = 1000) {
     queue::Vouch v;
     v.ticket_high = ++last;
@@ -163,7 +164,8 @@ void a_foreign_sender_is_refused(void**) {
   assert_int_equal(expect<queue::QueueSelected>(h.control).total, 0);
 }
 
-// A local user's ticket says more: who, and whether the sender may be anybody's. Without one nothing comes from a local socket.
+// A local user's ticket says more: who, and whether the sender may be anybody's. Without one nothing comes from a local
+// socket.
 void local_users(void**) {
   if (geteuid() != 0) skip();
   House h;

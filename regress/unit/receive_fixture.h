@@ -210,8 +210,8 @@ struct House {
     if (end != std::string::npos) expect_enhanced(c.heard.substr(0, end));
     c.heard.erase(0, end + 2);
   }
-  // RFC 2034 4: every reply has an enhanced code, but those to EHLO and HELO, the greeting and what asks for more. All that any
-  // test hears is looked at.
+  // RFC 2034 4: every reply has an enhanced code, but those to EHLO and HELO, the greeting and what asks for more. All
+  // that any test hears is looked at.
   static void expect_enhanced(const std::string& line) {
     for (const char* other : {"220 mx.mk.test", "250-", "250 HELP", "250 mx.mk.test", "354 ", "334 "}) {
       if (line.starts_with(other)) return;

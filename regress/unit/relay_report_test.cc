@@ -1,4 +1,5 @@
-// The relay process' object: TLS reports are kept in notes, go out once whatever ends in between, and wait for who is away.
+// The relay process' object: TLS reports are kept in notes, go out once whatever ends in between, and wait for who is
+// away.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/relay_house.h"
 

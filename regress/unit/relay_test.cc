@@ -1,4 +1,5 @@
-// The relay process' object: which hosts, in which order, and what the queue is told. Then peers that say anything: see hostile.h.
+// The relay process' object: which hosts, in which order, and what the queue is told. Then peers that say anything: see
+// hostile.h.
 // SPDX-License-Identifier: ISC
 #include "regress/unit/relay_house.h"
 

@@ -343,7 +343,8 @@ void the_relay_process_ends(void**) {
   w.remote->relay_down(9, w.now);
 }
 
-// One message ends the relay process whenever it has it, among many that do not: it alone is held, and the others arrive.
+// One message ends the relay process whenever it has it, among many that do not: it alone is held, and the others
+// arrive.
 void the_poison_among_many(void**) {
   World w;
   constexpr uint64_t kPoison = 17;

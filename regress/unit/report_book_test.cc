@@ -230,8 +230,8 @@ void counted_meanwhile(void**) {
   assert_int_equal(disk.read(kMidnight + 7).find({kMidnight, "a.test"})->report.good, 2);
 }
 
-// As many domains as may be, some of them with all the failures that may be: nothing is lost, no note is too large, and one change
-// writes one note.
+// As many domains as may be, some of them with all the failures that may be: nothing is lost, no note is too large, and
+// one change writes one note.
 void many(void**) {
   Disk disk;
   ReportBook book;

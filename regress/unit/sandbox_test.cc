@@ -136,7 +136,8 @@ void other_architectures_are_deadly(void**) {
 #endif
 }
 
-// A socket at most where the name service, questions to DNS servers or mail to other hosts need one, and that kind alone.
+// A socket at most where the name service, questions to DNS servers or mail to other hosts need one, and that kind
+// alone.
 void sockets_where_they_are_needed(void**) {
   for (const Profile profile : kProfiles) {
     if (reaches_others(profile)) continue;

@@ -1,7 +1,8 @@
-// The spool's large files under power cuts and failing calls. Before every call that changes them, and before every sync of the
-// database, the spool is copied as a power cut may leave it there: of what was not synced the bytes are gone, cut short or
-// zeros, a name that was not synced is there or not, a removal that was not synced has happened or not. (What the database
-// itself survives is its own and the running server's test, fault/powercut.) Then every call fails once.
+// The spool's large files under power cuts and failing calls. Before every call that changes them, and before every
+// sync of the database, the spool is copied as a power cut may leave it there: of what was not synced the bytes are
+// gone, cut short or zeros, a name that was not synced is there or not, a removal that was not synced has happened or
+// not. (What the database itself survives is its own and the running server's test, fault/powercut.) Then every call
+// fails once.
 // SPDX-License-Identifier: ISC
 #include <map>
 #include <random>

@@ -1,5 +1,5 @@
-// lib/store under power cuts and failing calls: a random workload on the disk of regress/fault/disk.h. What is found afterwards
-// must be exactly what the store was after one of its changes, and not before the last one reported durable.
+// lib/store under power cuts and failing calls: a random workload on the disk of regress/fault/disk.h. What is found
+// afterwards must be exactly what the store was after one of its changes, and not before the last one reported durable.
 //
 //   every_crash_state   before every changing call: every state that a cut may leave there (where those are too many, the first
 //                       of them and some by chance), opened and looked at
@@ -406,9 +406,9 @@ static void failing_calls(void**) {
   assert_true(failures > 500);
 }
 
-// A sync fails: the kernel takes for written what is not. The next process must write all of that again, a proof that nothing
-// else proves as well: else what it makes durable stands behind a hole. The proof ends where a sector ends, so that what follows
-// does not bring it along.
+// A sync fails: the kernel takes for written what is not. The next process must write all of that again, a proof that
+// nothing else proves as well: else what it makes durable stands behind a hole. The proof ends where a sector ends, so
+// that what follows does not bring it along.
 static void a_proof_is_written_again(void**) {
   fault::Disk disk(1);
   Options options;

@@ -21,7 +21,8 @@ std::string read_journal(TestStore& t, uint64_t size) {
 
 enum class Syncs { each, one, one_and_quiet };
 
-// Messages 1 to 8, then a flag on the sixth; synced after each, or once at the end. Only then is there a quiet moment, or none.
+// Messages 1 to 8, then a flag on the sixth; synced after each, or once at the end. Only then is there a quiet moment,
+// or none.
 std::string fill(TestStore& t, Syncs syncs = Syncs::each, size_t size = 0) {
   t.options.preallocate = 4096;
   t.reopen();
@@ -114,8 +115,9 @@ static void nothing_of_a_damaged_last_record_comes_again(void**) {
   }
 }
 
-// A sector that is all zeros is what a power cut leaves of a write: where nothing says that the record was durable, it and those
-// behind it, which were not acknowledged either, are cut; they are kept aside. Once that is said it costs its record alone.
+// A sector that is all zeros is what a power cut leaves of a write: where nothing says that the record was durable, it
+// and those behind it, which were not acknowledged either, are cut; they are kept aside. Once that is said it costs its
+// record alone.
 static void a_missing_sector_is_torn_where_nothing_proves_otherwise(void**) {
   for (const Syncs syncs : {Syncs::one, Syncs::one_and_quiet, Syncs::each}) {
     TestStore t;

@@ -1,4 +1,5 @@
-// lib/store: the mapped index and the header cache change nothing of what a store says, whatever happens to their files.
+// lib/store: the mapped index and the header cache change nothing of what a store says, whatever happens to their
+// files.
 // SPDX-License-Identifier: ISC
 #include <sys/stat.h>
 #include <unistd.h>

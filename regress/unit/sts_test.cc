@@ -1,4 +1,5 @@
-// smtpd/relay/sts.h and http.h: TXT records, policies and answers of web servers as they come, and the book of policies in time.
+// smtpd/relay/sts.h and http.h: TXT records, policies and answers of web servers as they come, and the book of policies
+// in time.
 // SPDX-License-Identifier: ISC
 #include "smtpd/relay/sts.h"
 

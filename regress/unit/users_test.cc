@@ -1,5 +1,5 @@
-// smtpd/parent/users: tickets are good once, for whom they were given to, and soon; what imapd presents is a connection; no
-// account's process runs as one of the server's own uids. What is started is this
+// smtpd/parent/users: tickets are good once, for whom they were given to, and soon; what imapd presents is a
+// connection; no account's process runs as one of the server's own uids. What is started is this
 // program again, as a process that never answers; there is no template. Needs root.
 // SPDX-License-Identifier: ISC
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-// Local submission: who is at the other end of a connection to one of our sockets (unix(7), SO_PEERCRED), and a ticket for
-// the queue. smtpd presents the connection and says nothing; what counts is that it was made to a socket of ours (a process
-// that connects elsewhere would see that server's credentials) and that its client is still there.
+// Local submission: who is at the other end of a connection to one of our sockets (unix(7), SO_PEERCRED), and a ticket
+// for the queue. smtpd presents the connection and says nothing; what counts is that it was made to a socket of ours (a
+// process that connects elsewhere would see that server's credentials) and that its client is still there.
 // SPDX-License-Identifier: ISC
 #include <poll.h>
 #include <sys/random.h>
@@ -90,7 +90,8 @@ void Server::on_user_named(PeerId, UserNamed&& m) {
   for (const Asker& asker : node.mapped()) introduce(asker, m.uid, m.name);
 }
 
-// root has none: its mail is somebody else's to read. Of the system's users "Bob" and "bob" are two, of accounts they are one: bob's.
+// root has none: its mail is somebody else's to read. Of the system's users "Bob" and "bob" are two, of accounts they
+// are one: bob's.
 std::string Server::account_of(uint32_t uid, const std::string& name) const {
   if (uid == 0 || now_.none) return {};
   if (!now_.system) return now_.accounts.of_uid(uid);

@@ -1,5 +1,5 @@
-// pam: asks PAM, as root, for auth, which has no other way to it. It takes three bounded strings (a canonical account, a
-// password, an address), answers yes, no or "not now", and holds nothing; each check is a forked child of its own.
+// pam: asks PAM, as root, for auth, which has no other way to it. It takes three bounded strings (a canonical account,
+// a password, an address), answers yes, no or "not now", and holds nothing; each check is a forked child of its own.
 // Runs only with `auth system`. Trusts auth for nothing but the strings' lengths, which the codec has checked.
 // SPDX-License-Identifier: ISC
 #include <security/pam_appl.h>

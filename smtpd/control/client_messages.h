@@ -171,7 +171,7 @@ struct Missed {
   }
 };
 
-// Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops, relay::TlsPolicyShown,
-// relay::DeliveryShown, queue::Lives, queue::Destinations.
+// Answers that pass through as they come: Reloaded, queue::QueueSelected, queue::MessageShown, lookup::Hops,
+// relay::TlsPolicyShown, relay::DeliveryShown, queue::Lives, queue::Destinations.
 
 }  // namespace mailkeep::control::client

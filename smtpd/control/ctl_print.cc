@@ -62,7 +62,8 @@ std::string duration_text(int64_t seconds) {
   return std::to_string(seconds) + "s";
 }
 
-// Controls are those of ASCII, and U+0080 to U+009F, which terminals obey too: as UTF-8 and, where they read no UTF-8, as a byte.
+// Controls are those of ASCII, and U+0080 to U+009F, which terminals obey too: as UTF-8 and, where they read no UTF-8,
+// as a byte.
 std::string safe_for_terminal(std::string_view bytes) {
   const auto is_control_of_two = [&](size_t i) {
     return bytes[i] == '\xc2' && i + 1 < bytes.size() && (static_cast<unsigned char>(bytes[i + 1]) & 0xe0) == 0x80;

@@ -1,5 +1,5 @@
-// The queue's verbs of mailkeepctl. Each is asked in parts, at our pace, until there is no next one; what is listed is printed
-// as it comes, so that a million envelopes need no more memory than one part.
+// The queue's verbs of mailkeepctl. Each is asked in parts, at our pace, until there is no next one; what is listed is
+// printed as it comes, so that a million envelopes need no more memory than one part.
 // SPDX-License-Identifier: ISC
 #include <unistd.h>
 

@@ -1,6 +1,7 @@
-// mailkeepctl trace: a message's whole life over all processes. All of it is what the queue remembers: the session that brought a
-// message, where it was routed and by which rule, each attempt and its end; what smtpd, lookup or the queue did not take. A `user`
-// process says its uid with each delivery; those of the others are the parent's, as they are now.
+// mailkeepctl trace: a message's whole life over all processes. All of it is what the queue remembers: the session that
+// brought a message, where it was routed and by which rule, each attempt and its end; what smtpd, lookup or the queue
+// did not take. A `user` process says its uid with each delivery; those of the others are the parent's, as they are
+// now.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <cstdio>

@@ -1,5 +1,5 @@
-// smtpd: SMTP from the world, and submission. No files, no connections of its own, an empty root; what it can do is hand
-// on a message, and as an account only with the ticket that auth has given for it.
+// smtpd: SMTP from the world, and submission. No files, no connections of its own, an empty root; what it can do is
+// hand on a message, and as an account only with the ticket that auth has given for it.
 // SPDX-License-Identifier: ISC
 #include "lib/receive/server.h"
 

@@ -1,6 +1,6 @@
 // What smtpd (and lmtpd, which takes the same) receives from the parent. Answers to its own questions are defined by
-// who answers: lookup::RcptVerdict, lookup::SenderVerdict, queue::Enqueued, queue::SpoolFile, tls::Established, tls::Failed,
-// auth::Checked, auth::Identified.
+// who answers: lookup::RcptVerdict, lookup::SenderVerdict, queue::Enqueued, queue::SpoolFile, tls::Established,
+// tls::Failed, auth::Checked, auth::Identified.
 // SPDX-License-Identifier: ISC
 #pragma once
 

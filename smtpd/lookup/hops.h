@@ -1,11 +1,12 @@
-// Where mail for a domain goes: RFC 5321 5.1 (MX, implicit MX, loops), RFC 7505 (null MX), RFC 7672 (which hosts have TLSA
-// records that count). Knows no socket: it asks a dns::Source, and a test may be that.
+// Where mail for a domain goes: RFC 5321 5.1 (MX, implicit MX, loops), RFC 7505 (null MX), RFC 7672 (which hosts have
+// TLSA records that count). Knows no socket: it asks a dns::Source, and a test may be that.
 //
 //   find: MX -> for each host A and AAAA -> where those are secure TLSA -> Hops
 //         (is_host: from the addresses on)
 //
-// TLSA is asked for only where the MX records (RFC 7672 2.2.1) and the addresses (2.1.3) are secure: servers that cannot
-// answer such questions would else cost mail. Behind an alias it is looked for at its end, then at its start (2.2.2).
+// TLSA is asked for only where the MX records (RFC 7672 2.2.1) and the addresses (2.1.3) are secure: servers that
+// cannot answer such questions would else cost mail. Behind an alias it is looked for at its end, then at its start
+// (2.2.2).
 // SPDX-License-Identifier: ISC
 #pragma once
 

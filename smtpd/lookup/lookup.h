@@ -19,8 +19,8 @@
 
 namespace mailkeep::lookup {
 
-// The answer to the queue; without rules a temporary failure for each recipient. Where the sender is to be checked and is not
-// the account's, every recipient fails for good.
+// The answer to the queue; without rules a temporary failure for each recipient. Where the sender is to be checked and
+// is not the account's, every recipient fails for good.
 queue::Routed answer_route(const Ruleset* rules, const Route& m);
 
 // What a table has under a key, or some of it; the names of all.

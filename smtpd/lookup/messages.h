@@ -1,4 +1,5 @@
-// What lookup receives and answers, by subject: its slice of the configuration, questions about recipients, tables and names.
+// What lookup receives and answers, by subject: its slice of the configuration, questions about recipients, tables and
+// names.
 // SPDX-License-Identifier: ISC
 #pragma once
 

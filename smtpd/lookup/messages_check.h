@@ -56,7 +56,8 @@ struct CheckRcpt {
   }
 };
 
-// From smtpd and lmtpd: what do the filters of a listener say of a session? Not of phase rcpt-to. Answered with PhaseVerdict.
+// From smtpd and lmtpd: what do the filters of a listener say of a session? Not of phase rcpt-to. Answered with
+// PhaseVerdict.
 struct CheckPhase {
   static constexpr uint16_t kType = 319;
   uint64_t session = 0;
@@ -81,8 +82,8 @@ struct Route {
   SessionFacts facts;
   bool check_sender =
       false;  // facts.sender must be one of facts.account's or facts.user's addresses, else every recipient fails
-  // Not empty: recipients are of the .forward that counts for mail of this action, and go where members of an alias would. No other
-  // action's mail has one, whatever the account's process says.
+  // Not empty: recipients are of the .forward that counts for mail of this action, and go where members of an alias
+  // would. No other action's mail has one, whatever the account's process says.
   std::string forward_action;
   std::vector<std::string> recipients;
   template <class C, class M>
@@ -97,8 +98,8 @@ struct Route {
 
 constexpr size_t kMaxSenders = 100;  // addresses in the From and Sender fields of a submission
 
-// From smtpd: may that account write these addresses as the sender? Answered with SenderVerdict. This is for the client's
-// sake: what counts is the queue's Route.
+// From smtpd: may that account write these addresses as the sender? Answered with SenderVerdict. This is for the
+// client's sake: what counts is the queue's Route.
 struct CheckSender {
   static constexpr uint16_t kType = 313;
   uint64_t session = 0;

@@ -11,8 +11,8 @@ namespace mailkeep::lookup {
 
 constexpr Seconds kNamePatience{5};
 
-// From smtpd, at the start of a session: the name of the client at that address. Answered with ClientName, in kNamePatience
-// at the latest.
+// From smtpd, at the start of a session: the name of the client at that address. Answered with ClientName, in
+// kNamePatience at the latest.
 struct FindName {
   static constexpr uint16_t kType = 314;
   uint64_t session = 0;

@@ -1,5 +1,5 @@
-// Who a client is: the name that the PTR records of its address give, if that name leads back to the address (RFC 1912 2.1).
-// Knows no socket: it asks a dns::Source, and a test may be that.
+// Who a client is: the name that the PTR records of its address give, if that name leads back to the address (RFC 1912
+// 2.1). Knows no socket: it asks a dns::Source, and a test may be that.
 //
 //   find: PTR -> for each name A or AAAA -> the first name with that address, else kUnconfirmed
 //

@@ -1,6 +1,7 @@
 // Tables of the configuration as the rules ask them: each question is a few hash look-ups, however large the table.
 //
-// Keys are matched without regard to case. Process: lookup. Trust: the administrator's files, parsed as if from outside.
+// Keys are matched without regard to case. Process: lookup. Trust: the administrator's files, parsed as if from
+// outside.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -27,7 +28,8 @@ namespace mailkeep::lookup {
 
 using conf::kMaxTableFile, conf::kMaxTableKeys, conf::kMaxKey;
 
-// In memory, or a compiled one that is looked up on disk. When that cannot be read there are no answers: take_failure().
+// In memory, or a compiled one that is looked up on disk. When that cannot be read there are no answers:
+// take_failure().
 class TableIndex {
  public:
   TableIndex() = default;

@@ -35,7 +35,8 @@ class Listeners {
   uint32_t next_id_ = 1;
 };
 
-// The numeric addresses, with ports, at which the SMTP listeners are reached; those on all addresses with every interface's.
+// The numeric addresses, with ports, at which the SMTP listeners are reached; those on all addresses with every
+// interface's.
 struct OwnAddress {
   std::string address;
   uint16_t port = 0;

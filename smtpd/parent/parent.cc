@@ -24,8 +24,8 @@ namespace {
 constexpr Micros kFirstBackoff = Millis(50);
 constexpr Micros kMaxBackoff = Seconds(10);
 constexpr Micros kGoodLife = Seconds(10);  // a worker that lived this long starts again at once
-// How often a process that strangers talk to is believed when it accuses its peers of one role. It may be the one that has been
-// taken over; then it goes, and a fresh one takes its place.
+// How often a process that strangers talk to is believed when it accuses its peers of one role. It may be the one that
+// has been taken over; then it goes, and a fresh one takes its place.
 constexpr size_t kMaxAccusations = 3;
 constexpr Micros kAccusationsPer = Seconds(60);
 constexpr Micros kQuitLimit = Seconds(4);  // CONTRACT: SIGTERM ends all in 5 seconds

@@ -28,7 +28,8 @@ struct Settings {
 // The file, parsed and checked, with what is made from it; `number` names the generation.
 Result<std::unique_ptr<Generation>> load_generation(const Settings& settings, uint32_t number);
 
-// That generation with the files of its tables opened again (all of them, or of `table`), but those of accounts and credentials.
+// That generation with the files of its tables opened again (all of them, or of `table`), but those of accounts and
+// credentials.
 Result<std::unique_ptr<Generation>> renew_tables(const Generation& g, uint32_t number, const std::string& table);
 
 class Parent {

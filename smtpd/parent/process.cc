@@ -36,8 +36,8 @@ Result<std::pair<Fd, Fd>> make_pair() {
 
 namespace {
 
-// Between vfork and exec, in the parent's memory: system calls only. No signal is let through while a handler of the parent's
-// could take it.
+// Between vfork and exec, in the parent's memory: system calls only. No signal is let through while a handler of the
+// parent's could take it.
 [[noreturn]] void become(int libexec, const char* name, int channel) {
   for (int s : {SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGPIPE}) signal(s, SIG_DFL);
   sigset_t none;

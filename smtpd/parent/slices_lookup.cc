@@ -28,7 +28,8 @@ lookup::Criterion criterion(const conf::Condition& c) {
   return out;
 }
 
-// The accounts table is not among them, its hashes are auth's alone; nor credentials and TLS policies, which are relay's.
+// The accounts table is not among them, its hashes are auth's alone; nor credentials and TLS policies, which are
+// relay's.
 Status send_tables(imsg::Channel& to, const Generation& g) {
   for (const auto& t : g.config.tables) {
     if (g.config.auth.kind == conf::AuthKind::table && t.name == g.config.auth.table) continue;

@@ -1,5 +1,5 @@
-// The template of `user` processes (lmtpd/user/template.h), from the parent's side: started when accounts' processes are started one
-// upon another, ended when none has been for a while.
+// The template of `user` processes (lmtpd/user/template.h), from the parent's side: started when accounts' processes
+// are started one upon another, ended when none has been for a while.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -17,8 +17,8 @@ class UserTemplate {
 
   // Whether a process that starts now should be forked by it: the one before was started a moment ago.
   bool is_worth_it();
-  // A process for `of_account`, as start_worker() gives one; `own` is the template's Boot, should it have to be started. It waits for
-  // the template's answer. After an error there is no template for some time.
+  // A process for `of_account`, as start_worker() gives one; `own` is the template's Boot, should it have to be
+  // started. It waits for the template's answer. After an error there is no template for some time.
   Result<Started> start(worker::Boot own, worker::Boot of_account);
   void sweep();  // from time to time
   void end();    // it ends by itself then

@@ -238,8 +238,8 @@ void Users::wire(Slot& slot) {
   slot.channel->send(w);
 }
 
-// A thousand accounts may have mail at once. Were all their processes started together, none would be ready for long, and
-// kStartLimit would end them. A client that has logged in does not wait here.
+// A thousand accounts may have mail at once. Were all their processes started together, none would be ready for long,
+// and kStartLimit would end them. A client that has logged in does not wait here.
 void Users::need(const std::string& account) {
   if (starting_ >= kStartsAtOnce && find(account) == nullptr && !quitting_ && wanted_.size() < kMaxUsers) {
     if (is_wanted_.insert(account).second) wanted_.push_back(account);

@@ -50,8 +50,8 @@ void Connection::follow(Dialog::Step step) {
   }
 }
 
-// The content, as long as the socket takes it: a slice at a time, so that memory stays flat. A small message goes out with its
-// final dot in one write.
+// The content, as long as the socket takes it: a slice at a time, so that memory stays flat. A small message goes out
+// with its final dot in one write.
 void Connection::pump() {
   timer_.set(quitting_ ? kQuitPatience : dialog_.patience());
   while (dialog_.wants_content()) {

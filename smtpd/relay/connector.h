@@ -1,5 +1,5 @@
-// A TCP connection to one of a host's addresses, in their order: the next one is tried when the last has failed, or beside it
-// when that has not answered for a moment (after RFC 8305); the first that connects is taken.
+// A TCP connection to one of a host's addresses, in their order: the next one is tried when the last has failed, or
+// beside it when that has not answered for a moment (after RFC 8305); the first that connects is taken.
 // Run by relay; trusts nothing.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -22,8 +22,8 @@ bool is_loopback(const std::string& address);
 
 class Connector {
  public:
-  // Called once, from the loop. `fd` empty: no address answered; `text` says why the last one did not. Not from the constructor;
-  // the callback may destroy the Connector.
+  // Called once, from the loop. `fd` empty: no address answered; `text` says why the last one did not. Not from the
+  // constructor; the callback may destroy the Connector.
   using Done = std::function<void(Fd fd, const std::string& address, const std::string& text)>;
 
   // `addresses` and `sources` are numeric; a source is used for the addresses of its family.

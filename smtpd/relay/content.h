@@ -1,5 +1,5 @@
-// A message on its way out: read from its descriptor in slices, dots stuffed (RFC 5321 4.5.2) and the final dot behind it, or
-// as one chunk (RFC 3030).
+// A message on its way out: read from its descriptor in slices, dots stuffed (RFC 5321 4.5.2) and the final dot behind
+// it, or as one chunk (RFC 3030).
 // Memory is one slice, whatever the size. Run by relay; trusts the queue's descriptor not to change, not what is in it:
 // survey() looks for what must not leave.
 // SPDX-License-Identifier: ISC
@@ -38,7 +38,8 @@ class Content {
   void send_as_chunk() { is_chunk_ = true; }
   // Fields that stand before the header.
   void put_before(std::string head) { head_ = std::move(head); }
-  // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is shorter.
+  // Appends the next slice; with the last one the line end that may lack and the final dot. ENODATA: the file is
+  // shorter.
   Status append_to(std::string& out);
   bool is_over() const { return over_; }
 

@@ -1,4 +1,5 @@
-// One client's session of SMTP (RFC 5321) or LMTP (RFC 2033) as a pure machine: a server's bytes in, commands out. No socket, no clock.
+// One client's session of SMTP (RFC 5321) or LMTP (RFC 2033) as a pure machine: a server's bytes in, commands out. No
+// socket, no clock.
 //
 //   greeting ─▶ EHLO ─▶ [STARTTLS ─▶ EHLO] ─▶ [AUTH] ─▶ ready ◀──────────────────────────────┐
 //                 └─ refused ─▶ HELO ───────────────────▶ │ begin()                          │ done
@@ -6,9 +7,9 @@
 //                                          one write where the server takes pipelines (RFC 2920)
 //                                          [RSET] MAIL RCPT… ─▶ BDAT … LAST, content ─▶ final reply ─┘ where it takes chunks
 //
-// LMTP says LHLO, which has no HELO to fall back on, and has a final reply for each recipient that was accepted, in their order.
-// After kFailed the connection is of no use; what then holds of a transaction is in results() and undecided().
-// Run by relay. Trusts nothing of the server; what it may send before it is waited for is an error.
+// LMTP says LHLO, which has no HELO to fall back on, and has a final reply for each recipient that was accepted, in
+// their order. After kFailed the connection is of no use; what then holds of a transaction is in results() and
+// undecided(). Run by relay. Trusts nothing of the server; what it may send before it is waited for is an error.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -56,8 +57,8 @@ class Dialog {
     std::string user = {};        // empty: no AUTH
     std::string password = {};
   };
-  // kStartTls: hand the connection over, then tls_up(). kReady: begin() may be called. kDone: results() are all there, and
-  // begin() may be called again if is_reusable().
+  // kStartTls: hand the connection over, then tls_up(). kReady: begin() may be called. kDone: results() are all there,
+  // and begin() may be called again if is_reusable().
   enum class Step { kWait, kStartTls, kReady, kDone, kFailed };
 
   explicit Dialog(Settings settings) : settings_(std::move(settings)), encrypted_(settings_.encrypted) {}

@@ -35,7 +35,8 @@ bool is_safe(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
 }
 
-// Where it has been (Delivered-To), the last first: by that its loop is seen. What only SMTPUTF8 could carry is left out.
+// Where it has been (Delivered-To), the last first: by that its loop is seen. What only SMTPUTF8 could carry is left
+// out.
 std::string head_of(const Transfer& t) {
   std::string out;
   for (const std::string& address : t.delivered_to) {
@@ -218,8 +219,8 @@ Dialog::Step Dialog::send_chunk() {
   return Step::kWait;
 }
 
-// RFC 2920 3.1: DATA that was taken although nobody was gets a lone dot, whose answer means nothing. With LMTP there would be none,
-// and the server must not have taken it (RFC 2033 4.2).
+// RFC 2920 3.1: DATA that was taken although nobody was gets a lone dot, whose answer means nothing. With LMTP there
+// would be none, and the server must not have taken it (RFC 2033 4.2).
 Dialog::Step Dialog::data_reply(const Reply& reply) {
   if (settings_.lmtp && reply.code == 354 && accepted_.empty())
     return refuse("DATA was taken, though no recipient was", reply);

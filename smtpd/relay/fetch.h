@@ -1,5 +1,5 @@
-// One small request over HTTPS: TCP by us, TLS with a verified name by the tls process, HTTP by us. No redirect is followed (RFC 8461
-// 3.3), and all of it has one time limit.
+// One small request over HTTPS: TCP by us, TLS with a verified name by the tls process, HTTP by us. No redirect is
+// followed (RFC 8461 3.3), and all of it has one time limit.
 // Run by relay. Trusts nothing of the server but what tls says of its certificate.
 // SPDX-License-Identifier: ISC
 #pragma once
@@ -21,7 +21,8 @@ constexpr Seconds kFetchPatience(20);  // mail of a domain that is new to us wai
 class Fetch {
  public:
   using StartTls = std::function<bool(const tls::Connect&)>;
-  // Called once, from the loop; it may destroy the Fetch. Any answer, whatever its status; that of a POST has nothing else.
+  // Called once, from the loop; it may destroy the Fetch. Any answer, whatever its status; that of a POST has nothing
+  // else.
   using Done = std::function<void(const mailkeep::Result<HttpAnswer>& answer)>;
 
   // `id` names it to the tls process.

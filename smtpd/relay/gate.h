@@ -1,8 +1,8 @@
-// How many connections a group of receivers has from us, and how soon one message follows another. What has to wait is in line
-// here as long as the line is short; for the rest the queue is told to come back.
+// How many connections a group of receivers has from us, and how soon one message follows another. What has to wait is
+// in line here as long as the line is short; for the rest the queue is told to come back.
 //
-// The number adapts below the group's limit: it grows with what is taken, and halves when the group puts us off. Pure: the owner
-// passes the time (milliseconds that only grow), and starts what next() names. Run by relay.
+// The number adapts below the group's limit: it grows with what is taken, and halves when the group puts us off. Pure:
+// the owner passes the time (milliseconds that only grow), and starts what next() names. Run by relay.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -26,8 +26,8 @@ class Gate {
  public:
   enum class Pass : uint8_t { kGo, kWait, kFull };
 
-  // `limits` nullptr: a group without any. With kGo the job has a place, to be given back by leave(); with kWait it gets one
-  // from next().
+  // `limits` nullptr: a group without any. With kGo the job has a place, to be given back by leave(); with kWait it
+  // gets one from next().
   Pass enter(std::string_view group, const Provider* limits, uint64_t job, int64_t now);
   // A message on a connection that is open already. False: too soon.
   bool start(std::string_view group, int64_t now);

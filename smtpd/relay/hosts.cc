@@ -1,4 +1,5 @@
-// Which hosts a transfer goes to: smart hosts in their order, or by MX (RFC 5321 5.1), and their addresses. See relay.h.
+// Which hosts a transfer goes to: smart hosts in their order, or by MX (RFC 5321 5.1), and their addresses. See
+// relay.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 

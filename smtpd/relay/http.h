@@ -1,7 +1,7 @@
-// One request to an HTTP/1.1 server (RFC 9112) with "Connection: close", and its answer: as much of HTTP as fetching a small text and
-// handing in a report need.
-// Pure. Trusts nothing: every part has its limit, and what is not plainly one answer is an error. So is a body that only the
-// connection's end ends: whoever is on the way can cut that short, and TLS's own end does not come this far.
+// One request to an HTTP/1.1 server (RFC 9112) with "Connection: close", and its answer: as much of HTTP as fetching a
+// small text and handing in a report need.
+// Pure. Trusts nothing: every part has its limit, and what is not plainly one answer is an error. So is a body that
+// only the connection's end ends: whoever is on the way can cut that short, and TLS's own end does not come this far.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -38,8 +38,8 @@ struct HttpAnswer {
 
 // `bytes`: all that came so far; `ended`: nothing more will come. Nothing: more is needed.
 std::optional<mailkeep::Result<HttpAnswer>> parse_http(std::string_view bytes, bool ended);
-// The status alone, for a request of which nothing but its success matters: a body is not looked at. Interim answers (RFC 9110 15.2)
-// are passed over.
+// The status alone, for a request of which nothing but its success matters: a body is not looked at. Interim answers
+// (RFC 9110 15.2) are passed over.
 std::optional<mailkeep::Result<int>> parse_http_status(std::string_view bytes, bool ended);
 
 }  // namespace mailkeep::relay

@@ -1,6 +1,6 @@
-// Which domains have always spoken TLS with a certificate that holds: seen often and long enough, such a one is suggested for the
-// administrator's list, or by option treated as if it stood there with `verify`. One session that was not verified, and it starts
-// anew. Pure; run by relay, kept by queue.
+// Which domains have always spoken TLS with a certificate that holds: seen often and long enough, such a one is
+// suggested for the administrator's list, or by option treated as if it stood there with `verify`. One session that was
+// not verified, and it starts anew. Pure; run by relay, kept by queue.
 // SPDX-License-Identifier: ISC
 #pragma once
 

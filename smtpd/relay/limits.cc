@@ -1,5 +1,5 @@
-// What relay does of itself before it connects, and counts after: places in a group of receivers, warm-up, scores. See relay.h,
-// gate.h and scores.h.
+// What relay does of itself before it connects, and counts after: places in a group of receivers, warm-up, scores. See
+// relay.h, gate.h and scores.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -248,8 +248,8 @@ void Relay::lose_recalls() {
   for (const auto& domain : std::exchange(learned_recalls_, {})) on_known(domain);
 }
 
-// Of a session that has come as far as a transaction. DANE needs no such crutch, and the list is made by hand. What is on disk and
-// could not be recalled is not to be written over.
+// Of a session that has come as far as a transaction. DANE needs no such crutch, and the list is made by hand. What is
+// on disk and could not be recalled is not to be written over.
 void Relay::learn(const Job& job, const Connection& connection) {
   const Authority by = connection.host().policy.authority;
   if (active_.config.learn == Learn::kOff || job.smart || !learned_.knows(job.transfer.domain) ||

@@ -1,5 +1,6 @@
-// What the relay process receives from the parent (Config, Action, TlsRule, SocketOpened), the queue (Transfer) and control (ShowTlsPolicy), and what
-// it answers (Transferred, TlsPolicyShown). Answers to its own questions: lookup::Hops, tls::Established, tls::Failed.
+// What the relay process receives from the parent (Config, Action, TlsRule, SocketOpened), the queue (Transfer) and
+// control (ShowTlsPolicy), and what it answers (Transferred, TlsPolicyShown). Answers to its own questions:
+// lookup::Hops, tls::Established, tls::Failed.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -151,7 +152,8 @@ struct Rcpt {
   }
 };
 
-// From the queue: send this message to these recipients, all of one domain (or one smart host). One Transferred answers.
+// From the queue: send this message to these recipients, all of one domain (or one smart host). One Transferred
+// answers.
 struct Transfer {
   static constexpr uint16_t kType = 1210;
   uint64_t transfer = 0;  // echoed

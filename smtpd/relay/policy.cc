@@ -50,7 +50,8 @@ void by_action(const PolicyInput& in, TlsPolicy& p) {
   if (in.action == Tls::kVerify) need_name(p, {in.host});
 }
 
-// RFC 7672 3.2.2: the base domain of the records; the name before an alias; the domain, where it is known that this is its host.
+// RFC 7672 3.2.2: the base domain of the records; the name before an alias; the domain, where it is known that this is
+// its host.
 std::vector<std::string> dane_names(const PolicyInput& in) {
   std::vector<std::string> out = {in.hop->tlsa_base.empty() ? in.hop->name : in.hop->tlsa_base};
   const auto add = [&](const std::string& name) {

@@ -1,4 +1,5 @@
-// One table that decides how much TLS a host must show for mail of a domain. Pure: inputs in, a policy and its reason out.
+// One table that decides how much TLS a host must show for mail of a domain. Pure: inputs in, a policy and its reason
+// out.
 //
 //   1. the administrator's list (tls-policy)      decides alone: nothing below can soften or harden it
 //   2. DANE (RFC 7672)                            validated TLSA records: they fit, or the mail waits; unusable ones: TLS with any

@@ -6,7 +6,8 @@
 
 namespace mailkeep::relay {
 
-// Connections at once are below what these receivers were seen to refuse or to frown upon; none asks for a delay by itself.
+// Connections at once are below what these receivers were seen to refuse or to frown upon; none asks for a delay by
+// itself.
 const std::vector<Provider>& shipped_providers() {
   static const std::vector<Provider> kShipped = {
       {0, "google", {"google.com", "googlemail.com", "gmail.com"}, 20, 0},

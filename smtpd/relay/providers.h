@@ -1,5 +1,5 @@
-// Groups of receivers, told by where a domain's MX hosts are: however many domains a large provider serves, it counts what comes
-// from one sender. What is shipped here, the configuration may change group by group. Pure; run by relay.
+// Groups of receivers, told by where a domain's MX hosts are: however many domains a large provider serves, it counts
+// what comes from one sender. What is shipped here, the configuration may change group by group. Pure; run by relay.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -162,8 +162,8 @@ void Relay::on_ready(uint64_t id) {
   open.connection->begin(job->second->transfer, job->second->survey);
 }
 
-// Results that a transaction gave; with `all`, whoever got none is put off. Without it the connection failed: with LMTP some may
-// have it already.
+// Results that a transaction gave; with `all`, whoever got none is put off. Without it the connection failed: with LMTP
+// some may have it already.
 void Relay::keep_results(Job& job, const Connection& connection, bool all) {
   const auto& results = connection.dialog().results();
   std::vector<Rcpt> left;

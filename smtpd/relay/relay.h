@@ -5,9 +5,9 @@
 //                     job ◀─ results, or the next host ─┘              │ STARTTLS: the socket goes to tls
 //   queue ◀─Transferred─ job
 //
-// How many connections a destination has is the queue's to decide: one a transfer that is under way; how many a group of receivers
-// has, gate.h's. A connection waits a few seconds for the next transfer of the same destination.
-// RFC 5321 4.5.4, 5.1. Runs as mailkeep-relay in an empty directory; holds the credentials of smart hosts and what is being
+// How many connections a destination has is the queue's to decide: one a transfer that is under way; how many a group
+// of receivers has, gate.h's. A connection waits a few seconds for the next transfer of the same destination. RFC 5321
+// 4.5.4, 5.1. Runs as mailkeep-relay in an empty directory; holds the credentials of smart hosts and what is being
 // sent. Trusts lookup's answers, the queue's transfers, and no server.
 // SPDX-License-Identifier: ISC
 #pragma once

@@ -209,8 +209,8 @@ ReportBook::Notes ReportBook::changed(const Key& only) {
   return joined(slots_.changed([this](const Key& key) { return encode(key); }, only));
 }
 
-// What this process has counted since it began comes on top; of two notes with the same entry, which a crash while it moved from one
-// to the other can leave, the one with more in it holds.
+// What this process has counted since it began comes on top; of two notes with the same entry, which a crash while it
+// moved from one to the other can leave, the one with more in it holds.
 void ReportBook::restore(size_t slot, const std::string& value, int64_t now) {
   KeptSlot all;
   std::deque<Fd> none;

@@ -1,14 +1,15 @@
-// The TLS reports that relay owes (RFC 8460 4.1, 5.5): what was counted of each domain in each period, and when it goes out.
+// The TLS reports that relay owes (RFC 8460 4.1, 5.5): what was counted of each domain in each period, and when it goes
+// out.
 //
 //   count() ─▶ counting ─ the period ends, a while passes ─▶ due ─ begin() ─▶ under way ─ finish() ─▶ gone
 //                                                             ▲                   │
 //                                                             └──── put_off() ────┘   until kReportPatience is over
 //
-// A period is a whole interval since 1970: with a day's interval a day (UTC), whenever the process was started, so that a report
-// keeps its id. Which of a domain's URIs have been served is part of the entry: those are not served again.
+// A period is a whole interval since 1970: with a day's interval a day (UTC), whenever the process was started, so that
+// a report keeps its id. Which of a domain's URIs have been served is part of the entry: those are not served again.
 //
-// All of it is kept in notes of the queue (report_slots.h): restore() takes what they hold, changed() says what is to be written.
-// Pure: the owner passes the time. Run by relay.
+// All of it is kept in notes of the queue (report_slots.h): restore() takes what they hold, changed() says what is to
+// be written. Pure: the owner passes the time. Run by relay.
 // SPDX-License-Identifier: ISC
 #pragma once
 

@@ -1,5 +1,5 @@
-// Which note of the queue a report that is owed lies in: packed, so that thousands of domains with a few counts each take some
-// hundred notes, and only those are written again in which something has changed.
+// Which note of the queue a report that is owed lies in: packed, so that thousands of domains with a few counts each
+// take some hundred notes, and only those are written again in which something has changed.
 //
 //   touch(key) ─▶ its slot is to be written, or it has none yet ─ changed() ─▶ slots to write, each whole
 //
@@ -40,7 +40,8 @@ class ReportSlots {
   bool place(const ReportKey& key, size_t slot, size_t bytes);
   void touch_slot(size_t slot);
 
-  // What is to be written of all that was touched, or of that entry's slot alone. An entry that no slot has room for stays touched.
+  // What is to be written of all that was touched, or of that entry's slot alone. An entry that no slot has room for
+  // stays touched.
   std::vector<SlotNote> changed(const Encode& encode);
   std::vector<SlotNote> changed(const Encode& encode, const ReportKey& only);
   size_t used() const { return used_; }  // slots below that number have been written, or read

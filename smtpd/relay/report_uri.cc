@@ -24,7 +24,8 @@ bool is_web_host(std::string_view text) {
   return std::any_of(text.begin() + static_cast<std::ptrdiff_t>(dot), text.end(), is_alpha);
 }
 
-// RFC 9110 4.2.2: "https://" host [":" port] path-abempty ["?" query]; a fragment is not sent, userinfo is refused (4.2.4).
+// RFC 9110 4.2.2: "https://" host [":" port] path-abempty ["?" query]; a fragment is not sent, userinfo is refused
+// (4.2.4).
 std::optional<ReportUri> parse_https(std::string_view text) {
   constexpr std::string_view kScheme = "https://";
   if (!starts_with_nocase(text, kScheme) || !is_visible(text)) return {};

@@ -1,5 +1,6 @@
 // Where a domain wants its TLS reports (RFC 8460 3): the rua of the TXT record at _smtp._tls. Pure.
-// Run by relay. Trusts nothing of the record: an address has the grammar of one, a web server a name that a certificate can be for.
+// Run by relay. Trusts nothing of the record: an address has the grammar of one, a web server a name that a certificate
+// can be for.
 // SPDX-License-Identifier: ISC
 #pragma once
 

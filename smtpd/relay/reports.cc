@@ -1,4 +1,5 @@
-// TLS reports in the relay process: what sessions came to, and the reports that domains ask for. See relay.h and report_book.h.
+// TLS reports in the relay process: what sessions came to, and the reports that domains ask for. See relay.h and
+// report_book.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -59,8 +60,8 @@ void Relay::report_failure(const std::string& domain, const TlsPolicy& policy, R
 
 // --- what is kept ----------------------------------------------------------------------------------
 
-// Of the process before this one, once it is known what is wanted: first how many notes there are, then all of them. Until then
-// nothing is written or sent.
+// Of the process before this one, once it is known what is wanted: first how many notes there are, then all of them.
+// Until then nothing is written or sent.
 void Relay::recall_reports() {
   if (has_reports_ || active_.config.generation == 0 || !report_recalls_.empty()) return;
   recall_report(kSlotsNote);

@@ -1,7 +1,9 @@
-// What became of mail, by provider and day: counted for `mailkeepctl report delivery`, and for the warm-up of new source addresses.
+// What became of mail, by provider and day: counted for `mailkeepctl report delivery`, and for the warm-up of new
+// source addresses.
 //
-// Warm-up: from a source that is new, each provider gets so many recipients a day. With little put off the next day's number is
-// twice as large; with much half as large; above kWarm the source is known. Days are of UTC. Pure; run by relay, kept by queue.
+// Warm-up: from a source that is new, each provider gets so many recipients a day. With little put off the next day's
+// number is twice as large; with much half as large; above kWarm the source is known. Days are of UTC. Pure; run by
+// relay, kept by queue.
 // SPDX-License-Identifier: ISC
 #pragma once
 

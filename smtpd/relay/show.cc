@@ -1,4 +1,5 @@
-// What `mailkeepctl tls policy DOMAIN` is told: the decision for each host of the domain, and what each source says. See relay.h.
+// What `mailkeepctl tls policy DOMAIN` is told: the decision for each host of the domain, and what each source says.
+// See relay.h.
 // SPDX-License-Identifier: ISC
 #include "lib/base/text.h"
 #include "smtpd/relay/relay.h"

@@ -3,9 +3,9 @@
 //   ready(domain) ─▶ on disk? ─▶ TXT of _mta-sts.domain ─▶ a new id, or none known: GET the policy ─▶ known(domain)
 //                    (recall)    (look)                     (fetch)                                  (keep)
 //
-// A policy that is known is used at once and looked after behind its back; only mail for a domain of which nothing is known
-// waits. A failed look or fetch changes nothing of what is known until max_age has passed. Pure: the owner asks, and passes the time.
-// Run by relay. Trusts lookup; of web servers nothing but the certificate that tls has verified.
+// A policy that is known is used at once and looked after behind its back; only mail for a domain of which nothing is
+// known waits. A failed look or fetch changes nothing of what is known until max_age has passed. Pure: the owner asks,
+// and passes the time. Run by relay. Trusts lookup; of web servers nothing but the certificate that tls has verified.
 // SPDX-License-Identifier: ISC
 #pragma once
 

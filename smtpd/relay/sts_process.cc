@@ -1,4 +1,5 @@
-// MTA-STS in the relay process: what the book of policies asks of queue (the disk), lookup (TXT) and the web. See relay.h and sts.h.
+// MTA-STS in the relay process: what the book of policies asks of queue (the disk), lookup (TXT) and the web. See
+// relay.h and sts.h.
 // SPDX-License-Identifier: ISC
 #include "lib/log/log.h"
 #include "smtpd/relay/relay.h"

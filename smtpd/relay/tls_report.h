@@ -1,5 +1,5 @@
-// SMTP TLS reporting (RFC 8460): what TLS sessions with a domain's hosts came to, and the report of it. Whom it goes to: report_uri.h;
-// when: report_book.h. Pure. Run by relay.
+// SMTP TLS reporting (RFC 8460): what TLS sessions with a domain's hosts came to, and the report of it. Whom it goes
+// to: report_uri.h; when: report_book.h. Pure. Run by relay.
 // SPDX-License-Identifier: ISC
 #pragma once
 

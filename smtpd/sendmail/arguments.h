@@ -1,4 +1,5 @@
-// The command line of sendmail(8): what Sendmail, Postfix and OpenSMTPD take; what has no meaning here is taken and ignored.
+// The command line of sendmail(8): what Sendmail, Postfix and OpenSMTPD take; what has no meaning here is taken and
+// ignored.
 // SPDX-License-Identifier: ISC
 #pragma once
 

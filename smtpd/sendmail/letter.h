@@ -1,5 +1,5 @@
-// From what a program wrote on our standard input to a message that can be sent: lines of CRLF, a header with complete addresses
-// and an author, the recipients that it names. Pure.
+// From what a program wrote on our standard input to a message that can be sent: lines of CRLF, a header with complete
+// addresses and an author, the recipients that it names. Pure.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -14,8 +14,8 @@ namespace mailkeep::sendmail {
 
 constexpr size_t kMaxLine = 998;  // RFC 5322 2.1.1, without its CRLF
 
-// LF, CRLF and lone CR end lines, which get CRLF; a last line without an end gets one; NUL is left out. With `dots`, a line of one
-// dot is the end. Longer lines than kMaxLine go on in the next, behind a space.
+// LF, CRLF and lone CR end lines, which get CRLF; a last line without an end gets one; NUL is left out. With `dots`, a
+// line of one dot is the end. Longer lines than kMaxLine go on in the next, behind a space.
 std::string normalize(std::string_view text, bool dots);
 
 // Every address in the value of such a field without a domain gets "@origin".

@@ -1,6 +1,6 @@
-// sendmail(8), mailq(8), newaliases(8): one program by three names, for local programs that send mail as they always have.
-// Runs as whoever calls it, without any right of its own: the message goes over a Unix socket to smtpd, and the kernel tells auth
-// who sent it. Trusts neither its arguments nor its input; the exit codes are sysexits(3)'s.
+// sendmail(8), mailq(8), newaliases(8): one program by three names, for local programs that send mail as they always
+// have. Runs as whoever calls it, without any right of its own: the message goes over a Unix socket to smtpd, and the
+// kernel tells auth who sent it. Trusts neither its arguments nor its input; the exit codes are sysexits(3)'s.
 // SPDX-License-Identifier: ISC
 #pragma once
 

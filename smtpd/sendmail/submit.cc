@@ -126,8 +126,8 @@ class Submission {
     return EX_OK;
   }
 
-  // Nothing of this transaction is kept: the server says 250 at the end of data only, and that was not heard. But of one before it
-  // perhaps: then the caller must not try again, or all who were in that have the message twice.
+  // Nothing of this transaction is kept: the server says 250 at the end of data only, and that was not heard. But of
+  // one before it perhaps: then the caller must not try again, or all who were in that have the message twice.
   int lost(const Error& why) {
     stop_ = true;
     if (has_sent_) return the_rest_failed(why.text);
@@ -152,7 +152,8 @@ class Submission {
     return out;
   }
 
-  // Takes the recipients that it has dealt with out of letter_: with too many of them, the rest has another transaction.
+  // Takes the recipients that it has dealt with out of letter_: with too many of them, the rest has another
+  // transaction.
   int transaction() {
     auto reply = dialog_.ask(mail_command());
     if (!reply) return lost(reply.error());

@@ -1,10 +1,11 @@
-// Whether another server's certificate is what its policy asks for: by the system's authorities, by DANE (RFC 7672 3.1, 3.2), or by
-// a fingerprint, which is DANE-EE without the DNS.
+// Whether another server's certificate is what its policy asks for: by the system's authorities, by DANE (RFC 7672 3.1,
+// 3.2), or by a fingerprint, which is DANE-EE without the DNS.
 //
 //   DANE-EE (3)  the server's own certificate or key fits; name and time do not matter
 //   DANE-TA (2)  a certificate above it fits, and from there on chain, time and name are right
 //
-// Run by tls after the handshake, for which libtls verifies nothing. Trusts relay's wish, and nothing of the certificates.
+// Run by tls after the handshake, for which libtls verifies nothing. Trusts relay's wish, and nothing of the
+// certificates.
 // SPDX-License-Identifier: ISC
 #pragma once
 

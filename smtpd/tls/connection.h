@@ -1,5 +1,5 @@
-// One TLS connection: the handshake of a server or a client (RFC 8446, RFC 5246), then bytes between the peer, which is called
-// client here whichever it is, and a plaintext socket.
+// One TLS connection: the handshake of a server or a client (RFC 8446, RFC 5246), then bytes between the peer, which is
+// called client here whichever it is, and a plaintext socket.
 //
 //   handshake ──▶ open ──(plain ends, all sent)──▶ closing ──(close_notify sent)──▶ lingering ──▶ ended
 //       └──▶ failed
@@ -7,8 +7,8 @@
 //   client ──tls_read──▶ up ──▶ plain            each buffer is bounded: a side is read only while
 //   client ◀─tls_write── down ◀── plain          there is room for what it says
 //
-// A client that ends (close_notify or not) half-closes the plain side: the session still answers. Run by tls; trusts nothing of
-// the client, and of the plain side nothing but that it is there.
+// A client that ends (close_notify or not) half-closes the plain side: the session still answers. Run by tls; trusts
+// nothing of the client, and of the plain side nothing but that it is there.
 // SPDX-License-Identifier: ISC
 #pragma once
 
@@ -51,7 +51,8 @@ class Connection {
   };
   // Called from the loop. After failed() and ended() the owner destroys the connection, there or later.
   struct Callbacks {
-    // After a client's handshake: whether the server may be talked to. Unset: it may. No failed() follows; end it there.
+    // After a client's handshake: whether the server may be talked to. Unset: it may. No failed() follows; end it
+    // there.
     std::function<bool(::tls*)> accepts = {};
     std::function<void(const Handshake&)> established;
     std::function<void(const std::string& why)> failed;

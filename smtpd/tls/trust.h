@@ -1,8 +1,8 @@
 // The client's side of TLS: contexts for connections to other servers, and the authorities that vouch for their names.
 //
-// Run by tls. The authorities come from root as an open file and are read when they are first needed: a server that sends nothing
-// to others spends no memory on them. libtls verifies nothing, see check.h: it would read them for each connection, and knows no
-// DANE.
+// Run by tls. The authorities come from root as an open file and are read when they are first needed: a server that
+// sends nothing to others spends no memory on them. libtls verifies nothing, see check.h: it would read them for each
+// connection, and knows no DANE.
 // SPDX-License-Identifier: ISC
 #pragma once
 
