@@ -91,10 +91,14 @@ std::optional<ParsedId> parse_id(std::string_view text) {
   return ParsedId{*message, static_cast<uint32_t>(*number)};
 }
 
+std::string_view domain_of(std::string_view address) {
+  const size_t at = address.rfind('@');
+  return at == address.npos ? std::string_view() : address.substr(at + 1);
+}
+
 std::string destination(const Envelope& envelope) {
   if (envelope.kind == Kind::kLocal) return lower(envelope.account);
-  const size_t at = envelope.recipient.rfind('@');
-  return at == std::string::npos ? std::string() : lower(std::string_view(envelope.recipient).substr(at + 1));
+  return lower(domain_of(envelope.recipient));
 }
 
 void direct(Envelope& envelope, const Delivery& delivery) {

@@ -153,6 +153,8 @@ struct PastAttempt {
   }
 };
 
+// What is behind the last @, or nothing.
+std::string_view domain_of(std::string_view address);
 // Where it goes: the account for local delivery, the recipient's domain for relaying; in lower case.
 std::string destination(const Envelope& envelope);
 

@@ -1,5 +1,5 @@
 progs += queue spool_bench spool_fill
-queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/history.cc queue/in_hand.cc queue/salvage.cc queue/needle.cc queue/schedule.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/spool_walk.cc queue/notes.cc queue/tables.cc
+queue_core := queue/bounce.cc queue/envelope.cc queue/files.cc queue/history.cc queue/in_hand.cc queue/salvage.cc queue/needle.cc queue/schedule.cc queue/search_index.cc queue/selection.cc queue/spool.cc queue/spool_read.cc queue/spool_search.cc queue/spool_walk.cc queue/notes.cc queue/tables.cc
 
 queue_OUT := libexec/mailkeep
 queue_SRC := $(addprefix queue/,main.cc queue.cc intake.cc returns.cc forwards.cc memory.cc verbs.cc operate.cc lives.cc held.cc settlements.cc local.cc remote.cc remote_results.cc \
@@ -29,7 +29,8 @@ spool_fill_SRC := queue/spool_fill.cc $(queue_core)
 spool_fill_DEP := $(spool_bench_DEP)
 spool_fill_EXT := bsd
 spool_bench_TESTSRC := $(queue_core)
-spool_bench_TESTS := bounce_test envelope_test selection_test in_hand_test history_test spool_test spool_crash_test spool_damage_test spool_files_test spool_walk_test
+spool_bench_TESTS := bounce_test envelope_test selection_test in_hand_test history_test spool_test spool_crash_test spool_damage_test spool_files_test spool_search_test spool_walk_test
+spool_search_test_EXT := bsd
 spool_walk_test_EXT := bsd
 spool_files_test_EXT := bsd
 selection_test_EXT := bsd

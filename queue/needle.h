@@ -27,7 +27,8 @@ struct Wanted {
   Needle envelope;  // in the envelope's
   Needle message;   // in its message's
   Needle either;    // in one of the two
-  bool is_all() const { return envelope.empty() && message.empty() && either.empty(); }
+  std::string row;  // what the rows begin with that lead to all such in the index of search_index.h; empty: none do
+  bool is_all() const { return envelope.empty() && message.empty() && either.empty() && row.empty(); }
 };
 
 }  // namespace mailkeep::queue

@@ -258,7 +258,8 @@ void Queue::commit_turn() {
 
 bool Queue::has_work() const {
   return spool_->is_counting() || spool_->counts().local > 0 || spool_->counts().relay > 0 || spool_->unsettled() ||
-         local_.has_changes() || remote_.has_changes() || local_.in_memory() > 0 || remote_.in_memory() > 0;
+         spool_->is_index_behind() || local_.has_changes() || remote_.has_changes() || local_.in_memory() > 0 ||
+         remote_.in_memory() > 0;
 }
 
 // Once a second while there is anything to do.
@@ -268,6 +269,7 @@ void Queue::tick() {
   count_on();
   load_more_ = local_.load(now_unix());
   load_more_ = remote_.load(now_unix()) || load_more_ || spool_->is_counting();
+  load_more_ = load_more_ || index_on();
   if (load_more_ || !spool_->unsettled()) return;
   if (Status s = spool_->settle(); !s) log::error("spool-settle-failed").kv("why", s.error().text);
 }
@@ -278,6 +280,13 @@ void Queue::count_on() {
   if (!spool_->count_on(kCountedAtOnce) || spool_->is_counting()) return;
   const Counts& counts = spool_->counts();
   log::info("queue-counted").kv("local", counts.local).kv("relay", counts.relay).kv("held", counts.held);
+}
+
+// When there is nothing else to bring along. True: there is more to do now.
+bool Queue::index_on() {
+  const Result<bool> more = spool_->index_on(now_unix());
+  if (!more) log::error("queue-index-failed").kv("why", more.error().text);
+  return more && *more;
 }
 
 // What relay has given away must be known to be gone, or it goes a second time: its last answers are waited for.

@@ -143,6 +143,7 @@ class Queue final : public worker::Hooks {
   void commit_turn();
   void tick();
   void count_on();
+  bool index_on();
   // memory.cc
   void on_keep_note(imsg::PeerId peer, KeepNote&& m);
   void on_find_note(imsg::PeerId peer, FindNote&& m);

@@ -6,6 +6,7 @@
 #include "lib/rfc5322/header.h"
 #include "lib/text/casefold.h"
 #include "lib/text/encoded_word.h"
+#include "queue/search_index.h"
 
 namespace mailkeep::queue {
 
@@ -14,15 +15,22 @@ namespace {
 constexpr size_t kMaxSubject = 4096;  // bytes that are searched
 constexpr rfc5322::HeaderLimits kHeaderLimits{1000, 64 * 1024, 8 * 1024};
 
-std::string_view domain_of(std::string_view address) {
-  const size_t at = address.rfind('@');
-  return at == address.npos ? std::string_view() : address.substr(at + 1);
-}
-
 bool is_address(std::string_view wanted, std::string_view address) {
   if (wanted == "<>") return address.empty();
   if (wanted.starts_with('@')) return equals_nocase(wanted.substr(1), domain_of(address));
   return equals_nocase(wanted, address);
+}
+
+// The rows of the index that lead to all that it matches, the fewest; empty: none do.
+std::string rows_of(const Selection& s) {
+  const auto is_domain = [](std::string_view address) { return address.starts_with('@'); };
+  if (!s.sender.empty() && !is_domain(s.sender))
+    return search_prefix(Found::kSender, s.sender == "<>" ? std::string_view() : s.sender);
+  if (!s.account.empty()) return search_prefix(Found::kAccount, s.account);
+  if (!s.recipient.empty()) return search_prefix(Found::kRecipientDomain, domain_of(s.recipient));
+  if (!s.domain.empty()) return search_prefix(Found::kRecipientDomain, s.domain);
+  if (!s.sender.empty()) return search_prefix(Found::kSenderDomain, domain_of(s.sender));
+  return {};
 }
 
 bool is_state(std::string_view wanted, std::string_view state) {
@@ -40,6 +48,7 @@ Wanted wanted_of(const Selection& s) {
   if (out.envelope.empty() && !s.domain.empty()) out.envelope = Needle("@" + s.domain);
   out.message = address(s.sender);
   out.either = Needle(s.account);
+  out.row = rows_of(s);
   return out;
 }
 

@@ -18,7 +18,6 @@ namespace mailkeep::queue {
 
 namespace {
 
-constexpr uint32_t kCheckpointBytes = 32 * 1024 * 1024;
 constexpr size_t kUncertain = 10000;  // refused messages remembered while the disk is broken
 
 Result<uint64_t> free_bytes_of(const std::string& directory) {
@@ -107,6 +106,14 @@ Status Spool::try_start(bool is_suspect) {
       s = history.error();
     }
   }
+  if (s) {
+    auto search = SearchIndex::open(*environment_);
+    if (search) {
+      search_.emplace(std::move(search).value());
+    } else {
+      s = search.error();
+    }
+  }
   if (s) s = disown();
   if (s) s = count(is_suspect);
   if (s && is_suspect) s = read_all();
@@ -135,8 +142,8 @@ Status Spool::count(bool all) {
 // The engine gave up over something; if that is on a page, it is met here and not at the next reading.
 Status Spool::read_all() const {
   std::vector<const db::Database*> tables = history_->tables();
-  tables.insert(tables.end(),
-                {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination, &tables_->aside});
+  tables.insert(tables.end(), {&tables_->message, &tables_->body, &tables_->envelope, &tables_->destination,
+                               &tables_->aside, &search_->table()});
   for (const db::Database* table : tables) {
     auto cursor = db::Cursor::open(*table);
     if (!cursor) return cursor.error();
@@ -148,6 +155,7 @@ Status Spool::read_all() const {
 }
 
 void Spool::shut() {
+  search_.reset();
   history_.reset();
   tables_.reset();
   environment_.reset();
@@ -299,6 +307,7 @@ Status Spool::settle() {
 Status Spool::close() {
   if (!environment_) return {};
   if (Status s = settle(); !s) return s;
+  search_.reset();
   history_.reset();
   tables_.reset();
   Status s = environment_->close();
@@ -352,6 +361,7 @@ Status Spool::write_message(db::Transaction& txn, const Change& change) {
   if (!message.in_file && message.size != change.body.size()) return Error("spool: wrong size of body", EINVAL);
   const std::string key = message_key(message.id);
   if (Status s = tables_->message.insert(txn, key, encode(message)); !s) return s;
+  if (Status s = search_->put(txn, message); !s) return s;
   if (message.in_file) return {};
   return tables_->body.put(txn, key, encode_body(message.id, change.body));
 }
@@ -359,10 +369,21 @@ Status Spool::write_message(db::Transaction& txn, const Change& change) {
 // Not written over, as an envelope is not.
 Status Spool::renew_message(db::Transaction& txn, const Message& message) {
   const std::string key = message_key(message.id);
+  if (Status s = unindex_message(txn, message.id); !s) return s;
   const Result<bool> gone = tables_->message.erase(txn, key);
   if (!gone) return gone.error();
   if (!*gone) return Error("spool: no message " + hex64(message.id), ENOENT);
-  return tables_->message.put(txn, key, encode(message));
+  if (Status s = tables_->message.put(txn, key, encode(message)); !s) return s;
+  return search_->put(txn, message);
+}
+
+Status Spool::unindex_message(db::Transaction& txn, uint64_t id) {
+  if (!search_->covers(id)) return {};
+  const auto record = tables_->message.get(&txn, message_key(id));
+  if (!record) return record.error();
+  if (!record->has_value()) return {};
+  const Result<Message> message = decode_message(**record);
+  return message ? search_->erase(txn, *message) : Status();
 }
 
 Status Spool::erase_indexes(db::Transaction& txn, const Envelope& envelope, Counts& delta) {
@@ -379,11 +400,15 @@ Status Spool::put_envelope(db::Transaction& txn, const Envelope& envelope, Count
   const auto old = tables_->envelope.get(&txn, key);
   if (!old) return old.error();
   if (old->has_value()) {
-    if (const Result<Envelope> before = decode_envelope(**old); before) {
+    const Result<Envelope> before = decode_envelope(**old);
+    if (before) {
       if (Status s = erase_indexes(txn, *before, delta); !s) return s;
     }
+    if (Status s = before ? search_->replace(txn, *before, envelope) : search_->put(txn, envelope); !s) return s;
     // Not written over: the log would have only the bytes that differ, and a record must be whole there.
     if (const Result<bool> gone = tables_->envelope.erase(txn, key); !gone) return gone.error();
+  } else if (Status s = search_->put(txn, envelope); !s) {
+    return s;
   }
   if (Status s = tables_->envelope.put(txn, key, encode(envelope)); !s) return s;
   if (Status s = put_indexes(*tables_, txn, envelope); !s) return s;
@@ -412,6 +437,7 @@ Status Spool::remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts
   const Result<Envelope> envelope = decode_envelope(**record);
   if (envelope) {
     if (Status s = erase_indexes(txn, *envelope, delta); !s) return s;
+    if (Status s = search_->erase(txn, *envelope); !s) return s;
   }
   const bool is_kept = ended != nullptr && envelope && remembers_;
   if (Status s = is_kept ? remember(txn, *envelope, *ended) : history_->ended(txn, id, {}); !s) return s;
@@ -430,6 +456,7 @@ Status Spool::remove_unnamed(db::Transaction& txn, uint64_t id, std::vector<uint
     if (next && next->message == id) return {};
   }
   const std::string message = message_key(id);
+  if (Status s = unindex_message(txn, id); !s) return s;
   if (const Result<bool> gone = tables_->message.erase(txn, message); !gone) return gone.error();
   const Result<bool> in_table = tables_->body.erase(txn, message);
   if (!in_table) return in_table.error();

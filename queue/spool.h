@@ -6,6 +6,7 @@
 //     envelope     message id, number                   → Envelope
 //     due          lane, next try, envelope id          → nothing: what to try next
 //     destination  lane, account or domain, next try, envelope id → nothing
+//     search       sender, domains or account, message id or envelope id → nothing: see search_index.h
 //     note         kind, name                           → until when, and what relay remembers; nothing is lost with it but time
 //     aside        table ":" key                        → a record that could not be read, as it was found
 //     attempt, history, refused                         → what became of envelopes: history.h
@@ -43,6 +44,7 @@
 #include "queue/history.h"
 #include "queue/in_hand.h"
 #include "queue/needle.h"
+#include "queue/search_index.h"
 #include "queue/tables.h"
 
 namespace mailkeep::queue {
@@ -150,6 +152,11 @@ class Spool {
   // Those that may be wanted among the next `rows` of the same.
   Result<Part> look_through(const EnvelopeId& after, size_t rows, const Wanted& wanted);
 
+  // Puts some of what has waited for kSettles seconds into the index by which look_through() finds it. True: there is more.
+  Result<bool> index_on(int64_t now);
+  bool is_index_behind() const { return search_ && search_->is_behind(); }
+  static constexpr int64_t kSettles = 10;
+
   // What this process works on, in case it dies of it (in_hand.h). poison(): what others have died of too often.
   void take_in_hand(uint64_t message) { in_hand_.take(message); }
   void put_down() { in_hand_.put_down(); }
@@ -180,6 +187,7 @@ class Spool {
 
  private:
   explicit Spool(SpoolOptions options) : options_(std::move(options)) {}
+  static constexpr uint32_t kCheckpointBytes = 32 * 1024 * 1024;
 
   Status start(bool is_suspect);
   Status try_start(bool is_suspect);
@@ -193,6 +201,7 @@ class Spool {
   Status apply(const Change& change);
   Status write_message(db::Transaction& txn, const Change& change);
   Status renew_message(db::Transaction& txn, const Message& message);
+  Status unindex_message(db::Transaction& txn, uint64_t id);
   Status put_note(db::Transaction& txn, const Note& note);
   Status put_envelope(db::Transaction& txn, const Envelope& envelope, Counts& delta);
   Status remove_envelope(db::Transaction& txn, const EnvelopeId& id, Counts& delta, std::vector<uint64_t>& files,
@@ -205,6 +214,7 @@ class Spool {
   Status after_flush();
   Result<std::vector<Envelope>> collect(const db::Database& index, const std::string& start, const std::string& prefix,
                                         int64_t until, size_t max);
+  Result<Part> look_up(const EnvelopeId& after, size_t rows, const Wanted& wanted);
   Status drop_row(db::Database& index, const std::string& key);
   Status put_aside(db::Database& table, const std::string& key, std::string_view why);
 
@@ -213,6 +223,7 @@ class Spool {
   std::unique_ptr<db::Environment> environment_;
   std::optional<Tables> tables_;  // after environment_: gone before it
   std::optional<History> history_;
+  std::optional<SearchIndex> search_;
   std::unique_ptr<LargeFiles> files_;
   InHand in_hand_;
   std::vector<Change> staged_;

@@ -1,6 +1,7 @@
 // Measures the spool alone: messages a second at so many messages a commit, each delivered when it is 1000 old, and remembered in the
-// history unless that is 0; and the processor's time for each.
-//   spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO [HISTORY]]]
+// history unless that is 0; and the processor's time for each. With INDEX 1 each goes into the index of what waits before it is
+// delivered, as one that is not delivered at once.
+//   spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO [HISTORY [INDEX]]]]
 // SPDX-License-Identifier: ISC
 #include <cstdio>
 #include <cstdlib>
@@ -40,7 +41,7 @@ queue::Change make_change(queue::Spool& spool, const std::string& body) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fputs("usage: spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO [HISTORY]]]\n", stderr);
+    std::fputs("usage: spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO [HISTORY [INDEX]]]]\n", stderr);
     return 2;
   }
   queue::SpoolOptions options;
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   const uint64_t messages = number_at(argc, argv, 2, 0);
   const uint64_t group = number_at(argc, argv, 3, 1);
   const std::string body(number_at(argc, argv, 4, 4096), 'x');
+  const bool indexes = number_at(argc, argv, 7, 0) != 0;
   std::deque<queue::EnvelopeId> old;
   Micros worst{0};
   const Micros start = now_monotonic();
@@ -69,6 +71,10 @@ int main(int argc, char** argv) {
     }
     for (const Status& s : (*spool)->commit()) {
       if (!s) fatal(s.error().text);
+    }
+    for (Result<bool> more = indexes; more && *more;) {
+      more = (*spool)->index_on(now_unix() + 3600);
+      if (!more) fatal(more.error().text);
     }
     worst = std::max(worst, now_monotonic() - before);
   }

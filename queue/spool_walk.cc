@@ -79,6 +79,8 @@ Result<bool> may_be(const Wanted& wanted, const EnvelopeId& id, std::string_view
 
 Result<Part> Spool::look_through(const EnvelopeId& after, size_t rows, const Wanted& wanted) {
   if (Status s = revive(); !s) return s.error();
+  const uint64_t border = search_->border();
+  if (!wanted.row.empty() && border > 0 && after < EnvelopeId{border, UINT32_MAX}) return look_up(after, rows, wanted);
   Part part;
   part.last = after;
   std::vector<EnvelopeId> bad;

@@ -1,5 +1,5 @@
 // The spool killed with SIGKILL in the middle of commits, again and again: every message that was reported durable is
-// there, whole, exactly once; whatever else is there is whole too; what was removed and settled does not come back.
+// there, whole, exactly once; whatever else is there is whole too, and found by its account; what was removed and settled does not come back.
 // MAILKEEP_CRASHES sets the number of kills (default 30).
 // SPDX-License-Identifier: ISC
 #include <signal.h>
@@ -10,6 +10,7 @@
 #include <set>
 
 #include "lib/base/text.h"
+#include "queue/selection.h"
 #include "regress/unit/spool_fixture.h"
 #include "regress/unit/unit.h"
 
@@ -58,9 +59,25 @@ bool is_large(uint64_t id) { return id % 40 == 0; }
     for (const Status& s : spool->commit()) {
       if (!s) _exit(3);
     }
+    if (const auto more = spool->index_on(Spool::kSettles); !more) _exit(5);
     for (const Report& r : reports) {
       if (write(out, &r, sizeof r) != sizeof r) _exit(4);
     }
+  }
+}
+
+std::set<EnvelopeId> found(Spool& spool, const char* account) {
+  std::set<EnvelopeId> out;
+  Selection selection;
+  selection.account = account;
+  for (EnvelopeId at;;) {
+    const auto part = spool.look_through(at, 100, wanted_of(selection));
+    assert_true(part);
+    for (const Envelope& e : part->envelopes) {
+      if (e.account == account) out.insert(e.id);
+    }
+    if (!part->more) return out;
+    at = part->last;
   }
 }
 
@@ -75,6 +92,7 @@ void check(const SpoolDirectory& directory, const std::map<uint64_t, Fate>& repo
   }
   EnvelopeId after;
   uint64_t envelopes = 0;
+  std::map<std::string, std::set<EnvelopeId>> of_account;
   for (;;) {
     const auto some = spool->list(after, 200);
     assert_true(some);
@@ -82,6 +100,7 @@ void check(const SpoolDirectory& directory, const std::map<uint64_t, Fate>& repo
     for (const Envelope& e : *some) {
       after = e.id;
       ++envelopes;
+      of_account[e.account].insert(e.id);
       assert_false(gone.contains(e.id.message));
       const auto message = spool->message(e.id.message);
       assert_true(message->has_value());
@@ -97,6 +116,7 @@ void check(const SpoolDirectory& directory, const std::map<uint64_t, Fate>& repo
     }
   }
   assert_int_equal(spool->counts().local, envelopes);
+  for (const char* account : {"alice", "bob"}) assert_true(found(*spool, account) == of_account[account]);
   assert_int_equal(spool->set_aside(), 0);
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "lib/base/text.h"
+#include "queue/selection.h"
 #include "regress/unit/spool_fixture.h"
 #include "regress/unit/unit.h"
 
@@ -41,6 +42,7 @@ void work(const SpoolDirectory& directory, End end) {
   for (uint64_t id = 1; id <= kMessages; ++id) {
     if (!commit_one(*spool, make_change(id, body_of(id), {"alice"}, 1))) _exit(2);
   }
+  if (!spool->index_on(Spool::kSettles)) _exit(9);
   // One is gone, one is put off.
   if (!commit_one(*spool, removal({3, 0})) || !spool->settle()) _exit(3);
   auto envelope = spool->envelope({4, 0});
@@ -213,6 +215,20 @@ void torn_end(void**) {
   }
 }
 
+// Those that are found by their account: by the index as far as it goes. None: it cannot be read.
+std::optional<std::set<uint64_t>> found_by_account(Spool& spool) {
+  std::set<uint64_t> out;
+  Selection selection;
+  selection.account = "alice";
+  for (EnvelopeId at;;) {
+    const auto part = spool.look_through(at, 30, wanted_of(selection));
+    if (!part) return std::nullopt;
+    for (const Envelope& e : part->envelopes) out.insert(e.id.message);
+    if (!part->more) return out;
+    at = part->last;
+  }
+}
+
 // How much of the past can be read.
 bool past(Spool& spool, size_t& count) {
   const auto history = spool.history();
@@ -231,7 +247,7 @@ void pages(void**) {
   SpoolDirectory model;
   in_child(model, End::kOrderly);
   for (const char* table :
-       {"message", "body", "envelope", "due", "destination", "aside", "history", "refused", "attempt"}) {
+       {"message", "body", "envelope", "due", "destination", "search", "aside", "history", "refused", "attempt"}) {
     const std::string name = std::string("/db/") + table;
     const size_t size = load(model.path + name).size();
     const size_t page = std::string_view(table) == "body" ? 32768 : 8192;
@@ -252,7 +268,7 @@ void pages(void**) {
         for (uint64_t id = 1; id <= kMessages + 1; ++id) failed = !spool->message(id) || !spool->body(id) || failed;
         if (!spool->due(Kind::kLocal, {}, 1000, 1000) || !spool->due_at(Kind::kLocal, "alice", {}, 1000, 1000))
           failed = true;
-        failed = !past(*spool, forgotten) || failed;
+        failed = !past(*spool, forgotten) || !found_by_account(*spool) || failed;
         if (!failed) break;
         assert_true(round < 2);
       }
@@ -262,6 +278,12 @@ void pages(void**) {
       forgotten = 2 * kEnded + 1 - ended;
       const Found found = look(*spool);
       assert_true(!found.whole.contains(3) && found.whole.size() + 1 >= kMessages);
+      for (int round = 0; round < 2; ++round) {  // also when all has been indexed anew
+        std::set<uint64_t> all = found.whole;
+        all.insert(found.partial.begin(), found.partial.end());
+        assert_true(found_by_account(*spool) == all);
+        assert_true(spool->index_on(Spool::kSettles));
+      }
       lost += kMessages - found.whole.size();
       salvaged += spool->salvages();
       assert_true(spool->salvages() <= 1);
