@@ -21,6 +21,7 @@ constexpr size_t kSlice = 500;                 // envelopes looked at between tw
 constexpr Millis kSliceTime(5);                // and how long that may go on in one turn, for all that ask
 constexpr Seconds kSilence(1);                 // of one that has found nothing: it goes on by itself so long
 constexpr size_t kMostChanges = 500;           // of one slice: one transaction
+constexpr size_t kItems = 250;                 // of one answer, unless another number is asked for
 constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
 constexpr size_t kMostFailures = 50;           // of one slice: each is a report to write
 
@@ -120,7 +121,7 @@ void Queue::run_select(Select& s) {
 // As much as a slice may be; what is left begins after the answer's `next`.
 void Queue::walk(Select& s, EnvelopeId at, Change& change) {
   const bool one_message = s.ask.selection.message != 0;
-  const size_t most = s.ask.limit == 0 ? kMaxQueueItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
+  const size_t most = s.ask.limit == 0 ? kItems : std::min<size_t>(s.ask.limit, kMaxQueueItems);
   const size_t changes = s.ask.verb == QueueVerb::kFail ? kMostFailures : kMostChanges;
   const auto is_full = [&] { return s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.done >= changes; };
   const Wanted wanted = one_message ? Wanted() : wanted_of(s.ask.selection);

@@ -26,13 +26,10 @@ Status send(Session& s, const M& message) {
   return imsg::write_frame(s.fd, M::kType, e.bytes(), e.fds());
 }
 
-// The answer A to `request`; when there is none, `code` is how the program ends and all has been said.
-template <class A, class M>
-std::optional<A> ask(Session& s, const M& request, int& code) {
-  auto frame = [&]() -> Result<imsg::BlockingFrame> {
-    if (auto sent = send(s, request); !sent) return sent.error();
-    return imsg::read_frame(s.fd);
-  }();
+// The answer A to what was sent; when there is none, `code` is how the program ends and all has been said.
+template <class A>
+std::optional<A> receive(Session& s, int& code) {
+  auto frame = imsg::read_frame(s.fd);
   if (!frame) {
     code = unreachable(frame.error().text);
     return {};
@@ -48,6 +45,16 @@ std::optional<A> ask(Session& s, const M& request, int& code) {
     return {};
   }
   return answer;
+}
+
+// The answer A to `request`, as receive() says.
+template <class A, class M>
+std::optional<A> ask(Session& s, const M& request, int& code) {
+  if (auto sent = send(s, request); !sent) {
+    code = unreachable(sent.error().text);
+    return {};
+  }
+  return receive<A>(s, code);
 }
 
 // ctl_table.cc

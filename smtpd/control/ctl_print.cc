@@ -69,6 +69,7 @@ std::string safe_for_terminal(std::string_view bytes) {
     return bytes[i] == '\xc2' && i + 1 < bytes.size() && (static_cast<unsigned char>(bytes[i + 1]) & 0xe0) == 0x80;
   };
   std::string out;
+  out.reserve(bytes.size());
   for (size_t i = 0; i < bytes.size();) {
     const char c = bytes[i];
     const auto u = static_cast<unsigned char>(c);
@@ -76,7 +77,11 @@ std::string safe_for_terminal(std::string_view bytes) {
     const bool is_plain =
         u < 0x80 ? (u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t' : size > 0 && !is_control_of_two(i);
     const size_t taken = is_plain ? size : 1;
-    out += is_plain ? std::string(bytes.substr(i, taken)) : "\\x" + hex(bytes.substr(i, 1));
+    if (is_plain) {
+      out.append(bytes, i, taken);
+    } else {
+      out.append("\\x").append(hex(bytes.substr(i, 1)));
+    }
     i += taken;
   }
   return out;

@@ -30,31 +30,35 @@ int wrong(std::string_view why) {
   return kUsage;
 }
 
-// All parts of one request. False: `code` is how the program ends.
+// All parts of one request. While one is shown, the next is on its way. False: `code` is how the program ends.
 template <class Each>
 bool ask_all(Session& s, queue::SelectQueue request, Sum& sum, int& code, Each each) {
-  do {
-    control::client::AskQueueSelect m;
-    m.ask = request;
-    const auto answer = ask<queue::QueueSelected>(s, m, code);
-    if (!answer) return false;
-    if (!answer->next.empty() && answer->next == request.after) {
+  control::client::AskQueueSelect m;
+  m.ask = std::move(request);
+  auto answer = ask<queue::QueueSelected>(s, m, code);
+  while (answer) {
+    const queue::QueueSelected part = *std::move(answer);
+    if (!part.next.empty() && part.next == m.ask.after) {
       code = unreachable("the listing does not advance");
       return false;
     }
-    sum.total = answer->total;
-    sum.matched += answer->matched;
-    sum.changed += answer->changed;
-    sum.busy += answer->busy;
-    for (const auto& item : answer->items) each(item);
-    request.after = answer->next;
-    if (!answer->error.empty()) {
-      sum.error = answer->error;
-      return true;
+    sum.total = part.total;
+    sum.matched += part.matched;
+    sum.changed += part.changed;
+    sum.busy += part.busy;
+    sum.error = part.error;
+    m.ask.after = part.next;
+    const bool goes_on = part.error.empty() && !part.next.empty();
+    if (const auto sent = goes_on ? send(s, m) : Status(); !sent) {
+      code = unreachable(sent.error().text);
+      return false;
     }
-    if (ferror(stdout) != 0) return true;  // whoever read has left
-  } while (!request.after.empty());
-  return true;
+    for (const auto& item : part.items) each(item);
+    if (!goes_on) return true;
+    answer = receive<queue::QueueSelected>(s, code);
+    if (answer && ferror(stdout) != 0) return true;  // whoever read has left
+  }
+  return false;
 }
 
 int bad_name(std::string_view text) {
