@@ -110,6 +110,7 @@ bool Remote::load(int64_t now) {
     seen_ = {};
   }
   if (relays_.empty()) return sweep(now);
+  if (next_sweep_ == 0) next_sweep_ = now + sweep_pause();  // the first scan meets all that a sweep would
   const bool more = scan(now) || sweep(now);  // what may go comes first
   for (auto it = destinations_.begin(); it != destinations_.end();) {
     Destination& d = it->second;
@@ -160,9 +161,13 @@ bool Remote::sweep(int64_t now) {
   }
   if (!batch->empty()) return true;
   swept_ = {};
-  const int64_t soonest = policy_.warn > 0 ? std::min(policy_.warn, policy_.lifetime) : policy_.lifetime;
-  next_sweep_ = now + std::clamp<int64_t>(soonest / 20, 1, kLongestSweep);
+  next_sweep_ = now + sweep_pause();
   return false;
+}
+
+int64_t Remote::sweep_pause() const {
+  const int64_t soonest = policy_.warn > 0 ? std::min(policy_.warn, policy_.lifetime) : policy_.lifetime;
+  return std::clamp<int64_t>(soonest / 20, 1, kLongestSweep);
 }
 
 void Remote::catch_up(const Way& way, Destination& d, int64_t now) {

@@ -166,6 +166,7 @@ class Remote {
   void catch_up(const Way& way, Destination& d, int64_t now);
   void take_where(const Way& way, const std::vector<Envelope>& batch, int64_t now);
   bool sweep(int64_t now);
+  int64_t sweep_pause() const;
   bool scan(int64_t now);
   void pump_one(const Way& way, Destination& d, int64_t now);
   bool send_first(const Way& way, Destination& d);

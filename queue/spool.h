@@ -52,7 +52,7 @@ namespace mailkeep::queue {
 struct SpoolOptions {
   std::string directory;
   uint32_t log_file_bytes = 4 * 1024 * 1024;
-  uint32_t cache_bytes = 16 * 1024 * 1024;
+  uint32_t cache_bytes = 12 * 1024 * 1024;  // the engine takes a quarter more
   bool zero_log_files = true;
   // No new message is taken when less than this would stay free: log, recovery and removals need it.
   uint64_t reserve_bytes = 64 * 1024 * 1024;
