@@ -216,9 +216,12 @@ void Queue::on_list_destinations(PeerId peer, ListDestinations&& list) {
     for (size_t i = 0; i + 1 < list.after.size(); i += 2)
       after += static_cast<char>(parse_hex64(std::string(14, '0') + list.after.substr(i, 2)).value_or(0));
     auto found = spool_->destinations(after, kDestinationRows, kMostDestinations);
-    if (found) out.destinations = std::move(found).value();
-    if (!found) log::error("queue-history-failed").kv("why", found.error().text);
     out.next = !found || after.empty() ? std::string(kTallies) : hex(after);
+    if (found) {
+      out.destinations = std::move(found).value();
+    } else {
+      log::error("queue-history-failed").kv("why", found.error().text);
+    }
   } else {
     auto it = remote_.tallies().upper_bound(list.after.substr(kTallies.size()));
     for (; it != remote_.tallies().end() && out.destinations.size() < kMostDestinations; ++it) {

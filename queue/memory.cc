@@ -31,7 +31,7 @@ void Queue::on_keep_note(PeerId, KeepNote&& m) {
 void Queue::on_find_note(PeerId peer, FindNote&& m) {
   NoteFound out;
   out.kind = m.kind;
-  const auto found = spool_->note(key_of(m.kind, m.name), now_unix());
+  auto found = spool_->note(key_of(m.kind, m.name), now_unix());
   if (!found) log::warn("note-not-read").kv("name", m.name).kv("why", found.error().text);
   out.name = std::move(m.name);
   out.found = found && found->has_value() && (*found)->size() <= kMaxNoteValue;

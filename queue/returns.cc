@@ -28,6 +28,7 @@ std::string status_in(std::string_view text, char first, std::string_view otherw
 
 std::vector<EnvelopeId> ids_of(const std::vector<Ended>& ended) {
   std::vector<EnvelopeId> out;
+  out.reserve(ended.size());
   for (const Ended& e : ended) out.push_back(e.id);
   return out;
 }

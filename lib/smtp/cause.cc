@@ -330,8 +330,8 @@ Cause by_class(uint16_t code, std::string_view enhanced) {
     case 421:
     case 450:
     case 451:
+    case 452:
     case 454: return Cause::kServerTrouble;
-    case 452: return Cause::kServerTrouble;
     case 552: return Cause::kSize;
     case 550:
     case 551:
@@ -362,7 +362,7 @@ Cause classify(uint16_t code, std::string_view enhanced, std::string_view text) 
 Cause classify_words(std::string_view words) {
   uint16_t code = 0;
   std::string_view rest = words;
-  if (const size_t host = words.find("]:"); host != words.npos && host < 400) {
+  if (const size_t host = words.find("]:"); host < 400) {
     const size_t end = words.find(": ", host + 2);
     if (end != words.npos) rest = words.substr(end + 2);
   }

@@ -154,7 +154,7 @@ Status AccountStore::abort_group() {
   if (!is_group_) return {};
   is_group_ = false;
   if (!journal_->has_buffered()) return {};
-  const Status undone = take_back(Error("group given up", ECANCELED));
+  Status undone = take_back(Error("group given up", ECANCELED));
   if (is_broken_) return undone;
   return {};
 }

@@ -64,21 +64,19 @@ std::string address_of(std::string_view entry, const std::string& domain) {
 ForwardList parse_forward(std::string_view text, const std::string& account, const std::string& recipient) {
   ForwardList out;
   const std::string domain = domain_of(recipient);
-  const auto refuse = [&out](std::string_view entry) { out.refused.push_back(printable(entry, kMaxShown)); };
   while (!text.empty()) {
     const std::string_view entry = take_entry(text);
     if (entry.empty()) continue;
     const std::string address = is_command_or_file(entry) ? "" : address_of(entry, domain);
-    if (address.empty() || address.size() > kMaxAddress) {
-      refuse(entry);
-    } else if (equals_nocase(address, recipient) || equals_nocase(address, account) ||
-               equals_nocase(address, account + "@" + domain)) {
+    const bool is_good = !address.empty() && address.size() <= kMaxAddress;
+    if (is_good && (equals_nocase(address, recipient) || equals_nocase(address, account) ||
+                    equals_nocase(address, account + "@" + domain))) {
       out.keep = true;
-    } else if (std::any_of(out.addresses.begin(), out.addresses.end(),
-                           [&](const std::string& a) { return equals_nocase(a, address); })) {
+    } else if (is_good && std::any_of(out.addresses.begin(), out.addresses.end(),
+                                      [&](const std::string& a) { return equals_nocase(a, address); })) {
       continue;
-    } else if (out.addresses.size() == queue::kMaxForwardAddresses) {
-      refuse(entry);
+    } else if (!is_good || out.addresses.size() == queue::kMaxForwardAddresses) {
+      out.refused.push_back(printable(entry, kMaxShown));
     } else {
       out.addresses.push_back(address);
     }

@@ -114,7 +114,7 @@ static void conditions(void**) {
 // Each of them is cheap enough; together they would hold up everybody.
 static void many_patterns_have_one_budget(void**) {
   std::string table = "table slow { x";
-  for (int i = 0; i < 300; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
+  for (int i = 0; i < 30; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
   table += " }\n";
   for (int i = 0; i < 10; i++) table += "match from any for any helo regex <slow> reject\n";
   const auto rules = make_rules(
@@ -122,7 +122,7 @@ static void many_patterns_have_one_budget(void**) {
   Facts f = from_world();
   f.helo = "mk.test";
   assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
-  f.helo = std::string(12, 'a') + "!";  // 3,000 times: nearly half a second, if nothing bounds it
+  f.helo = std::string(14, 'a') + "!";  // 300 times: a fifth of a second, if nothing bounds it
   assert_true(pattern::Pattern::compile("^(a+)+$|^x0$")->match(f.helo) == pattern::Outcome::kNo);
   const pattern::Budget spent(pattern::kMaxTime * 5);
   assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");

@@ -20,7 +20,6 @@
 namespace mailkeep::auth {
 
 using imsg::PeerId;
-using imsg::Role;
 
 namespace {
 

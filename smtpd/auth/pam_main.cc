@@ -126,7 +126,7 @@ int main(int argc, char** argv, char** envp) {
   // Stays root and outside any sandbox: PAM's modules need what they need.
   if (auto done = os::harden_process(); !done) fatal("harden: " + done.error().text);
 
-  event::Loop loop;
+  mailkeep::event::Loop loop;
   auth::Pam pam(loop);
   loop.run();
   return 0;

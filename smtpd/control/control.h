@@ -25,6 +25,14 @@ constexpr Seconds kStatusPatience{2};   // for the workers' counters
 constexpr Seconds kAnswerPatience{60};  // for one answer of the parent or the queue
 constexpr Seconds kIdlePatience{60};    // a client without a request
 
+// What a status request has gathered so far.
+struct Gathering {
+  client::Status status;
+  bool have_report = false;
+  std::set<uint64_t> waiting;  // peers whose counters are still to come
+  bool waiting_for_queue = false;
+};
+
 class Control : public worker::Hooks {
  public:
   explicit Control(event::Loop& loop);
@@ -52,13 +60,6 @@ class Control : public worker::Hooks {
   void on_table_shown(imsg::PeerId, lookup::TableShown&& m);
 
  private:
-  // What a status request has gathered so far.
-  struct Gathering {
-    client::Status status;
-    bool have_report = false;
-    std::set<uint64_t> waiting;  // peers whose counters are still to come
-    bool waiting_for_queue = false;
-  };
   struct Client {
     int fd = -1;  // the channel's, to ask who is there
     std::unique_ptr<imsg::Channel> channel;

@@ -28,7 +28,7 @@ Uids uids_of(const control::client::Status& status) {
 std::string_view protocol_name(queue::Protocol p) {
   switch (p) {
     case queue::Protocol::kSmtp: return "SMTP";
-    case queue::Protocol::kEsmtp: return "ESMTP";
+    case queue::Protocol::kEsmtp:
     case queue::Protocol::kEsmtps: return "ESMTP";
     case queue::Protocol::kEsmtpsa: return "submission";
     case queue::Protocol::kLmtp: return "LMTP";

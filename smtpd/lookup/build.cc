@@ -206,6 +206,7 @@ void add_accounts(Ruleset& out, const Uses& uses, const std::vector<std::string>
   for (const auto& name : uses.accounts) {
     if (out.tables.count(name) != 0) continue;
     std::vector<conf::TableEntry> entries;
+    entries.reserve(names.size());
     for (const auto& account : names) entries.push_back({account, ""});
     out.tables.emplace(name, TableIndex(entries));
   }

@@ -83,7 +83,7 @@ bool is_users_own(const Ruleset& rules, const std::string& user, const smtp::Mai
 
 Verdict check_sender(const Ruleset& rules, const std::string& account, const std::string& address,
                      const std::string& user) {
-  const Verdict good = verdict(250, "2.1.0", "sender ok");
+  Verdict good = verdict(250, "2.1.0", "sender ok");
   if (address.empty()) return good;
   const auto mailbox = smtp::parse_mailbox(address);
   const bool is_own = mailbox && (belongs(rules, account, *mailbox) || is_users_own(rules, user, *mailbox));
