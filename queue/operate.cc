@@ -16,12 +16,14 @@ using imsg::PeerId;
 
 namespace {
 
-constexpr size_t kMostSelects = 256;           // that wait for their slice; control has fewer clients
-constexpr size_t kSlice = 500;                 // envelopes looked at between two looks at the clock,
-constexpr Millis kSliceTime(5);                // and how long that may go on in one turn, for all that ask
-constexpr Seconds kSilence(1);                 // of one that has found nothing: it goes on by itself so long
-constexpr size_t kMostChanges = 500;           // of one slice: one transaction
-constexpr size_t kItems = 250;                 // of one answer, unless another number is asked for
+constexpr size_t kMostSelects = 256;  // that wait for their slice; control has fewer clients
+constexpr size_t kSlice = 500;        // envelopes looked at between two looks at the clock,
+constexpr Millis kSliceTime(5);       // and how long that may go on in one turn, for all that ask
+constexpr Seconds kSilence(1);        // of one that has found nothing: it goes on by itself so long
+constexpr size_t kMostChanges = 500;  // of one slice: one transaction
+// Of one answer, unless another number is asked for. With 250, those who pass it on give memory back to the kernel and take it
+// again each time, which costs more than all else.
+constexpr size_t kItems = 120;
 constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
 constexpr size_t kMostFailures = 50;           // of one slice: each is a report to write
 
@@ -125,7 +127,7 @@ void Queue::walk(Select& s, EnvelopeId at, Change& change) {
   const size_t changes = s.ask.verb == QueueVerb::kFail ? kMostFailures : kMostChanges;
   const auto is_full = [&] { return s.answer.items.size() >= most || s.bytes >= kMostItemBytes || s.done >= changes; };
   const Wanted wanted = one_message ? Wanted() : wanted_of(s.ask.selection);
-  const size_t rows = wanted.is_all() ? std::min(kSlice, most) : kSlice;
+  const size_t rows = std::min(kSlice, wanted.is_all() ? most : std::max(most, kItems));
   for (const Micros end = now_monotonic() + kSliceTime;;) {
     const auto part = spool_->look_through(at, rows, wanted);
     if (!part) {

@@ -44,8 +44,11 @@ struct House : hostile::Peerage {
     q.action = action;
     queue::QueueSelected sum;
     do {
+      const auto before = heard_of(kControl, queue::QueueSelected::kType);
       tell(kControl, q);
       turns(8);
+      // One that finds nothing in its slice goes on by itself for a while.
+      for (int n = 0; n < 1000 && heard_of(kControl, queue::QueueSelected::kType) == before; ++n) turns(1);
       const auto part = last<queue::QueueSelected>(kControl);
       sum.total = part.total;
       sum.matched += part.matched;
