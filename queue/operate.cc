@@ -1,7 +1,7 @@
-// What an operator does with a selection of the queue: lists it, holds, releases, tries, fails, drops or reroutes it. One
-// SelectQueue is one slice: so many envelopes are looked at, and what is changed of them is one transaction with this turn's
-// commit. Nothing is kept between two slices, so a client that goes away leaves nothing; but a slice in which nothing was found
-// is followed by the next one without asking, for a second. See queue.h.
+// What an operator does with a selection of the queue: lists it, holds, releases, tries, fails, drops or reroutes it.
+// One SelectQueue is one slice: so many envelopes are looked at, and what is changed of them is one transaction with
+// this turn's commit. Nothing is kept between two slices, so a client that goes away leaves nothing; but a slice in
+// which nothing was found is followed by the next one without asking, for a second. See queue.h.
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 
@@ -21,8 +21,8 @@ constexpr size_t kSlice = 500;        // envelopes looked at between two looks a
 constexpr Millis kSliceTime(5);       // and how long that may go on in one turn, for all that ask
 constexpr Seconds kSilence(1);        // of one that has found nothing: it goes on by itself so long
 constexpr size_t kMostChanges = 500;  // of one slice: one transaction
-// Of one answer, unless another number is asked for. With 250, those who pass it on give memory back to the kernel and take it
-// again each time, which costs more than all else.
+// Of one answer, unless another number is asked for. With 250, those who pass it on give memory back to the kernel and
+// take it again each time, which costs more than all else.
 constexpr size_t kItems = 120;
 constexpr size_t kMostItemBytes = 512 * 1024;  // of one answer
 constexpr size_t kMostFailures = 50;           // of one slice: each is a report to write
@@ -80,8 +80,8 @@ void Queue::on_select(PeerId peer, SelectQueue&& ask) {
   s.ask = std::move(ask);
 }
 
-// At the start of the commit, so that nothing else happens to an envelope between its change and that. Answers tell how many
-// there are in all: after a start with very many they wait a moment until that is known.
+// At the start of the commit, so that nothing else happens to an envelope between its change and that. Answers tell how
+// many there are in all: after a start with very many they wait a moment until that is known.
 void Queue::run_selects() {
   if (spool_->is_counting()) return;
   const Micros end = now_monotonic() + kSliceTime;

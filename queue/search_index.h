@@ -8,10 +8,10 @@
 //         of an envelope  the recipient's domain (as routed, and as given), the account whose mailbox it is for
 //   text  in lower case: addresses are compared without regard to case
 //
-// Most mail is delivered at once, and nobody looks for it: it shall not pay for this. So messages come in here when they have
-// waited for a while, in order of their ids, many in one transaction that moves the border too. Of a message at or below the
-// border the rows are written and removed in the transactions of its records; of one above it there are none, and what is above
-// the border is looked through. As ids begin with the time, that is what came of late.
+// Most mail is delivered at once, and nobody looks for it: it shall not pay for this. So messages come in here when
+// they have waited for a while, in order of their ids, many in one transaction that moves the border too. Of a message
+// at or below the border the rows are written and removed in the transactions of its records; of one above it there are
+// none, and what is above the border is looked through. As ids begin with the time, that is what came of late.
 // DESIGN section 4. Process: queue.
 // SPDX-License-Identifier: ISC
 #pragma once

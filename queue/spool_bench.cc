@@ -1,6 +1,6 @@
-// Measures the spool alone: messages a second at so many messages a commit, each delivered when it is 1000 old, and remembered in the
-// history unless that is 0; and the processor's time for each. With INDEX 1 each goes into the index of what waits before it is
-// delivered, as one that is not delivered at once.
+// Measures the spool alone: messages a second at so many messages a commit, each delivered when it is 1000 old, and
+// remembered in the history unless that is 0; and the processor's time for each. With INDEX 1 each goes into the index
+// of what waits before it is delivered, as one that is not delivered at once.
 //   spool_bench DIR MESSAGES PER-COMMIT [SIZE [ZERO [HISTORY [INDEX]]]]
 // SPDX-License-Identifier: ISC
 #include <cstdio>

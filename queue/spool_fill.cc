@@ -1,7 +1,8 @@
 // Fills a spool with mail that waits for other hosts, without a server: for tests and measurements of a long queue.
 //   spool_fill DIR MESSAGES RECIPIENTS [DOMAIN [DOMAINS [SIZE [ACTION]]]]
-// Message n is from sender-(n mod 1000)@example.net, submitted by account-(n mod 100), a thousand in a second, the last now; its
-// recipients are of DOMAIN or, of several, of dK.DOMAIN in turn. Due at once, by the relay action ACTION. Indexed as a server does.
+// Message n is from sender-(n mod 1000)@example.net, submitted by account-(n mod 100), a thousand in a second, the last
+// now; its recipients are of DOMAIN or, of several, of dK.DOMAIN in turn. Due at once, by the relay action ACTION.
+// Indexed as a server does.
 // SPDX-License-Identifier: ISC
 #include <bsd/stdlib.h>
 

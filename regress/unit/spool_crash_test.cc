@@ -1,5 +1,6 @@
 // The spool killed with SIGKILL in the middle of commits, again and again: every message that was reported durable is
-// there, whole, exactly once; whatever else is there is whole too, and found by its account; what was removed and settled does not come back.
+// there, whole, exactly once; whatever else is there is whole too, and found by its account; what was removed and
+// settled does not come back.
 // MAILKEEP_CRASHES sets the number of kills (default 30).
 // SPDX-License-Identifier: ISC
 #include <signal.h>

@@ -1,5 +1,5 @@
-// queue/search_index.cc, queue/spool_search.cc: what is found by the index is what a look at everything finds, whatever has been
-// added, changed, removed and indexed in between; of what is gone no row is left.
+// queue/search_index.cc, queue/spool_search.cc: what is found by the index is what a look at everything finds, whatever
+// has been added, changed, removed and indexed in between; of what is gone no row is left.
 // SPDX-License-Identifier: ISC
 #include <random>
 
