@@ -111,7 +111,7 @@ bool Remote::load(int64_t now) {
   }
   if (relays_.empty()) return sweep(now);
   if (next_sweep_ == 0) next_sweep_ = now + sweep_pause();  // the first scan meets all that a sweep would
-  const bool more = scan(now) || sweep(now);  // what may go comes first
+  const bool more = scan(now) || sweep(now);                // what may go comes first
   for (auto it = destinations_.begin(); it != destinations_.end();) {
     Destination& d = it->second;
     if (d.behind && takes_more(d, now) && d.count < kWaitingEach / 2) catch_up(it->first, d, now);
