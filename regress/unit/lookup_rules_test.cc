@@ -113,19 +113,21 @@ static void conditions(void**) {
 
 // Each of them is cheap enough; together they would hold up everybody.
 static void many_patterns_have_one_budget(void**) {
-  std::string table = "table slow { x";
-  for (int i = 0; i < 30; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
-  table += " }\n";
-  for (int i = 0; i < 10; i++) table += "match from any for any helo regex <slow> reject\n";
-  const auto rules = make_rules(
-      "domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n", "", {"ann"});
+  const auto rules_of = [](int patterns) {
+    std::string table = "table slow { x";
+    for (int i = 0; i < patterns; i++) table += ", \"^(a+)+$|^x" + std::to_string(i) + "$\"";
+    table += " }\n";
+    for (int i = 0; i < 10; i++) table += "match from any for any helo regex <slow> reject\n";
+    return make_rules("domain mk.test\naction in deliver\n" + table + "match from any for domain mk.test action in\n",
+                      "", {"ann"});
+  };
   Facts f = from_world();
-  f.helo = "mk.test";
-  assert_text(route(rules, "ann@mk.test", f), "250 ann<ann@mk.test>");
-  f.helo = std::string(14, 'a') + "!";  // 300 times: a fifth of a second, if nothing bounds it
+  f.helo = std::string(12, 'a') + "!";
   assert_true(pattern::Pattern::compile("^(a+)+$|^x0$")->match(f.helo) == pattern::Outcome::kNo);
+  assert_text(route(rules_of(1), "ann@mk.test", f), "250 ann<ann@mk.test>");
+  const auto many = rules_of(300);  // 3,000 questions: nearly half a second, if nothing bounds it
   const pattern::Budget spent(pattern::kMaxTime * 5);
-  assert_text(route(rules, "ann@mk.test", f), "451 4.3.5");
+  assert_text(route(many, "ann@mk.test", f), "451 4.3.5");
   assert_false(spent.is_spent());
 }
 
