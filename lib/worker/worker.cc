@@ -191,7 +191,7 @@ bool Peers::on_parent_frame(imsg::Frame& frame, bool& known) {
       const auto m = take<Commit>(frame);
       if (m) {
         hooks_.on_commit(m->generation);
-        started_.set(os::kStartUp);
+        if (hooks_.releases_start_up()) started_.set(os::kStartUp);
       }
       return m.has_value();
     }

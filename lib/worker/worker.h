@@ -54,6 +54,8 @@ class Hooks {
   virtual void on_peer_down(imsg::PeerId) {}
   virtual void on_quit();  // default: the log is flushed and the process ends with 0
   virtual std::vector<Stat> stats() { return {}; }
+  // False: what start-up needed is not let go of (lib/os/memory.h). A process that a template forked shares it with others.
+  virtual bool releases_start_up() const { return true; }
 };
 
 // The channels of a process, by peer, and the messages that all workers take. Not a template: see Worker.

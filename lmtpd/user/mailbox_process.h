@@ -32,6 +32,7 @@ class MailboxProcess : public worker::Hooks, private store::Observer {
   void on_peer_up(imsg::PeerId peer, const std::string& account) override;
   void on_peer_down(imsg::PeerId peer) override;
   void on_quit() override;
+  bool releases_start_up() const override { return false; }
 
  private:
   struct Client;
