@@ -2,7 +2,8 @@
 //
 // A process reads a configuration, sets up a TLS or a DNS library, and from then on runs a small part of its code. What
 // is mapped counts as its own memory (RSS, PSS) all the same, until the kernel is short of it. Run by the parent and by
-// the workers, a moment after they have begun to serve; trusts the linker's table of what is loaded.
+// the workers, a moment after they have begun to serve; not by accounts' processes, which share those pages with the
+// template that forked them. Trusts the linker's table of what is loaded.
 // SPDX-License-Identifier: ISC
 #pragma once
 
